@@ -1,0 +1,140 @@
+// What every browser test starts from. A test fails on its own by any console error, script error, policy violation,
+// 5xx answer or third-party request, on any page of any person in it.
+import AxeBuilder from '@axe-core/playwright';
+import { test as base, expect, type BrowserContext, type BrowserContextOptions, type Page } from '@playwright/test';
+import { join } from 'node:path';
+import { startLinli, type Linli } from './linli.ts';
+
+export { expect };
+
+export type Device = 'phone' | 'desktop';
+
+export interface ProjectOptions {
+  device: Device;
+  devices: Record<Device, BrowserContextOptions>;
+}
+
+interface Fixtures {
+  problems: string[];
+  /** One more person with a browser of their own, on the project's device unless another is named. */
+  person: (device?: Device) => Promise<Page>;
+}
+
+export const test = base.extend<Fixtures & ProjectOptions, { linli: Linli }>({
+  device: ['phone', { option: true }],
+  devices: [{ phone: {}, desktop: {} }, { option: true }],
+
+  linli: [
+    async ({}, use) => {
+      const { linli, stop } = await startLinli();
+      await use(linli);
+      await stop();
+    },
+    { scope: 'worker', timeout: 60_000 },
+  ],
+
+  baseURL: async ({ linli }, use) => use(linli.url),
+
+  problems: [
+    async ({ linli }, use, testInfo) => {
+      const problems: string[] = [];
+      const logged = linli.log().length;
+      await use(problems);
+      const log = linli.log().slice(logged);
+      if (log.includes('panicked at')) problems.push('the server panicked');
+      if (problems.length > 0 || testInfo.status !== testInfo.expectedStatus) {
+        await testInfo.attach('server log', { body: log.slice(-20_000), contentType: 'text/plain' });
+      }
+      expect(problems, 'what the browser and the server complained about').toEqual([]);
+    },
+    { auto: true },
+  ],
+
+  context: async ({ context, linli, problems }, use) => {
+    watch(context, linli, problems);
+    await use(context);
+  },
+
+  person: async ({ browser, contextOptions, devices, device, locale, timezoneId, javaScriptEnabled, linli, problems }, use) => {
+    const contexts: BrowserContext[] = [];
+    await use(async (other = device) => {
+      const context = await browser.newContext({
+        ...contextOptions,
+        ...devices[other],
+        baseURL: linli.url,
+        locale,
+        timezoneId,
+        javaScriptEnabled,
+      });
+      contexts.push(context);
+      watch(context, linli, problems);
+      return context.newPage();
+    });
+    for (const context of contexts) await context.close();
+  },
+});
+
+function watch(context: BrowserContext, linli: Linli, problems: string[]) {
+  const origin = new URL(linli.url).origin;
+  const refusedPages = new Set<string>();
+
+  context.on('request', (request) => {
+    const url = new URL(request.url());
+    if (url.protocol.startsWith('http') && url.origin !== origin) problems.push(`third-party request: ${url.href}`);
+  });
+  context.on('response', (response) => {
+    if (response.status() >= 500) problems.push(`${response.status()} from ${response.url()}`);
+    if (response.status() >= 400 && response.request().isNavigationRequest()) refusedPages.add(response.url());
+  });
+  context.on('console', (message) => {
+    if (message.type() !== 'error') return;
+    // Chromium reports every page with an error status here. Which status a page has is for the test to say.
+    if (message.text().startsWith('Failed to load resource') && refusedPages.has(message.location().url)) return;
+    problems.push(`console: ${message.text()} (${message.location().url})`);
+  });
+  context.on('weberror', (error) => problems.push(`script error: ${error.error().stack ?? error.error().message}`));
+}
+
+/** Nothing in the way of anyone, as far as a program can tell: WCAG 2.2, level A and AA. */
+export async function checkAccessible(page: Page) {
+  const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22a', 'wcag22aa'];
+  const { violations } = await withScripts(page, () => new AxeBuilder({ page }).withTags(tags).analyze());
+  const found = violations.map(({ id, help, nodes }) => `${id}: ${help}\n  ${nodes.map((node) => node.html).join('\n  ')}`);
+  expect(found, 'accessibility').toEqual([]);
+}
+
+/**
+ * axe needs timers, which stand still where JavaScript is off. The page stays as it was parsed: its own scripts were
+ * passed over then and do not run now.
+ */
+async function withScripts<T>(page: Page, look: () => Promise<T>): Promise<T> {
+  if (test.info().project.use.javaScriptEnabled !== false) return look();
+  const session = await page.context().newCDPSession(page);
+  await session.send('Emulation.setScriptExecutionDisabled', { value: false });
+  try {
+    return await look();
+  } finally {
+    await session.send('Emulation.setScriptExecutionDisabled', { value: true });
+    await session.detach();
+  }
+}
+
+/** Nothing to scroll sideways for. */
+export async function checkFits(page: Page) {
+  const { content, window } = await page.evaluate(() => ({
+    content: document.documentElement.scrollWidth,
+    window: document.documentElement.clientWidth,
+  }));
+  expect(content, 'width of the page').toBeLessThanOrEqual(window);
+}
+
+/** Keeps a picture of the page for looking at; with LINLI_SHOTS=readme those of the README are made anew. */
+export async function shot(page: Page, name: string) {
+  const folder = process.env.LINLI_SHOTS === 'readme' ? join(import.meta.dirname, '../../docs/screenshots') : join(import.meta.dirname, 'shots');
+  await page.screenshot({
+    path: join(folder, `${name}-${test.info().project.name}.png`),
+    fullPage: true,
+    animations: 'disabled',
+    caret: 'hide',
+  });
+}

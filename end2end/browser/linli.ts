@@ -1,0 +1,136 @@
+// A Linli of its own for each worker: free port, empty data folder, sample district, SMTP server.
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+const root = join(import.meta.dirname, '../..');
+const binary = process.env.LINLI_BIN ?? join(root, 'target/debug/linli');
+const python = join(root, 'target/tools/python/bin/python');
+
+export interface SignIn {
+  role: string;
+  name: string;
+  email: string;
+  password: string;
+}
+
+export interface Mail {
+  from: string;
+  to: string[];
+  subject: string;
+  message_id: string;
+  headers: Record<string, string>;
+  text: string | null;
+  html: string | null;
+  raw: string;
+}
+
+export type MailMode = 'ok' | 'refuse4xx' | 'refuse5xx' | 'stall' | 'drop' | 'drop_after_data' | 'accept_then_drop';
+
+export interface Linli {
+  /** Its public URL, without a slash at the end. */
+  url: string;
+  scanUrls: string[];
+  signIns: SignIn[];
+  /** The mails to this address, oldest first. */
+  mailsTo(address: string): Promise<Mail[]>;
+  /** How the SMTP server treats the next `times` mails, or all from now on. */
+  behave(mode: MailMode, times?: number): Promise<void>;
+  /** What the server has logged so far. */
+  log(): string;
+}
+
+export async function startLinli(): Promise<{ linli: Linli; stop: () => Promise<void> }> {
+  const data = await mkdtemp(join(tmpdir(), 'linli-'));
+  const mail = await startMail();
+  const url = `http://127.0.0.1:${await freePort()}`;
+  const settings = {
+    // Nothing of the developer's own settings.
+    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('LINLI_'))),
+    LINLI_ADDR: new URL(url).host,
+    LINLI_PUBLIC_URL: url,
+    LINLI_DATA_DIR: data,
+    LINLI_SMTP_URL: `smtp://127.0.0.1:${mail.smtpPort}`,
+  };
+
+  const sample = await promisify(execFile)(binary, ['demo', '--json'], { env: settings, cwd: data });
+  const { scan_urls: scanUrls, sign_ins: signIns } = JSON.parse(sample.stdout);
+
+  const server = spawn(binary, ['serve'], { env: settings, cwd: data, stdio: ['ignore', 'pipe', 'pipe'] });
+  let log = '';
+  server.stdout.on('data', (text) => (log += text));
+  server.stderr.on('data', (text) => (log += text));
+  await untilUp(url, server, () => log);
+
+  const linli: Linli = {
+    url,
+    scanUrls,
+    signIns,
+    mailsTo: async (address) => (await mail.mails()).filter((one) => one.to.includes(address)),
+    behave: mail.behave,
+    log: () => log,
+  };
+  const stop = async () => {
+    const status = await end(server);
+    await end(mail.process);
+    await rm(data, { recursive: true, force: true });
+    if (status !== 0) throw new Error(`linli did not stop well (${status}):\n${log.slice(-4000)}`);
+  };
+  return { linli, stop };
+}
+
+async function startMail() {
+  const server = spawn(python, [join(root, 'end2end/smtp/server.py')], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [line] = await Promise.race([
+    once(createInterface(server.stdout), 'line'),
+    once(server, 'exit').then(() => Promise.reject(new Error('The SMTP test server did not start'))),
+  ]);
+  const ports = JSON.parse(line) as { smtp_port: number; http_port: number };
+  const control = `http://127.0.0.1:${ports.http_port}`;
+  return {
+    process: server,
+    smtpPort: ports.smtp_port,
+    mails: async () => (await (await fetch(`${control}/mails`)).json()) as Mail[],
+    behave: async (mode: MailMode, times?: number) => {
+      const answer = await fetch(`${control}/behave`, { method: 'POST', body: JSON.stringify({ mode, times }) });
+      if (!answer.ok) throw new Error(await answer.text());
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}
+
+async function untilUp(url: string, server: ChildProcess, log: () => string) {
+  for (let waited = 0; waited < 30_000; waited += 100) {
+    if (server.exitCode !== null) break;
+    const answer = await fetch(`${url}/up`).catch(() => null);
+    if (answer?.ok) return;
+    await sleep(100);
+  }
+  server.kill('SIGKILL');
+  throw new Error(`linli did not come up at ${url}:\n${log()}`);
+}
+
+/** Asks to stop, and insists after 15 s. Gives the exit status, or the signal that ended it. */
+async function end(child: ChildProcess): Promise<number | string> {
+  if (child.exitCode === null && child.signalCode === null) {
+    const insist = setTimeout(() => child.kill('SIGKILL'), 15_000);
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+    clearTimeout(insist);
+  }
+  return child.exitCode ?? child.signalCode ?? 'unknown';
+}
