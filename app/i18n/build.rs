@@ -1,0 +1,4 @@
+/// The catalogue is read by a macro, which cargo cannot see.
+fn main() {
+    println!("cargo::rerun-if-changed=locales");
+}

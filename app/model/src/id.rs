@@ -1,0 +1,48 @@
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+use uuid::Uuid;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        #[cfg_attr(feature = "sqlx", derive(sqlx::Type), sqlx(transparent))]
+        pub struct $name(pub Uuid);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.as_simple().fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+            fn from_str(s: &str) -> Result<Self, uuid::Error> {
+                s.parse().map(Self)
+            }
+        }
+    )*};
+}
+
+// Every id is a UUIDv7, written in URLs as 32 hexadecimal digits.
+ids! {
+    UnitId
+    PostId
+    StaffId
+    HoldingId
+    GrantId
+    SessionId
+    InvitationId
+    ContactId
+    DeviceId
+    ContactPointId
+    ConversationId
+    MessageId
+    WaitId
+    QuickReplyId
+    ScheduledReplyId
+    OutboxId
+    /// Chosen by the sender's page once per message, so that sending again is recognised.
+    ClientKey
+}

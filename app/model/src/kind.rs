@@ -1,0 +1,81 @@
+use std::{fmt, str::FromStr};
+
+/// A word that is not one of the known ones.
+#[derive(Debug, thiserror::Error)]
+#[error("unknown word")]
+pub struct UnknownWord;
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),* $(,)? })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        pub enum $name { $($(#[$vdoc])* #[serde(rename = $word)] $variant),* }
+
+        impl $name {
+            pub const ALL: &'static [$name] = &[$($name::$variant),*];
+            pub fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $word),* }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownWord;
+            fn from_str(s: &str) -> Result<Self, UnknownWord> {
+                match s { $($word => Ok($name::$variant),)* _ => Err(UnknownWord) }
+            }
+        }
+
+        #[cfg(feature = "sqlx")]
+        impl<DB: sqlx::Database> sqlx::Type<DB> for $name where str: sqlx::Type<DB> {
+            fn type_info() -> DB::TypeInfo { <str as sqlx::Type<DB>>::type_info() }
+            fn compatible(ty: &DB::TypeInfo) -> bool { <str as sqlx::Type<DB>>::compatible(ty) }
+        }
+
+        #[cfg(feature = "sqlx")]
+        impl<'q, DB: sqlx::Database> sqlx::Encode<'q, DB> for $name where &'q str: sqlx::Encode<'q, DB> {
+            fn encode_by_ref(&self, buf: &mut DB::ArgumentBuffer) -> Result<sqlx::encode::IsNull, sqlx::error::BoxDynError> {
+                <&'q str as sqlx::Encode<'q, DB>>::encode(self.as_str(), buf)
+            }
+        }
+
+        #[cfg(feature = "sqlx")]
+        impl<'r, DB: sqlx::Database> sqlx::Decode<'r, DB> for $name where &'r str: sqlx::Decode<'r, DB> {
+            fn decode(value: DB::ValueRef<'r>) -> Result<Self, sqlx::error::BoxDynError> {
+                Ok(<&'r str as sqlx::Decode<'r, DB>>::decode(value)?.parse()?)
+            }
+        }
+    )*};
+}
+
+kinds! {
+    /// A node of the organisation tree: the government branch and the education branch.
+    UnitKind {
+        City = "city", District = "district", Street = "street", Community = "community", Grid = "grid",
+        Bureau = "bureau", School = "school", Grade = "grade", Class = "class",
+    }
+    /// What a grant allows, for the whole subtree of its unit.
+    Role { Admin = "admin", Supervisor = "supervisor", Auditor = "auditor" }
+    /// Who a message comes from.
+    MessageKind {
+        /// The resident or guardian.
+        Contact = "contact",
+        /// A public answer by a person.
+        Answer = "answer",
+        /// Seen by staff only.
+        Note = "note",
+        /// Written by the system in the post's name, such as the off-duty reply. Never closes a wait.
+        Auto = "auto",
+        /// What happened, told to both sides: a hand-over, a claim on another device.
+        Event = "event",
+    }
+    ConversationState { Open = "open", Closed = "closed" }
+    Language { Chinese = "zh-CN", English = "en" }
+    /// What a mail in the outbox is about.
+    MailKind { Invitation = "invitation", Answer = "answer" }
+}

@@ -1,0 +1,71 @@
+//! Who asks. Each use case takes the kind of caller it serves.
+
+use crate::{Domain, Keys};
+use model::{ContactId, DeviceId, Language, Role, SessionId, StaffId, UnitId};
+use store::Result;
+
+/// A resident's or guardian's browser that has written before.
+#[derive(Clone, Debug)]
+pub struct Device {
+    pub id: DeviceId,
+    pub contact_id: ContactId,
+}
+
+/// A member of staff who is signed in.
+#[derive(Clone, Debug)]
+pub struct Staff {
+    pub id: StaffId,
+    pub session_id: SessionId,
+    pub name: String,
+    pub email: String,
+    pub language: Language,
+    /// Units of the grants that hold now.
+    pub grants: Vec<(Role, UnitId)>,
+    pub is_off_duty: bool,
+}
+
+impl Staff {
+    pub fn is_admin(&self) -> bool {
+        self.grants.iter().any(|(role, _)| *role == Role::Admin)
+    }
+
+    /// As an admin, if there is a grant for that.
+    pub fn admin(&self) -> Option<Admin> {
+        let units: Vec<UnitId> = self.grants.iter().filter(|(role, _)| *role == Role::Admin).map(|(_, unit)| *unit).collect();
+        (!units.is_empty()).then(|| Admin { staff: self.clone(), units })
+    }
+}
+
+/// A member of staff with admin grants: for the subtrees of `units`.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    pub staff: Staff,
+    pub units: Vec<UnitId>,
+}
+
+/// The device behind a key from a cookie.
+pub async fn device(domain: &Domain, key: &str) -> Result<Option<Device>> {
+    let hash = Keys::hash(key);
+    let mut conn = domain.db.read().await?;
+    let found = store::contact::device(&mut conn, &hash).await?;
+    Ok(found.map(|d| Device { id: d.id, contact_id: d.contact_id }))
+}
+
+/// The member of staff behind a session key from a cookie.
+pub async fn staff(domain: &Domain, key: &str) -> Result<Option<Staff>> {
+    let hash = Keys::hash(key);
+    let now = domain.now();
+    let mut conn = domain.db.read().await?;
+    let Some(session) = store::session::by_key(&mut conn, &hash).await? else { return Ok(None) };
+    let Some(person) = store::staff::find(&mut conn, session.staff_id).await? else { return Ok(None) };
+    let grants = store::staff::grants(&mut conn, person.id, now).await?;
+    Ok(Some(Staff {
+        id: person.id,
+        session_id: session.id,
+        is_off_duty: person.is_off_duty(now),
+        name: person.name,
+        email: person.email,
+        language: person.language,
+        grants: grants.into_iter().map(|g| (g.role, g.unit_id)).collect(),
+    }))
+}

@@ -1,0 +1,34 @@
+use model::At;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+/// The only reader of the time. Tests set it.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    System,
+    Fixed(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// A clock that stands still until it is moved.
+    pub fn fixed(at: At) -> Clock {
+        Clock::Fixed(Arc::new(AtomicI64::new(at.0)))
+    }
+
+    #[allow(clippy::disallowed_methods)]
+    pub fn now(&self) -> At {
+        match self {
+            Clock::System => At::from(jiff::Timestamp::now()),
+            Clock::Fixed(at) => At(at.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// Moves a fixed clock; the system's own goes on as it does.
+    pub fn set(&self, to: At) {
+        if let Clock::Fixed(at) = self {
+            at.store(to.0, Ordering::SeqCst);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Linli's use cases, one module per noun: `conversation::start`, `post::card`. A use case loads *through the caller*, so that what the caller
+//! may not see is not found; checks; and writes row, audit entry and outbox row in one transaction. After the commit the [`live::Hub`] wakes
+//! whoever is watching.
+
+pub mod audit;
+pub mod calendar;
+pub mod caller;
+pub mod claim;
+mod clock;
+pub mod contact_point;
+pub mod conversation;
+mod keys;
+pub mod limits;
+pub mod live;
+pub mod post;
+mod random;
+pub mod routing;
+
+pub use caller::{Admin, Device, Staff};
+pub use clock::Clock;
+pub use keys::Keys;
+pub use random::Random;
+pub use store::{Db, Error as StoreError};
+
+use std::sync::Arc;
+
+/// One running installation: what every use case needs. Cheap to clone.
+#[derive(Clone)]
+pub struct Domain(Arc<Parts>);
+
+pub struct Parts {
+    pub db: Db,
+    pub clock: Clock,
+    pub random: Random,
+    pub keys: Keys,
+    pub hub: live::Hub,
+    pub limits: limits::Limits,
+    pub calendars: calendar::Cache,
+    /// Where people reach this installation, without a slash at the end: `https://linli.example.cn`.
+    pub public_url: String,
+}
+
+impl std::ops::Deref for Domain {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl Domain {
+    /// Opens the installation behind a database; makes its secret when it is new.
+    pub async fn open(db: Db, clock: Clock, random: Random, public_url: &str) -> Result<Domain, StoreError> {
+        let proposal = random.bytes::<32>().to_vec();
+        let now = clock.now();
+        let secret = db.write(move |c| Box::pin(async move { store::installation::secret(c, proposal, now).await })).await?;
+        Ok(Domain(Arc::new(Parts {
+            db,
+            keys: Keys::new(secret),
+            hub: live::Hub::default(),
+            limits: limits::Limits::new(clock.clone()),
+            calendars: calendar::Cache::default(),
+            public_url: public_url.trim_end_matches('/').to_owned(),
+            clock,
+            random,
+        })))
+    }
+
+    pub fn now(&self) -> model::At {
+        self.clock.now()
+    }
+
+    /// A new id: the clock's time and random bits (UUIDv7), as any of the id types.
+    pub fn id(&self) -> uuid::Uuid {
+        self.random.id(self.clock.now())
+    }
+}

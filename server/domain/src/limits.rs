@@ -1,0 +1,94 @@
+//! How often someone may do something. Limits are per device first: two thousand parents behind one school address are two thousand devices.
+
+use crate::Clock;
+use governor::{Quota, RateLimiter, clock, state::keyed::DashMapStateStore};
+use std::{hash::Hash, net::IpAddr, num::NonZeroU32, time::Duration};
+
+/// Messages a device may send in a minute.
+pub const MESSAGES_A_MINUTE: u32 = 10;
+
+/// Conversations that may be begun from one address in a minute; wide enough for a school gate, narrow enough for one machine gone wrong.
+pub const NEW_CONVERSATIONS_A_MINUTE: u32 = 300;
+
+/// Claim codes that may be tried from one address in a minute: at 60 bits a guess would take longer than the sun has left.
+pub const CLAIMS_A_MINUTE: u32 = 20;
+
+/// The domain's clock as governor wants one.
+#[derive(Clone)]
+struct Ticks(Clock);
+
+impl clock::Clock for Ticks {
+    type Instant = Duration;
+    fn now(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.now().0).unwrap_or(0))
+    }
+}
+
+struct Limit<K: Hash + Eq + Clone> {
+    limiter: RateLimiter<K, DashMapStateStore<K>, Ticks>,
+    ticks: Ticks,
+}
+
+impl<K: Hash + Eq + Clone> Limit<K> {
+    fn a_minute(count: u32, clock: &Clock) -> Limit<K> {
+        let quota = Quota::per_minute(NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN));
+        let ticks = Ticks(clock.clone());
+        Limit { limiter: RateLimiter::new(quota, DashMapStateStore::default(), ticks.clone()), ticks }
+    }
+
+    /// Seconds to wait, at least 1, when it is too much.
+    fn check(&self, key: &K) -> Result<(), TooMany> {
+        self.limiter.check_key(key).map_err(|not_until| {
+            let wait = not_until.wait_time_from(clock::Clock::now(&self.ticks));
+            TooMany { seconds: wait.as_secs().clamp(1, 60) }
+        })
+    }
+
+    fn forget_idle(&self) {
+        self.limiter.retain_recent();
+        self.limiter.shrink_to_fit();
+    }
+}
+
+/// Try again after so many seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many")]
+pub struct TooMany {
+    pub seconds: u64,
+}
+
+pub struct Limits {
+    messages: Limit<Vec<u8>>,
+    new_conversations: Limit<IpAddr>,
+    claims: Limit<IpAddr>,
+}
+
+impl Limits {
+    pub fn new(clock: Clock) -> Limits {
+        Limits {
+            messages: Limit::a_minute(MESSAGES_A_MINUTE, &clock),
+            new_conversations: Limit::a_minute(NEW_CONVERSATIONS_A_MINUTE, &clock),
+            claims: Limit::a_minute(CLAIMS_A_MINUTE, &clock),
+        }
+    }
+
+    /// One more message from the device with this key hash.
+    pub fn message(&self, key_hash: &[u8]) -> Result<(), TooMany> {
+        self.messages.check(&key_hash.to_vec())
+    }
+
+    pub fn new_conversation(&self, address: IpAddr) -> Result<(), TooMany> {
+        self.new_conversations.check(&address)
+    }
+
+    pub fn claim(&self, address: IpAddr) -> Result<(), TooMany> {
+        self.claims.check(&address)
+    }
+
+    /// Drops what has not been used lately; called once a minute.
+    pub fn forget_idle(&self) {
+        self.messages.forget_idle();
+        self.new_conversations.forget_idle();
+        self.claims.forget_idle();
+    }
+}

@@ -1,0 +1,148 @@
+//! Who answers for a post now: its holder on duty, else its substitute (through chains), else a post further up the tree. Never nobody, as
+//! long as anyone holds any post on the way up.
+
+use crate::{Domain, live::Topic};
+use model::{PostId, UnitId};
+use std::collections::{HashMap, HashSet};
+use store::{Result, post::Seat};
+
+/// Everything that routing depends on, at one moment.
+pub struct World {
+    pub seats: HashMap<PostId, Seat>,
+    pub parents: HashMap<UnitId, Option<UnitId>>,
+    by_unit: HashMap<UnitId, Vec<PostId>>,
+}
+
+impl World {
+    pub fn new(seats: Vec<Seat>, parents: impl IntoIterator<Item = (UnitId, Option<UnitId>)>) -> World {
+        let mut by_unit: HashMap<UnitId, Vec<PostId>> = HashMap::new();
+        for seat in &seats {
+            by_unit.entry(seat.unit_id).or_default().push(seat.id);
+        }
+        by_unit.values_mut().for_each(|posts| posts.sort());
+        World { seats: seats.into_iter().map(|s| (s.id, s)).collect(), parents: parents.into_iter().collect(), by_unit }
+    }
+
+    /// The post that answers for `post`, or `None` if there is no holder at all from here to the root.
+    ///
+    /// On duty comes first, in this order: the post, its substitutes in turn, the posts of each unit above with their substitutes. If nobody
+    /// there is on duty, the first with any holder keeps it until they are back.
+    pub fn answering(&self, post: PostId) -> Option<PostId> {
+        let order = self.order(post);
+        let on_duty = order.iter().find(|p| self.seats[p].on_duty > 0);
+        on_duty.or_else(|| order.iter().find(|p| self.seats[p].holders > 0)).copied()
+    }
+
+    /// All posts that could answer, nearest first, each once; a chain that bites its own tail ends there.
+    fn order(&self, post: PostId) -> Vec<PostId> {
+        let mut order = Vec::new();
+        let mut seen = HashSet::new();
+        self.follow(post, &mut seen, &mut order);
+        let mut units = HashSet::new();
+        let mut unit = self.seats.get(&post).and_then(|s| self.parents.get(&s.unit_id).copied().flatten());
+        while let Some(at) = unit.filter(|u| units.insert(*u)) {
+            for above in self.by_unit.get(&at).into_iter().flatten() {
+                self.follow(*above, &mut seen, &mut order);
+            }
+            unit = self.parents.get(&at).copied().flatten();
+        }
+        order
+    }
+
+    fn follow(&self, post: PostId, seen: &mut HashSet<PostId>, order: &mut Vec<PostId>) {
+        let mut next = Some(post);
+        while let Some(id) = next.filter(|p| seen.insert(*p)) {
+            let Some(seat) = self.seats.get(&id) else { return };
+            order.push(id);
+            next = seat.substitute_id;
+        }
+    }
+}
+
+/// Works out anew who answers for every post and writes what changed. Called after every change of holders, substitutes, duty and units, and
+/// once a minute, because holdings begin and end with time. Gives the posts whose answering post changed.
+pub async fn refresh(domain: &Domain) -> Result<Vec<PostId>> {
+    let now = domain.now();
+    let changed = domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                let world = World::new(store::post::seats(c, now).await?, store::post::unit_parents(c).await?);
+                let mut changed = Vec::new();
+                for seat in world.seats.values() {
+                    let answering = world.answering(seat.id);
+                    if answering != seat.answering_id {
+                        store::post::set_answering(c, seat.id, answering).await?;
+                        changed.push((seat.id, seat.answering_id, answering));
+                    }
+                }
+                Ok::<_, store::Error>(changed)
+            })
+        })
+        .await?;
+    for (post, before, after) in &changed {
+        domain.hub.wake_all([Some(*post), *before, *after].into_iter().flatten().map(Topic::Post));
+    }
+    Ok(changed.into_iter().map(|(post, _, _)| post).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    fn post(n: u128) -> PostId {
+        PostId(Uuid::from_u128(n))
+    }
+
+    fn unit(n: u128) -> UnitId {
+        UnitId(Uuid::from_u128(n))
+    }
+
+    fn seat(n: u128, at: u128, substitute: Option<u128>, holders: i64, on_duty: i64) -> Seat {
+        Seat { id: post(n), unit_id: unit(at), substitute_id: substitute.map(post), answering_id: None, holders, on_duty }
+    }
+
+    #[test]
+    fn the_holder_on_duty_answers_then_the_substitute_then_the_unit_above() {
+        let parents = [(unit(1), None), (unit(2), Some(unit(1)))];
+        let answering = |seats| World::new(seats, parents).answering(post(1));
+        assert_eq!(answering(vec![seat(1, 2, Some(2), 1, 1), seat(2, 2, None, 1, 1)]), Some(post(1)));
+        assert_eq!(answering(vec![seat(1, 2, Some(2), 1, 0), seat(2, 2, Some(3), 1, 0), seat(3, 2, None, 1, 1)]), Some(post(3)));
+        assert_eq!(answering(vec![seat(1, 2, Some(2), 0, 0), seat(2, 2, Some(1), 0, 0), seat(9, 1, None, 1, 1)]), Some(post(9)));
+        assert_eq!(answering(vec![seat(1, 2, None, 1, 0), seat(9, 1, None, 1, 0)]), Some(post(1)));
+        assert_eq!(answering(vec![seat(1, 2, None, 0, 0)]), None);
+    }
+
+    proptest! {
+        /// Whatever the substitutes, with loops and gaps: if anyone at the post, behind it or above it holds a post, someone answers; and it is
+        /// someone on duty if anyone there is.
+        #[test]
+        fn a_post_is_never_ownerless_while_anyone_on_the_way_up_holds_one(
+            depth in 1usize..6,
+            posts in prop::collection::vec((0usize..6, prop::option::of(0usize..12), 0i64..3, 0i64..3), 1..12),
+        ) {
+            let parents: Vec<_> = (0..depth).map(|d| (unit(d as u128), d.checked_sub(1).map(|p| unit(p as u128)))).collect();
+            let seats: Vec<Seat> = posts.iter().enumerate()
+                .map(|(i, (at, substitute, holders, on_duty))| {
+                    seat(i as u128, (*at % depth) as u128, substitute.filter(|s| *s < posts.len()).map(|s| s as u128), *holders, (*on_duty).min(*holders))
+                })
+                .collect();
+            let world = World::new(seats.clone(), parents);
+            for start in &seats {
+                let on_the_way: Vec<&Seat> = seats.iter().filter(|s| s.id == start.id || s.unit_id < start.unit_id).collect();
+                let answering = world.answering(start.id).map(|p| &world.seats[&p]);
+                if on_the_way.iter().any(|s| s.holders > 0) {
+                    prop_assert!(answering.is_some_and(|a| a.holders > 0));
+                }
+                if on_the_way.iter().any(|s| s.on_duty > 0) {
+                    prop_assert!(answering.is_some_and(|a| a.on_duty > 0));
+                }
+                if start.on_duty > 0 {
+                    prop_assert_eq!(world.answering(start.id), Some(start.id));
+                }
+            }
+        }
+    }
+}

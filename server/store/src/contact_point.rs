@@ -1,0 +1,42 @@
+//! Printed QR codes.
+
+use crate::{Conn, Result, conn::*};
+use model::{At, CheckPhrase, ContactPointId, PointCode, PostId};
+
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct ContactPoint {
+    pub id: ContactPointId,
+    pub post_id: PostId,
+    pub code: PointCode,
+    pub check_phrase: CheckPhrase,
+    pub place: String,
+    pub topic: Option<String>,
+    pub welcome: Option<String>,
+    pub created_at: At,
+    pub revoked_at: Option<At>,
+}
+
+pub async fn insert(conn: &mut Conn, point: &ContactPoint) -> Result<()> {
+    execute!(
+        conn,
+        "insert into contact_points (id, post_id, code, check_phrase, place, topic, welcome, created_at, revoked_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        point.id,
+        point.post_id,
+        &point.code,
+        &point.check_phrase,
+        &point.place,
+        &point.topic,
+        &point.welcome,
+        point.created_at,
+        point.revoked_at
+    )
+    .map(|_| ())
+}
+
+pub async fn by_code(conn: &mut Conn, code: &PointCode) -> Result<Option<ContactPoint>> {
+    fetch_optional!(conn, ContactPoint, "select * from contact_points where code = $1", code)
+}
+
+pub async fn find(conn: &mut Conn, id: ContactPointId) -> Result<Option<ContactPoint>> {
+    fetch_optional!(conn, ContactPoint, "select * from contact_points where id = $1", id)
+}

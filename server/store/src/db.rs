@@ -1,0 +1,122 @@
+use crate::{Conn, Error, Result, conn::Kind, message, writer::Writer};
+use futures::future::BoxFuture;
+use sqlx::{
+    Connection, PgPool, SqlitePool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use std::{str::FromStr, time::Duration};
+
+/// The database of one installation. Cheap to clone.
+#[derive(Clone)]
+pub struct Db(Inner);
+
+#[derive(Clone)]
+enum Inner {
+    Sqlite { readers: SqlitePool, writer: Writer },
+    Postgres(PgPool),
+}
+
+static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/sqlite");
+static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/postgres");
+
+impl Db {
+    /// Opens `sqlite:PATH` (made if missing) or `postgres://…` and brings its tables up to date.
+    pub async fn open(url: &str) -> Result<Db> {
+        if url.starts_with("sqlite:") {
+            Self::open_sqlite(url).await
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            Self::open_postgres(url).await
+        } else {
+            Err(Error::Url)
+        }
+    }
+
+    async fn open_sqlite(url: &str) -> Result<Db> {
+        // WAL with FULL: a commit is on the disk before it is acknowledged, readers never wait for the writer.
+        let options = SqliteConnectOptions::from_str(url)?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(10))
+            .pragma("temp_store", "memory")
+            .pragma("cache_size", "-16000")
+            .statement_cache_capacity(256);
+        let mut connection = SqliteConnection::connect_with(&options).await?;
+        SQLITE.run(&mut connection).await?;
+        let readers = SqlitePoolOptions::new().min_connections(1).max_connections(8).connect_with(options.read_only(true)).await?;
+        Ok(Db(Inner::Sqlite { readers, writer: Writer::start(connection) }))
+    }
+
+    async fn open_postgres(url: &str) -> Result<Db> {
+        let options = PgConnectOptions::from_str(url)?.statement_cache_capacity(256);
+        let pool = PgPoolOptions::new().max_connections(24).acquire_timeout(Duration::from_secs(10)).connect_with(options).await?;
+        POSTGRES.run(&pool).await?;
+        Ok(Db(Inner::Postgres(pool)))
+    }
+
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.0, Inner::Postgres(_))
+    }
+
+    /// A connection for reading.
+    pub async fn read(&self) -> Result<Conn> {
+        Ok(Conn::new(match &self.0 {
+            Inner::Sqlite { readers, .. } => Kind::SqliteReader(readers.acquire().await?),
+            Inner::Postgres(pool) => Kind::PostgresReader(pool.acquire().await?),
+        }))
+    }
+
+    /// Runs `work` in a transaction. `Ok` is returned only after the commit; `Err` means that nothing of it was kept.
+    pub async fn write<T, E, F>(&self, work: F) -> std::result::Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, std::result::Result<T, E>> + Send + 'static,
+    {
+        match &self.0 {
+            Inner::Sqlite { writer, .. } => writer.run(work).await,
+            Inner::Postgres(pool) => {
+                // On a task of its own: a caller that hangs up must not cut the work in two.
+                let pool = pool.clone();
+                let task = tokio::spawn(async move { in_transaction(&pool, work).await });
+                task.await.map_err(|_| Error::Stopped)?
+            }
+        }
+    }
+
+    /// Sends one message. On SQLite all messages waiting at the same moment share one statement per table and one commit.
+    pub async fn send(&self, new: message::New) -> Result<message::Sent> {
+        match &self.0 {
+            Inner::Sqlite { writer, .. } => writer.send(new).await,
+            Inner::Postgres(_) => {
+                self.write(|c| Box::pin(async move { message::send_one(c, new).await })).await
+            }
+        }
+    }
+
+    /// Waits for what was handed in to be committed, then closes.
+    pub async fn close(&self) {
+        match &self.0 {
+            Inner::Sqlite { readers, writer } => {
+                writer.stop().await;
+                readers.close().await;
+            }
+            Inner::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+async fn in_transaction<T, E, F>(pool: &PgPool, work: F) -> std::result::Result<T, E>
+where
+    E: From<Error>,
+    F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, std::result::Result<T, E>>,
+{
+    let mut conn = Conn::new(Kind::PostgresTransaction(pool.begin().await.map_err(Error::from)?));
+    let done = work(&mut conn).await?;
+    if let Kind::PostgresTransaction(transaction) = conn.into_kind() {
+        transaction.commit().await.map_err(Error::from)?;
+    }
+    Ok(done)
+}

@@ -1,0 +1,29 @@
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A unique value is taken; the name is the constraint's or column's, as the database reports it.
+    #[error("already there: {0}")]
+    Taken(String),
+    #[error("the writer has stopped")]
+    Stopped,
+    #[error("the commit failed: {0}")]
+    Commit(String),
+    #[error("unknown database URL: it begins with sqlite: or postgres:")]
+    Url,
+    #[error(transparent)]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    #[error(transparent)]
+    Database(sqlx::Error),
+}
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl From<sqlx::Error> for Error {
+    fn from(e: sqlx::Error) -> Error {
+        match &e {
+            sqlx::Error::Database(d) if d.is_unique_violation() => Error::Taken(d.constraint().unwrap_or_else(|| d.message()).to_owned()),
+            _ => Error::Database(e),
+        }
+    }
+}

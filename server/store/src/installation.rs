@@ -1,0 +1,34 @@
+//! The one row that tells this installation from every other.
+
+use crate::{Conn, Result, conn::*};
+use model::At;
+
+/// The installation's secret, from which claim codes and links are derived. The first caller's proposal is kept.
+pub async fn secret(conn: &mut Conn, proposal: Vec<u8>, now: At) -> Result<Vec<u8>> {
+    execute!(conn, "insert into installation (id, secret, created_at) values (1, $1, $2) on conflict (id) do nothing", &proposal, now)?;
+    let (secret,) = fetch_one!(conn, (Vec<u8>,), "select secret from installation where id = 1")?;
+    Ok(secret)
+}
+
+/// Nothing has been set up yet: no unit and no staff.
+pub async fn is_empty(conn: &mut Conn) -> Result<bool> {
+    let (count,) = fetch_one!(conn, (i64,), "select (select count(*) from units) + (select count(*) from staff)")?;
+    Ok(count == 0)
+}
+
+/// Whether anyone can administer this installation.
+pub async fn has_admin(conn: &mut Conn, now: At) -> Result<bool> {
+    let (count,) = fetch_one!(
+        conn,
+        (i64,),
+        "select count(*) from grants g join staff s on s.id = g.staff_id
+         where g.role = 'admin' and s.activated_at is not null and s.ended_at is null and g.from_at <= $1 and (g.until_at is null or g.until_at > $1)",
+        now
+    )?;
+    Ok(count > 0)
+}
+
+/// Answers if the database does.
+pub async fn ping(conn: &mut Conn) -> Result<()> {
+    execute!(conn, "select 1").map(|_| ())
+}

@@ -1,0 +1,35 @@
+//! All SQL of Linli, on embedded SQLite and on PostgreSQL.
+//!
+//! One module per noun. A function takes a [`Conn`], runs one statement (or the few that belong together) and gives plain rows back; what a
+//! row means is decided in `domain`. Each SQL text is written once and runs on both databases: `$1` parameters, ids, times and JSON come
+//! from the program, and only `returning`, `on conflict`, CTEs and window functions beyond the plain language. Where the two really differ
+//! there are two texts in one visible `match`.
+//!
+//! [`Db::read`] lends a connection for reading. [`Db::write`] runs a function in a transaction and returns only after the commit.
+
+mod conn;
+mod db;
+mod error;
+mod writer;
+
+pub mod audit;
+pub mod calendar;
+pub mod contact;
+pub mod contact_point;
+pub mod conversation;
+pub mod holding;
+pub mod inbox;
+pub mod installation;
+pub mod message;
+pub mod outbox;
+pub mod post;
+pub mod quick_reply;
+pub mod scheduled_reply;
+pub mod session;
+pub mod staff;
+pub mod unit;
+pub mod wait;
+
+pub use conn::Conn;
+pub use db::Db;
+pub use error::{Error, Result};

@@ -1,0 +1,1 @@
+//! Texts a post keeps ready.

@@ -1,0 +1,1 @@
+//! Replies to be sent at a later moment.

@@ -1,0 +1,52 @@
+//! Waits: opened by the first unanswered contact message, closed by the first public human reply.
+
+use crate::{Conn, Result, conn::*};
+use model::{At, ConversationId, PostId, WaitId};
+
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Wait {
+    pub id: WaitId,
+    pub conversation_id: ConversationId,
+    pub post_id: PostId,
+    pub opened_seq: i64,
+    pub opened_at: At,
+    pub due_at: At,
+    pub closed_seq: Option<i64>,
+    pub closed_at: Option<At>,
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!("select id, conversation_id, post_id, opened_seq, opened_at, due_at, closed_seq, closed_at from waits ", $rest)
+    };
+}
+
+pub async fn open(conn: &mut Conn, conversation: ConversationId) -> Result<Option<Wait>> {
+    fetch_optional!(conn, Wait, select!("where conversation_id = $1 and closed_at is null"), conversation)
+}
+
+/// All waits of a conversation, oldest first.
+pub async fn of_conversation(conn: &mut Conn, conversation: ConversationId) -> Result<Vec<Wait>> {
+    fetch_all!(conn, Wait, select!("where conversation_id = $1 order by opened_seq"), conversation)
+}
+
+/// The last waits of a post that were answered, newest first: what "usually answers within" is worked out from.
+pub async fn answered_by_post(conn: &mut Conn, post: PostId, limit: i64) -> Result<Vec<Wait>> {
+    fetch_all!(conn, Wait, select!("where post_id = $1 and closed_at is not null order by opened_at desc limit $2"), post, limit)
+}
+
+/// Waits open at a moment, opened in a span and closed in a span: the three terms of the backlog identity.
+pub async fn counts(conn: &mut Conn, from: At, until: At) -> Result<(i64, i64, i64, i64)> {
+    fetch_one!(
+        conn,
+        (i64, i64, i64, i64),
+        "select
+            count(case when opened_at < $1 and (closed_at is null or closed_at >= $1) then 1 end),
+            count(case when opened_at >= $1 and opened_at < $2 then 1 end),
+            count(case when closed_at >= $1 and closed_at < $2 then 1 end),
+            count(case when opened_at < $2 and (closed_at is null or closed_at >= $2) then 1 end)
+         from waits",
+        from,
+        until
+    )
+}
