@@ -29,7 +29,11 @@ server: site
 
 # What browsers load; the server carries it inside the binary.
 STYLESHEETS := $(patsubst style/%,target/site/%,$(wildcard style/main.css style/desk.css style/sheet.css))
-site: tools target/site/linli.js $(STYLESHEETS)
+site: tools target/site.stamp
+
+target/site.stamp: target/site/linli.js $(STYLESHEETS) scripts/compress.mjs
+	@node scripts/compress.mjs
+	@touch $@
 
 CLIENT := target/wasm32-unknown-unknown/wasm-release/client.wasm
 
