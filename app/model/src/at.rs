@@ -25,9 +25,10 @@ impl At {
         self.0.saturating_sub(earlier.0) / 1000
     }
 
-    /// The same moment for calendar arithmetic. Out of jiff's range (year ±9999) becomes the epoch.
+    /// The same moment for calendar arithmetic, held inside jiff's range (year ±9999).
     pub fn timestamp(self) -> jiff::Timestamp {
-        jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+        let end = if self.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
+        jiff::Timestamp::from_millisecond(self.0).unwrap_or(end)
     }
 }
 

@@ -22,7 +22,7 @@ fn read(typed: &str, length: usize) -> Option<String> {
 }
 
 /// Chinese keyboards in full-width mode type ７ＫＱＭ.
-fn half_width(c: char) -> char {
+pub(crate) fn half_width(c: char) -> char {
     match c {
         '\u{FF01}'..='\u{FF5E}' => char::from_u32(c as u32 - 0xFEE0).unwrap_or(c),
         c => c,

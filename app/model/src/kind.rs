@@ -75,6 +75,13 @@ kinds! {
         Event = "event",
     }
     ConversationState { Open = "open", Closed = "closed" }
+    /// How a date differs from its weekday.
+    DayKind {
+        /// 休: no working time.
+        Off = "off",
+        /// 班: a make-up workday.
+        Work = "work",
+    }
     Language { Chinese = "zh-CN", English = "en" }
     /// What a mail in the outbox is about.
     MailKind { Invitation = "invitation", Answer = "answer" }

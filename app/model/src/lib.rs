@@ -1,6 +1,7 @@
 //! Linli's nouns: ids, kinds and the rules for what people may type. No input or output, no clock, so that it runs in the browser too.
 
 mod at;
+pub mod calendar;
 mod code;
 mod id;
 mod kind;
