@@ -2,9 +2,12 @@
 
 pub mod when;
 
-leptos_i18n::load_locales!();
+#[allow(clippy::all, unused_imports)]
+mod catalogue {
+    include!(concat!(env!("OUT_DIR"), "/catalogue.rs"));
+}
 
-pub use i18n::*;
+pub use catalogue::i18n::*;
 pub use leptos_i18n;
 use model::Language;
 

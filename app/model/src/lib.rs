@@ -3,6 +3,7 @@
 mod at;
 pub mod calendar;
 mod code;
+mod event;
 mod id;
 mod kind;
 pub mod search;
@@ -10,5 +11,6 @@ pub mod text;
 
 pub use at::At;
 pub use code::{CODE_ALPHABET, CheckPhrase, ClaimCode, PointCode};
+pub use event::{Event, Person};
 pub use id::*;
 pub use kind::*;

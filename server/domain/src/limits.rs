@@ -1,7 +1,7 @@
 //! How often someone may do something. Limits are per device first: two thousand parents behind one school address are two thousand devices.
 
 use crate::Clock;
-use governor::{Quota, RateLimiter, clock, state::keyed::DashMapStateStore};
+use governor::{Quota, RateLimiter, clock, middleware::NoOpMiddleware, state::keyed::DashMapStateStore};
 use std::{hash::Hash, net::IpAddr, num::NonZeroU32, time::Duration};
 
 /// Messages a device may send in a minute.
@@ -25,7 +25,7 @@ impl clock::Clock for Ticks {
 }
 
 struct Limit<K: Hash + Eq + Clone> {
-    limiter: RateLimiter<K, DashMapStateStore<K>, Ticks>,
+    limiter: RateLimiter<K, DashMapStateStore<K>, Ticks, NoOpMiddleware<Duration>>,
     ticks: Ticks,
 }
 

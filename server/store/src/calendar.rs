@@ -1,7 +1,7 @@
 //! Working time as it is kept: a week and its exceptions per unit, inherited down the tree.
 
 use crate::{Conn, Result, conn::*};
-use model::{At, UnitId};
+use model::{At, DayKind, UnitId};
 
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct CalendarRow {
@@ -18,8 +18,7 @@ pub struct CalendarRow {
 pub struct DayRow {
     /// `YYYY-MM-DD`.
     pub day: String,
-    /// `off` or `work`.
-    pub kind: String,
+    pub kind: DayKind,
     pub name: String,
 }
 
@@ -60,7 +59,7 @@ pub async fn save_day(conn: &mut Conn, unit: UnitId, day: &DayRow) -> Result<()>
         "insert into calendar_days (unit_id, day, kind, name) values ($1, $2, $3, $4) on conflict (unit_id, day) do update set kind = $3, name = $4",
         unit,
         &day.day,
-        &day.kind,
+        day.kind,
         &day.name
     )
     .map(|_| ())

@@ -1,0 +1,364 @@
+//! The resident's side of a conversation. What staff do in it is in [`crate::desk`].
+
+use crate::{
+    Device, Domain, Keys,
+    limits::TooMany,
+    live::Topic,
+    post::{self, Answering},
+};
+use model::{
+    At, ClientKey, ContactId, ContactPointId, ConversationId, ConversationState, DeviceId, Event, Language, MessageId, MessageKind, Person, PointCode, PostId,
+    WaitId,
+    text::{self, TextError},
+};
+use std::net::IpAddr;
+use store::{
+    Conn,
+    conversation::Conversation,
+    message::{Audience, Message, New, NewWait, Sent},
+};
+
+/// Why a message was not sent.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    #[error(transparent)]
+    Text(#[from] TextError),
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
+    /// No such conversation or code for this device.
+    #[error("not found")]
+    NotFound,
+    /// The sticker has been withdrawn.
+    #[error("revoked")]
+    Revoked,
+    /// Nobody can answer.
+    #[error("nobody")]
+    Nobody,
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// A message as typed, from a device that may be new.
+pub struct Typed<'a> {
+    /// The device key in the cookie.
+    pub device_key: &'a str,
+    pub text: &'a str,
+    pub client_key: ClientKey,
+    pub language: Language,
+    pub address: IpAddr,
+}
+
+/// Sends the first message to the post behind a sticker: contact, device, conversation, message and wait in one transaction.
+/// The same client key again gives the same conversation.
+pub async fn start(domain: &Domain, code: &PointCode, typed: Typed<'_>) -> Result<Sent, SendError> {
+    let body = text::message(typed.text)?;
+    let key_hash = Keys::hash(typed.device_key);
+    let (point, answering) = {
+        let mut conn = domain.db.read().await?;
+        if let Some(device) = store::contact::device(&mut conn, &key_hash).await?
+            && let Some(sent) = store::message::by_client_key(&mut conn, device.contact_id, typed.client_key).await?
+        {
+            return Ok(sent);
+        }
+        let point = store::contact_point::by_code(&mut conn, code).await?.ok_or(SendError::NotFound)?;
+        let answering = post::answering(domain, &mut conn, point.post_id).await?.ok_or(SendError::NotFound)?;
+        (point, answering)
+    };
+    if point.revoked_at.is_some() || answering.post.ended_at.is_some() {
+        return Err(SendError::Revoked);
+    }
+    if answering.is_nobody() {
+        return Err(SendError::Nobody);
+    }
+    domain.limits.message(&key_hash)?;
+    domain.limits.new_conversation(typed.address)?;
+    let begin = Begin {
+        key_hash,
+        language: typed.language,
+        post_id: point.post_id,
+        point_id: point.id,
+        ids: (ContactId(domain.id()), DeviceId(domain.id()), ConversationId(domain.id())),
+    };
+    let conversation_id = begin.ids.2;
+    let news = contact_message(domain, conversation_id, body, typed.client_key, &answering);
+    let claim_hash = Keys::hash(domain.keys.claim_code(conversation_id, 1).as_str());
+    let sent = match begun(domain, begin.clone(), claim_hash.clone(), news.clone()).await {
+        // Two first messages of one new device at the same moment: the other was first, so this one joins it.
+        Err(store::Error::Taken(_)) => begun(domain, begin, claim_hash, news).await?,
+        other => other?,
+    };
+    domain.hub.wake_all(topics(sent.conversation_id, &answering.post));
+    Ok(sent)
+}
+
+#[derive(Clone)]
+struct Begin {
+    key_hash: Vec<u8>,
+    language: Language,
+    post_id: PostId,
+    point_id: ContactPointId,
+    ids: (ContactId, DeviceId, ConversationId),
+}
+
+async fn begun(domain: &Domain, begin: Begin, claim_hash: Vec<u8>, mut news: Vec<New>) -> store::Result<Sent> {
+    let now = domain.now();
+    domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                let (new_contact, new_device, new_conversation) = begin.ids;
+                let device = match store::contact::hold_device(c, &begin.key_hash).await? {
+                    Some(device) => device,
+                    None => {
+                        store::contact::insert(c, new_contact, begin.language, now).await?;
+                        store::contact::insert_device(c, new_device, new_contact, &begin.key_hash, now).await?;
+                        store::contact::Device { id: new_device, contact_id: new_contact }
+                    }
+                };
+                let known = store::conversation::of_device_with_post(c, device.id, begin.post_id).await?;
+                let conversation_id = match known {
+                    Some(known) => known.id,
+                    None => {
+                        let fresh = fresh_conversation(new_conversation, device.contact_id, begin.post_id, begin.point_id, now);
+                        store::conversation::insert(c, &fresh, &claim_hash).await?;
+                        new_conversation
+                    }
+                };
+                news.iter_mut().for_each(|n| n.conversation_id = conversation_id);
+                first(store::message::send(c, &news).await?)
+            })
+        })
+        .await
+}
+
+fn fresh_conversation(id: ConversationId, contact_id: ContactId, post_id: PostId, point: ContactPointId, now: At) -> Conversation {
+    Conversation {
+        id,
+        contact_id,
+        post_id,
+        contact_point_id: Some(point),
+        state: ConversationState::Open,
+        claim_version: 1,
+        last_seq: 0,
+        last_message_at: now,
+        preview: String::new(),
+        contact_seen_seq: 0,
+        staff_seen_seq: 0,
+        mailed_seq: 0,
+        opened_at: now,
+        closed_at: None,
+    }
+}
+
+fn first(sent: Vec<Sent>) -> store::Result<Sent> {
+    sent.into_iter().next().ok_or(store::Error::Stopped)
+}
+
+/// A further message from the contact.
+pub async fn say(domain: &Domain, device: &Device, id: ConversationId, typed: Typed<'_>) -> Result<Sent, SendError> {
+    let body = text::message(typed.text)?;
+    let (conversation, answering) = {
+        let mut conn = domain.db.read().await?;
+        if let Some(sent) = store::message::by_client_key(&mut conn, device.contact_id, typed.client_key).await?
+            && sent.conversation_id == id
+        {
+            return Ok(sent);
+        }
+        let conversation = store::conversation::of_device(&mut conn, device.id, id).await?.ok_or(SendError::NotFound)?;
+        let answering = post::answering(domain, &mut conn, conversation.post_id).await?.ok_or(SendError::NotFound)?;
+        (conversation, answering)
+    };
+    if answering.is_nobody() {
+        return Err(SendError::Nobody);
+    }
+    domain.limits.message(&Keys::hash(typed.device_key))?;
+    let mut news = contact_message(domain, conversation.id, body, typed.client_key, &answering);
+    let sent = if news.len() == 1 {
+        domain.db.send(news.remove(0)).await?
+    } else {
+        domain.db.write(move |c| Box::pin(async move { first(store::message::send(c, &news).await?) })).await?
+    };
+    domain.hub.wake_all(topics(id, &answering.post));
+    Ok(sent)
+}
+
+/// The contact's message with the wait it opens and, when the one who answers is off duty, the automatic reply that says so.
+fn contact_message(domain: &Domain, conversation_id: ConversationId, body: String, client_key: ClientKey, answering: &Answering) -> Vec<New> {
+    let now = domain.now();
+    let message = New {
+        id: MessageId(domain.id()),
+        conversation_id,
+        kind: MessageKind::Contact,
+        post_id: None,
+        staff_id: None,
+        body,
+        client_key,
+        sent_at: now,
+        wait: Some(NewWait { id: WaitId(domain.id()), due_at: answering.calendar.due(now) }),
+    };
+    let Some(away) = off_duty_event(answering, now) else { return vec![message] };
+    // The key follows from the message's own, so that a retry does not reply twice.
+    let auto_key = ClientKey(uuid::Uuid::from_u128(!client_key.0.as_u128()));
+    let reply = New {
+        id: MessageId(domain.id()),
+        kind: MessageKind::Auto,
+        post_id: Some(answering.post.post_id),
+        body: away.write(),
+        client_key: auto_key,
+        wait: None,
+        ..message.clone()
+    };
+    vec![message, reply]
+}
+
+fn off_duty_event(answering: &Answering, now: At) -> Option<Event> {
+    let until = post::off_duty_until(&answering.post, now)?;
+    Some(Event::OffDuty {
+        name: answering.post.staff_name.clone().unwrap_or_default(),
+        until: until.and_then(|u| answering.calendar.calendar.next_working(u)),
+        stand_in: answering.stand_in.as_ref().and_then(person),
+    })
+}
+
+/// Who a card shows, if anyone.
+pub fn person(card: &store::post::Card) -> Option<Person> {
+    Some(Person { name: card.staff_name.clone()?, title: card.title.clone(), unit: card.unit_name.clone() })
+}
+
+/// Who has to hear of news in a conversation: its watchers, its post's and whoever stands in.
+pub fn topics(id: ConversationId, card: &store::post::Card) -> impl Iterator<Item = Topic> {
+    let posts = [Some(card.post_id), card.answering_id.filter(|a| *a != card.post_id)];
+    posts.into_iter().flatten().map(Topic::Post).chain([Topic::Conversation(id)])
+}
+
+/// Messages on one page of a conversation.
+pub const PAGE: i64 = 100;
+
+/// A conversation as its contact sees it.
+pub struct View {
+    pub conversation: Conversation,
+    pub answering: Answering,
+    pub messages: Vec<Message>,
+    /// The promise, while the contact is waiting.
+    pub due_at: Option<At>,
+    /// Working seconds the last answer took, when nothing is open.
+    pub answered_after: Option<i64>,
+    pub claim_code: model::ClaimCode,
+    /// Where the conversation was begun.
+    pub place: Option<String>,
+    pub email: Option<String>,
+    /// Other devices that may see it too.
+    pub claims: usize,
+    /// False on a device that came in by claim code or mail.
+    pub is_owner: bool,
+}
+
+/// The last page of a conversation; marks it as seen.
+pub async fn view(domain: &Domain, device: &Device, id: ConversationId, before: Option<i64>) -> store::Result<Option<View>> {
+    let mut conn = domain.db.read().await?;
+    let Some(conversation) = store::conversation::of_device(&mut conn, device.id, id).await? else { return Ok(None) };
+    let Some(answering) = post::answering(domain, &mut conn, conversation.post_id).await? else { return Ok(None) };
+    let messages = store::message::before(&mut conn, id, Audience::Contact, before.unwrap_or(i64::MAX), PAGE).await?;
+    let waits = store::wait::of_conversation(&mut conn, id).await?;
+    let last = waits.last();
+    let place = match conversation.contact_point_id {
+        Some(point) => store::contact_point::find(&mut conn, point).await?.map(|p| p.place),
+        None => None,
+    };
+    let contact = store::contact::find(&mut conn, conversation.contact_id).await?;
+    let claims = store::conversation::claims(&mut conn, id).await?.len();
+    drop(conn);
+    let view = View {
+        due_at: last.filter(|w| w.closed_at.is_none()).map(|w| w.due_at),
+        answered_after: last.and_then(|w| Some(answering.calendar.calendar.working_seconds(w.opened_at, w.closed_at?))),
+        claim_code: domain.keys.claim_code(id, conversation.claim_version),
+        is_owner: conversation.contact_id == device.contact_id,
+        email: contact.and_then(|c| c.email),
+        conversation,
+        answering,
+        messages,
+        place,
+        claims,
+    };
+    if before.is_none() {
+        saw(domain, &view.conversation, view.conversation.last_seq).await?;
+    }
+    Ok(Some(view))
+}
+
+/// The contact has seen everything up to `seq`: staff see it, and a mail that waits to tell of it is not needed any more.
+pub async fn saw(domain: &Domain, conversation: &Conversation, seq: i64) -> store::Result<()> {
+    if conversation.contact_seen_seq >= seq {
+        return Ok(());
+    }
+    let id = conversation.id;
+    domain.db.write(move |c| Box::pin(async move { store::conversation::contact_saw(c, id, seq).await })).await?;
+    domain.hub.wake(Topic::Conversation(id));
+    Ok(())
+}
+
+/// What a live stream that has everything up to `after` has missed.
+pub async fn news(domain: &Domain, device: &Device, id: ConversationId, after: i64) -> store::Result<Option<(Conversation, Vec<Message>)>> {
+    let mut conn = domain.db.read().await?;
+    let Some(conversation) = store::conversation::of_device(&mut conn, device.id, id).await? else { return Ok(None) };
+    let messages = store::message::after(&mut conn, id, Audience::Contact, after, PAGE).await?;
+    drop(conn);
+    if let Some(last) = messages.last() {
+        saw(domain, &conversation, last.seq).await?;
+    }
+    Ok(Some((conversation, messages)))
+}
+
+/// One line in the list of a device's conversations.
+pub struct Line {
+    pub conversation: Conversation,
+    pub card: store::post::Card,
+}
+
+/// All conversations this device may see, newest first.
+pub async fn mine(domain: &Domain, device: &Device) -> store::Result<Vec<Line>> {
+    let now = domain.now();
+    let mut conn = domain.db.read().await?;
+    let mut lines = Vec::new();
+    for conversation in store::conversation::all_of_device(&mut conn, device.id).await? {
+        if let Some(card) = store::post::card(&mut conn, conversation.post_id, now).await? {
+            lines.push(Line { conversation, card });
+        }
+    }
+    Ok(lines)
+}
+
+/// Keeps or, when left empty, forgets the address to be told of answers.
+pub async fn set_email(domain: &Domain, device: &Device, id: ConversationId, typed: &str, language: Language) -> Result<(), SendError> {
+    let email = match text::email(typed) {
+        Ok(email) => Some(email),
+        Err(TextError::Empty) => None,
+        Err(e) => return Err(e.into()),
+    };
+    let conversation = {
+        let mut conn = domain.db.read().await?;
+        store::conversation::of_device(&mut conn, device.id, id).await?.ok_or(SendError::NotFound)?
+    };
+    let contact = conversation.contact_id;
+    domain
+        .db
+        .write(move |c| Box::pin(async move { store::contact::set_email(c, contact, email.as_deref(), language).await }))
+        .await
+        .map_err(SendError::Store)
+}
+
+/// A line from the program itself, such as "opened on another device".
+pub(crate) async fn tell(c: &mut Conn, ids: (MessageId, ClientKey), conversation_id: ConversationId, event: &Event, now: At) -> store::Result<Sent> {
+    let new = New {
+        id: ids.0,
+        conversation_id,
+        kind: MessageKind::Event,
+        post_id: None,
+        staff_id: None,
+        body: event.write(),
+        client_key: ids.1,
+        sent_at: now,
+        wait: None,
+    };
+    first(store::message::send(c, &[new]).await?)
+}
