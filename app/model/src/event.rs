@@ -6,9 +6,15 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// The holder is off duty, until a moment if that is known; someone may stand in.
-    OffDuty { name: String, until: Option<At>, stand_in: Option<Person> },
+    OffDuty {
+        name: String,
+        until: Option<At>,
+        stand_in: Option<Person>,
+    },
     /// Somebody else answers from here on.
-    HandedOver { to: Person },
+    HandedOver {
+        to: Person,
+    },
     /// The claim code or a mail's link opened the conversation on another device.
     Claimed,
     /// All other devices were shut out and the claim code was changed.

@@ -9,8 +9,16 @@ use store::{Conn, Result, audit::Entry};
 pub async fn append(conn: &mut Conn, now: At, staff: Option<StaffId>, action: &str, target: &str, detail: &str) -> Result<()> {
     let last = store::audit::last(conn).await?;
     let (seq, previous_hash) = last.map_or((1, Vec::new()), |e| (e.seq + 1, e.hash));
-    let mut entry =
-        Entry { seq, at: now, staff_id: staff, action: action.to_owned(), target: target.to_owned(), detail: detail.to_owned(), previous_hash, hash: Vec::new() };
+    let mut entry = Entry {
+        seq,
+        at: now,
+        staff_id: staff,
+        action: action.to_owned(),
+        target: target.to_owned(),
+        detail: detail.to_owned(),
+        previous_hash,
+        hash: Vec::new(),
+    };
     entry.hash = hash(&entry);
     store::audit::append(conn, &entry).await
 }

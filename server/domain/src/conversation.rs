@@ -1,7 +1,8 @@
-//! The resident's side of a conversation. What staff do in it is in [`crate::desk`].
+//! The resident's side of a conversation. What staff do in it is in `desk`.
 
 use crate::{
     Device, Domain, Keys,
+    calendar::UnitCalendar,
     limits::TooMany,
     live::Topic,
     post::{self, Answering},
@@ -11,11 +12,12 @@ use model::{
     WaitId,
     text::{self, TextError},
 };
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 use store::{
     Conn,
     conversation::Conversation,
     message::{Audience, Message, New, NewWait, Sent},
+    wait::Wait,
 };
 
 /// Why a message was not sent.
@@ -231,6 +233,31 @@ pub fn topics(id: ConversationId, card: &store::post::Card) -> impl Iterator<Ite
     posts.into_iter().flatten().map(Topic::Post).chain([Topic::Conversation(id)])
 }
 
+/// What a contact may count on.
+#[derive(Clone, Debug)]
+pub struct Promise {
+    /// Who answers: a name, or the post's title.
+    pub name: String,
+    /// While the contact is waiting.
+    pub due_at: Option<At>,
+    /// Working seconds the last answer took, when nothing is open.
+    pub answered_after: Option<i64>,
+    pub calendar: Arc<UnitCalendar>,
+}
+
+impl Promise {
+    fn new(answering: &Answering, waits: &[Wait]) -> Promise {
+        let card = answering.card();
+        let last = waits.last();
+        Promise {
+            name: card.staff_name.clone().unwrap_or_else(|| card.title.clone()),
+            due_at: last.filter(|w| w.closed_at.is_none()).map(|w| w.due_at),
+            answered_after: last.and_then(|w| Some(answering.calendar.calendar.working_seconds(w.opened_at, w.closed_at?))),
+            calendar: answering.calendar.clone(),
+        }
+    }
+}
+
 /// Messages on one page of a conversation.
 pub const PAGE: i64 = 100;
 
@@ -239,10 +266,7 @@ pub struct View {
     pub conversation: Conversation,
     pub answering: Answering,
     pub messages: Vec<Message>,
-    /// The promise, while the contact is waiting.
-    pub due_at: Option<At>,
-    /// Working seconds the last answer took, when nothing is open.
-    pub answered_after: Option<i64>,
+    pub promise: Promise,
     pub claim_code: model::ClaimCode,
     /// Where the conversation was begun.
     pub place: Option<String>,
@@ -260,7 +284,6 @@ pub async fn view(domain: &Domain, device: &Device, id: ConversationId, before: 
     let Some(answering) = post::answering(domain, &mut conn, conversation.post_id).await? else { return Ok(None) };
     let messages = store::message::before(&mut conn, id, Audience::Contact, before.unwrap_or(i64::MAX), PAGE).await?;
     let waits = store::wait::of_conversation(&mut conn, id).await?;
-    let last = waits.last();
     let place = match conversation.contact_point_id {
         Some(point) => store::contact_point::find(&mut conn, point).await?.map(|p| p.place),
         None => None,
@@ -269,8 +292,7 @@ pub async fn view(domain: &Domain, device: &Device, id: ConversationId, before: 
     let claims = store::conversation::claims(&mut conn, id).await?.len();
     drop(conn);
     let view = View {
-        due_at: last.filter(|w| w.closed_at.is_none()).map(|w| w.due_at),
-        answered_after: last.and_then(|w| Some(answering.calendar.calendar.working_seconds(w.opened_at, w.closed_at?))),
+        promise: Promise::new(&answering, &waits),
         claim_code: domain.keys.claim_code(id, conversation.claim_version),
         is_owner: conversation.contact_id == device.contact_id,
         email: contact.and_then(|c| c.email),
@@ -297,16 +319,27 @@ pub async fn saw(domain: &Domain, conversation: &Conversation, seq: i64) -> stor
     Ok(())
 }
 
-/// What a live stream that has everything up to `after` has missed.
-pub async fn news(domain: &Domain, device: &Device, id: ConversationId, after: i64) -> store::Result<Option<(Conversation, Vec<Message>)>> {
+/// What a reader who has everything up to a number has missed.
+pub struct News {
+    /// The message just above, for the look of the first new one.
+    pub above: Option<Message>,
+    pub messages: Vec<Message>,
+    pub promise: Promise,
+}
+
+/// What came after the message numbered `after`; marks it as seen.
+pub async fn news(domain: &Domain, device: &Device, id: ConversationId, after: i64) -> store::Result<Option<News>> {
     let mut conn = domain.db.read().await?;
     let Some(conversation) = store::conversation::of_device(&mut conn, device.id, id).await? else { return Ok(None) };
+    let Some(answering) = post::answering(domain, &mut conn, conversation.post_id).await? else { return Ok(None) };
+    let above = store::message::before(&mut conn, id, Audience::Contact, after.saturating_add(1), 1).await?.pop();
     let messages = store::message::after(&mut conn, id, Audience::Contact, after, PAGE).await?;
+    let waits = store::wait::of_conversation(&mut conn, id).await?;
     drop(conn);
     if let Some(last) = messages.last() {
         saw(domain, &conversation, last.seq).await?;
     }
-    Ok(Some((conversation, messages)))
+    Ok(Some(News { above, messages, promise: Promise::new(&answering, &waits) }))
 }
 
 /// One line in the list of a device's conversations.
@@ -340,11 +373,7 @@ pub async fn set_email(domain: &Domain, device: &Device, id: ConversationId, typ
         store::conversation::of_device(&mut conn, device.id, id).await?.ok_or(SendError::NotFound)?
     };
     let contact = conversation.contact_id;
-    domain
-        .db
-        .write(move |c| Box::pin(async move { store::contact::set_email(c, contact, email.as_deref(), language).await }))
-        .await
-        .map_err(SendError::Store)
+    domain.db.write(move |c| Box::pin(async move { store::contact::set_email(c, contact, email.as_deref(), language).await })).await.map_err(SendError::Store)
 }
 
 /// A line from the program itself, such as "opened on another device".

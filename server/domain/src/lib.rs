@@ -15,6 +15,7 @@ pub mod live;
 pub mod post;
 mod random;
 pub mod routing;
+pub mod row;
 
 pub use caller::{Admin, Device, Staff};
 pub use clock::Clock;

@@ -53,8 +53,7 @@ pub async fn answering(domain: &Domain, conn: &mut Conn, post: PostId) -> Result
     };
     let calendar = calendar::of_unit(domain, conn, card.unit_id).await?;
     let answered = store::wait::answered_by_post(conn, post, 50).await?;
-    let mut seconds: Vec<i64> =
-        answered.iter().filter_map(|w| Some(calendar.calendar.working_seconds(w.opened_at, w.closed_at?))).collect();
+    let mut seconds: Vec<i64> = answered.iter().filter_map(|w| Some(calendar.calendar.working_seconds(w.opened_at, w.closed_at?))).collect();
     seconds.sort_unstable();
     let usual_seconds = (seconds.len() >= FEWEST_ANSWERS).then(|| seconds[seconds.len() / 2]);
     Ok(Some(Answering { post: card, stand_in, calendar, usual_seconds }))

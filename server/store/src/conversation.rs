@@ -141,12 +141,7 @@ pub async fn claim(conn: &mut Conn, id: ConversationId, device: DeviceId, now: A
 
 /// Other devices that have claimed the conversation and still may see it.
 pub async fn claims(conn: &mut Conn, id: ConversationId) -> Result<Vec<(DeviceId, At)>> {
-    fetch_all!(
-        conn,
-        (DeviceId, At),
-        "select device_id, claimed_at from claims where conversation_id = $1 and ended_at is null order by claimed_at",
-        id
-    )
+    fetch_all!(conn, (DeviceId, At), "select device_id, claimed_at from claims where conversation_id = $1 and ended_at is null order by claimed_at", id)
 }
 
 /// Ends every claim and gives the conversation a new claim code.

@@ -90,9 +90,7 @@ impl Db {
     pub async fn send(&self, new: message::New) -> Result<message::Sent> {
         match &self.0 {
             Inner::Sqlite { writer, .. } => writer.send(new).await,
-            Inner::Postgres(_) => {
-                self.write(|c| Box::pin(async move { message::send_one(c, new).await })).await
-            }
+            Inner::Postgres(_) => self.write(|c| Box::pin(async move { message::send_one(c, new).await })).await,
         }
     }
 

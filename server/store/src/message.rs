@@ -403,8 +403,7 @@ pub async fn after(conn: &mut Conn, conversation: ConversationId, audience: Audi
 /// The `limit` messages just below `before`, oldest first: a page of history.
 pub async fn before(conn: &mut Conn, conversation: ConversationId, audience: Audience, before: i64, limit: i64) -> Result<Vec<Message>> {
     let sees_notes = i64::from(audience == Audience::Staff);
-    let mut rows =
-        fetch_all!(conn, Message, select_messages!("and m.seq < $3 order by m.seq desc limit $4"), conversation, sees_notes, before, limit)?;
+    let mut rows = fetch_all!(conn, Message, select_messages!("and m.seq < $3 order by m.seq desc limit $4"), conversation, sees_notes, before, limit)?;
     rows.reverse();
     Ok(rows)
 }

@@ -79,13 +79,7 @@ pub async fn insert_grant(conn: &mut Conn, grant: &Grant) -> Result<()> {
 
 /// The grants a member of staff has at this moment.
 pub async fn grants(conn: &mut Conn, staff: StaffId, now: At) -> Result<Vec<Grant>> {
-    fetch_all!(
-        conn,
-        Grant,
-        "select * from grants where staff_id = $1 and from_at <= $2 and (until_at is null or until_at > $2) order by id",
-        staff,
-        now
-    )
+    fetch_all!(conn, Grant, "select * from grants where staff_id = $1 and from_at <= $2 and (until_at is null or until_at > $2) order by id", staff, now)
 }
 
 /// Whether a grant of this role covers the unit: one at the unit itself or at any unit above it.

@@ -1,0 +1,124 @@
+//! The verified card: who answers.
+
+use super::icon::{Icon, icon};
+use crate::visit::Visit;
+use domain::{
+    post::{Answering, off_duty_until},
+    row::Card,
+};
+use i18n::{t, when};
+use leptos::prelude::*;
+use model::{CheckPhrase, Language};
+
+/// The photo or, without one, the initials.
+pub fn disc(card: &Card) -> impl IntoView + use<> {
+    match (card.staff_id, card.photo_at, &card.staff_name) {
+        (Some(staff), Some(at), _) => view! { <img class="disc" src=format!("/photo/{staff}/{}", at.0) alt="" width="56" height="56"/> }.into_any(),
+        (_, _, Some(name)) => view! { <span class="disc" aria-hidden="true">{initials(name)}</span> }.into_any(),
+        _ => view! { <span class="disc" aria-hidden="true">{icon(Icon::Unit)}</span> }.into_any(),
+    }
+}
+
+/// A Chinese name's surname, other names' first two capitals.
+pub fn initials(name: &str) -> String {
+    match name.chars().next() {
+        Some(c) if !c.is_ascii() => c.to_string(),
+        _ => name.split_whitespace().filter_map(|word| word.chars().next()).take(2).flat_map(char::to_uppercase).collect(),
+    }
+}
+
+pub fn unit_mark(l: Language, unit: &str) -> impl IntoView + use<> {
+    let unit = format!("@{unit}\u{2060}");
+    view! { <p class="unit">{unit}{icon(Icon::Check)}<span class="sr">{t!(l, common.verified)}</span></p> }
+}
+
+/// The whole card of a sticker's page: person, duty, habit, place and check phrase.
+pub fn full_card(visit: &Visit, answering: &Answering, place: &str, phrase: &CheckPhrase) -> impl IntoView + use<> {
+    let l = visit.language;
+    let card = answering.card();
+    let place = place.to_owned();
+    view! {
+        <section class="card">
+            <div class="who">
+                {disc(card)}
+                <div>
+                    <h1>{card.staff_name.clone().unwrap_or_else(|| card.title.clone())}</h1>
+                    <p>{card.title.clone()}</p>
+                    {unit_mark(l, &card.unit_name)}
+                </div>
+            </div>
+            <ul class="facts">{stands_in(l, answering)}{duty(visit, answering)}{usual(l, answering)}</ul>
+            <div class="spot">
+                <p class="place"><small>{t!(l, resident.you_are_at)}</small>{place}</p>
+                {seal(l, phrase)}
+            </div>
+        </section>
+    }
+}
+
+fn stands_in(l: Language, answering: &Answering) -> impl IntoView + use<> {
+    answering.stand_in.as_ref().map(|_| {
+        let for_whom = match &answering.post.staff_name {
+            Some(name) => t!(l, resident.stands_in_for, name = name.clone(), title = answering.post.title.clone()),
+            None => t!(l, resident.stands_in_for_vacant, title = answering.post.title.clone(), unit = answering.post.unit_name.clone()),
+        };
+        view! { <li>{icon(Icon::Hand)}<span>{for_whom}</span></li> }
+    })
+}
+
+/// Whether they are on duty and the hours of the week.
+fn duty(visit: &Visit, answering: &Answering) -> impl IntoView + use<> {
+    let l = visit.language;
+    let calendar = &answering.calendar.calendar;
+    let now = visit.now;
+    let local = |at| calendar.local(at);
+    let (glyph, state) = match off_duty_until(answering.card(), now) {
+        Some(Some(until)) => {
+            (Icon::Rest, t!(l, resident.off_duty_until, when = when::moment(l, &local(calendar.next_working(until).unwrap_or(until)), &local(now))))
+        }
+        Some(None) => (Icon::Rest, t!(l, resident.off_duty)),
+        None if calendar.is_working(now) => (Icon::Clock, t!(l, resident.on_duty)),
+        None => match calendar.next_working(now) {
+            Some(next) => (Icon::Clock, t!(l, resident.next_duty, when = when::moment(l, &local(next), &local(now)))),
+            None => (Icon::Clock, t!(l, resident.off_duty)),
+        },
+    };
+    let hours = week(l, answering);
+    view! { <li>{icon(glyph)}<span><b>{state}</b>" · "{hours}</span></li> }
+}
+
+/// "周一至周五 8:30–12:00，14:00–17:30".
+pub fn week(l: Language, answering: &Answering) -> String {
+    let lines: Vec<String> = answering
+        .calendar
+        .calendar
+        .week_lines()
+        .iter()
+        .filter(|line| !line.hours.is_empty())
+        .map(|line| {
+            let first = when::weekday_name(l, line.first);
+            let days = if line.first == line.last { first } else { t!(l, resident.days, first = first, last = when::weekday_name(l, line.last)) };
+            let hours: Vec<String> = line.hours.iter().map(|i| format!("{}–{}", i.from(), i.until())).collect();
+            format!("{days} {}", hours.join(&t!(l, common.comma)))
+        })
+        .collect();
+    lines.join(&t!(l, resident.week_separator))
+}
+
+fn usual(l: Language, answering: &Answering) -> impl IntoView + use<> {
+    answering.usual_seconds.map(|seconds| {
+        let within = when::duration(l, seconds);
+        view! { <li>{icon(Icon::Reply)}<span>{t!(l, resident.usually_before)}<b>{t!(l, resident.usually, within = within)}</b>{t!(l, resident.usually_after)}</span></li> }
+    })
+}
+
+/// The four characters that are printed on the sticker too.
+pub fn seal(l: Language, phrase: &CheckPhrase) -> impl IntoView + use<> {
+    let spoken = match l {
+        Language::Chinese => phrase.to_string(),
+        Language::English => format!("{phrase} ({})", phrase.reading()),
+    };
+    let characters: Vec<_> = phrase.as_str().chars().map(|c| view! { <span aria-hidden="true">{c.to_string()}</span> }).collect();
+    let reading = (l == Language::English).then(|| view! { <small class="soft">{phrase.reading()}</small> });
+    view! { <p><small>{t!(l, resident.same_phrase)}</small><span class="seal" role="img" aria-label=spoken lang="zh-CN">{characters}</span>{reading}</p> }
+}

@@ -1,0 +1,120 @@
+//! The messages of a conversation as bubbles.
+
+use super::{
+    card::initials,
+    icon::{Icon, icon},
+};
+use domain::row::Message;
+use i18n::{t, when};
+use jiff::Zoned;
+use leptos::prelude::*;
+use model::{At, Event, Language, MessageKind, calendar::Calendar};
+
+/// Whose page the messages stand on: their own are right, the others' left.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Contact,
+    Staff,
+}
+
+/// How messages are put on a page.
+pub struct Log<'a> {
+    pub language: Language,
+    pub side: Side,
+    pub calendar: &'a Calendar,
+    pub now: At,
+}
+
+/// Minutes of silence after which the time is said again.
+const SILENCE: i64 = 20;
+
+impl Log<'_> {
+    /// One `<li>` or two (time and message) for each message. `before` is the message just above, if the page already shows one.
+    pub fn lines(&self, before: Option<&Message>, messages: &[Message]) -> Vec<AnyView> {
+        let mut lines = Vec::new();
+        let mut above = before;
+        for message in messages {
+            if self.needs_time(above, message) {
+                lines.push(self.time(message.sent_at).into_any());
+                above = None;
+            }
+            lines.push(self.line(above, message));
+            above = Some(message);
+        }
+        lines
+    }
+
+    fn needs_time(&self, above: Option<&Message>, message: &Message) -> bool {
+        above.is_none_or(|a| message.sent_at.seconds_since(a.sent_at) > SILENCE * 60)
+    }
+
+    fn local(&self, at: At) -> Zoned {
+        self.calendar.local(at)
+    }
+
+    fn time(&self, at: At) -> impl IntoView + use<> {
+        let said = when::moment(self.language, &self.local(at), &self.local(self.now));
+        view! { <li class="sys"><time datetime=at.timestamp().to_string()>{said}</time></li> }
+    }
+
+    fn line(&self, above: Option<&Message>, message: &Message) -> AnyView {
+        let id = format!("m{}", message.seq);
+        match message.kind {
+            MessageKind::Event => view! { <li class="sys" id=id>{self.event(&message.body)}</li> }.into_any(),
+            MessageKind::Auto => self.bubble(&id, "msg first auto", self.auto_by(), self.event(&message.body)),
+            MessageKind::Note => self.bubble(&id, "msg note first", self.by(message), message.body.clone()),
+            MessageKind::Contact | MessageKind::Answer => {
+                let is_mine = (message.kind == MessageKind::Contact) == (self.side == Side::Contact);
+                let is_first = !above.is_some_and(|a| a.kind == message.kind && a.staff_id == message.staff_id);
+                let class = format!(
+                    "msg{}{}{}",
+                    if is_mine { " mine" } else { "" },
+                    if is_first { " first" } else { "" },
+                    if message.removed_at.is_some() { " gone" } else { "" }
+                );
+                let says_who = is_first && message.kind == MessageKind::Answer;
+                let by = if says_who { self.by(message) } else { ().into_any() };
+                let text = if message.removed_at.is_some() { t!(self.language, resident.removed) } else { message.body.clone() };
+                self.bubble(&id, &class, by, text)
+            }
+        }
+    }
+
+    fn bubble(&self, id: &str, class: &str, by: AnyView, text: String) -> AnyView {
+        view! { <li class=class.to_owned() id=id.to_owned()>{by}<p class="say">{text}</p></li> }.into_any()
+    }
+
+    fn by(&self, message: &Message) -> AnyView {
+        let name = message.staff_name.clone().unwrap_or_default();
+        let unit = message.unit_name.as_ref().map(|u| format!("@{u}"));
+        let disc = (self.side == Side::Contact).then(|| view! { <span class="disc" aria-hidden="true">{initials(&name)}</span> });
+        let note = (message.kind == MessageKind::Note).then(|| view! { {icon(Icon::Note)}<span class="sr">{t!(self.language, inbox.note)}" "</span> });
+        view! { {disc}<span class="by">{note}{name}" "<span class="unit">{unit}</span></span> }.into_any()
+    }
+
+    fn auto_by(&self) -> AnyView {
+        view! { <span class="by">{t!(self.language, resident.automatic)}</span> }.into_any()
+    }
+
+    /// An event in the reader's words.
+    fn event(&self, body: &str) -> String {
+        let l = self.language;
+        let Some(event) = Event::read(body) else { return String::new() };
+        match event {
+            Event::OffDuty { name, until, stand_in } => {
+                let back = match until {
+                    Some(until) => t!(l, resident.auto_until, name = name, when = when::moment(l, &self.local(until), &self.local(self.now))),
+                    None => t!(l, resident.auto_away, name = name),
+                };
+                match stand_in {
+                    Some(p) => format!("{back}{}", t!(l, resident.auto_stand_in, name = p.name, unit = p.unit)),
+                    None => format!("{back}{}", t!(l, resident.auto_kept)),
+                }
+            }
+            Event::HandedOver { to } => t!(l, resident.handed_over, name = to.name, title = to.title, unit = to.unit),
+            Event::Claimed => t!(l, resident.claimed),
+            Event::ClaimsEnded => t!(l, resident.claims_ended),
+            Event::Closed => t!(l, resident.closed),
+        }
+    }
+}

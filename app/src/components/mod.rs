@@ -1,0 +1,7 @@
+//! Pieces that pages share.
+
+pub mod art;
+pub mod card;
+pub mod icon;
+pub mod log;
+pub mod qr;

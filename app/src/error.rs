@@ -1,0 +1,93 @@
+//! What a request can end in besides a page: one function gives the status, one the words.
+
+use crate::{
+    components::icon::{Icon, icon},
+    shell::Page,
+    visit::Visit,
+};
+use axum::{
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use i18n::t;
+use leptos::prelude::*;
+
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum AppError {
+    /// No such page, or not for this caller: the two are not told apart.
+    #[error("not found")]
+    NotFound,
+    #[error("forbidden")]
+    Forbidden,
+    /// A form that no page of ours sends.
+    #[error("bad request")]
+    BadRequest,
+    /// The request came from another site.
+    #[error("cross-site")]
+    CrossSite,
+    #[error("too large")]
+    TooLarge,
+    #[error("too many")]
+    TooMany { seconds: u64 },
+    /// Logged where it happened; the reader gets the request id.
+    #[error("internal")]
+    Internal,
+}
+
+impl From<domain::StoreError> for AppError {
+    fn from(e: domain::StoreError) -> AppError {
+        tracing::error!(error = %e, "the database failed");
+        AppError::Internal
+    }
+}
+
+impl AppError {
+    pub fn status(&self) -> StatusCode {
+        match self {
+            AppError::NotFound => StatusCode::NOT_FOUND,
+            AppError::Forbidden | AppError::CrossSite => StatusCode::FORBIDDEN,
+            AppError::BadRequest => StatusCode::BAD_REQUEST,
+            AppError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            AppError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            AppError::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn words(&self, visit: &Visit) -> (String, String) {
+        let l = visit.language;
+        match self {
+            AppError::NotFound => (t!(l, error.not_found), t!(l, error.not_found_text)),
+            AppError::Forbidden => (t!(l, error.forbidden), t!(l, error.forbidden_text)),
+            AppError::BadRequest => (t!(l, error.bad_request), t!(l, error.bad_request_text)),
+            AppError::CrossSite => (t!(l, error.cross_site), t!(l, error.cross_site_text)),
+            AppError::TooLarge => (t!(l, error.too_large), t!(l, error.too_large_text)),
+            AppError::TooMany { seconds } => (t!(l, error.too_many), t!(l, error.too_many_text, seconds = *seconds)),
+            AppError::Internal => (t!(l, error.internal), t!(l, error.internal_text)),
+        }
+    }
+
+    /// The page for this error, in the reader's language.
+    pub fn page(&self, visit: &Visit) -> Response {
+        let (title, text) = self.words(visit);
+        let home = t!(visit.language, error.home);
+        let body = view! {
+            <main id="main" class="col page"><div class="empty">
+                {icon(Icon::Alert)}<h1>{title.clone()}</h1><p>{text}</p><p><a class="btn" href="/">{home}</a></p>
+            </div></main>
+        };
+        let mut response = Page::new(visit, title).status(self.status()).render(body);
+        if let AppError::TooMany { seconds } = self {
+            response.headers_mut().insert(header::RETRY_AFTER, (*seconds).into());
+        }
+        response
+    }
+}
+
+/// The status alone, with the error attached: the policy layer, which knows the reader, makes the page of it.
+impl IntoResponse for AppError {
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}

@@ -1,0 +1,79 @@
+//! Live streams (server-sent events). A stream wakes with the hub, reads what it has missed by sequence number, and sends it as HTML.
+
+use crate::routes::App;
+use axum::{
+    http::HeaderMap,
+    response::sse::{Event, KeepAlive, Sse},
+};
+use futures::{FutureExt, Stream, StreamExt, future::select_all, stream};
+use std::{convert::Infallible, time::Duration};
+use tokio::sync::watch;
+
+/// What a stream does after reading.
+pub enum Read {
+    /// Send these, then wait.
+    Events(Vec<Event>),
+    /// The reader may not see this any more, or it is over: end the stream for good.
+    End,
+}
+
+/// Milliseconds after which a cut stream comes back: spread over four seconds, so that a restart does not bring everybody at once.
+fn retry(app: &App) -> Duration {
+    let [byte] = app.domain.random.bytes::<1>();
+    Duration::from_millis(1000 + u64::from(byte) * 16)
+}
+
+/// The sequence number after which to go on: the header a reconnecting browser sends, else the page's own.
+pub fn resume_point(headers: &HeaderMap, page: i64) -> i64 {
+    let last = headers.get("last-event-id").and_then(|v| v.to_str().ok()?.parse().ok());
+    last.unwrap_or(page).max(0)
+}
+
+/// A stream that calls `read` at once and again at every wake-up, each time with the state it left behind.
+pub fn stream<S, F, Fut>(app: &App, wakes: Vec<watch::Receiver<u64>>, state: S, read: F) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<S, F, Fut>>
+where
+    S: Send + 'static,
+    F: Fn(S) -> Fut + Send + 'static,
+    Fut: Future<Output = (S, Read)> + Send,
+{
+    let first = Event::default().retry(retry(app)).comment("linli");
+    let start = Some(Watching { wakes, stopping: app.stopping.clone(), state, is_first: true });
+    let rest = stream::unfold((start, read), |(watching, read)| async move {
+        let mut watching = watching?;
+        if !watching.is_first && !watching.woken().await {
+            return None;
+        }
+        watching.wakes.iter_mut().for_each(watch::Receiver::mark_unchanged);
+        let (state, outcome) = read(watching.state).await;
+        match outcome {
+            Read::End => Some((vec![Event::default().event("end").data("")], (None, read))),
+            Read::Events(events) => {
+                let next = Watching { wakes: watching.wakes, stopping: watching.stopping, state, is_first: false };
+                Some((events, (Some(next), read)))
+            }
+        }
+    });
+    let events = stream::once(async { vec![first] }).chain(rest).flat_map(|events| stream::iter(events.into_iter().map(Ok)));
+    Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(25)))
+}
+
+struct Watching<S> {
+    wakes: Vec<watch::Receiver<u64>>,
+    stopping: watch::Receiver<bool>,
+    state: S,
+    is_first: bool,
+}
+
+impl<S> Watching<S> {
+    /// Waits for a wake-up; false when the server is stopping.
+    async fn woken(&mut self) -> bool {
+        if *self.stopping.borrow() {
+            return false;
+        }
+        let changes = self.wakes.iter_mut().map(|w| async move { drop(w.changed().await) }.boxed());
+        tokio::select! {
+            _ = select_all(changes) => true,
+            _ = self.stopping.changed() => false,
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! `/q/{code}`: the verified card and one text box; posting it begins the conversation.
+
+use crate::{
+    components::{
+        art::{LETTER, STICKER, art},
+        card::full_card,
+        icon::{Icon, icon},
+    },
+    error::AppError,
+    form::{Posted, field_error, text_error},
+    shell::Page,
+    visit::Visit,
+};
+use axum::{
+    extract::Path,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Redirect, Response},
+};
+use domain::{
+    contact_point::{self, Point, Scan},
+    conversation::{self, SendError, Typed},
+    post::Answering,
+};
+use i18n::t;
+use leptos::prelude::*;
+use model::{ClientKey, PointCode};
+use serde::Deserialize;
+
+pub async fn show(visit: Visit, Path(typed): Path<String>) -> Result<Response, AppError> {
+    let Some(code) = PointCode::read(&typed) else { return Ok(unknown(&visit, &typed)) };
+    Ok(match contact_point::scan(&visit.app.domain, visit.device.as_ref(), &code).await? {
+        Scan::Unknown => unknown(&visit, &typed),
+        Scan::Revoked => revoked(&visit),
+        Scan::Nobody(answering) => nobody(&visit, &answering),
+        Scan::Known(id) => Redirect::to(&format!("/c/{id}")).into_response(),
+        Scan::Point(point) => with_device(&visit, write_page(&visit, &point, Draft::new(&visit))),
+    })
+}
+
+/// The key is given out with the page, so that a first message sent twice, or again after a cut, comes from the same device both times.
+fn with_device(visit: &Visit, mut response: Response) -> Response {
+    if visit.device_key.is_none()
+        && let Ok(cookie) = HeaderValue::from_str(&visit.device_cookie(&visit.new_device_key()))
+    {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+#[derive(Deserialize)]
+pub struct FirstMessage {
+    #[serde(default)]
+    text: String,
+    key: ClientKey,
+}
+
+pub async fn send(visit: Visit, Path(typed): Path<String>, Posted(form): Posted<FirstMessage>) -> Result<Response, AppError> {
+    let domain = &visit.app.domain;
+    let Some(code) = PointCode::read(&typed) else { return Ok(unknown(&visit, &typed)) };
+    let draft = Draft { text: form.text.clone(), key: form.key.0.as_simple().to_string(), error: None };
+    let Some(device_key) = &visit.device_key else {
+        // Without the cookie nobody could ever find the way back to the conversation.
+        let error = t!(visit.language, resident.needs_cookies);
+        return again(&visit, &code, draft.with(error), StatusCode::UNPROCESSABLE_ENTITY).await;
+    };
+    let message = Typed { device_key, text: &form.text, client_key: form.key, language: visit.language, address: visit.address };
+    match conversation::start(domain, &code, message).await {
+        Ok(sent) => Ok(Redirect::to(&format!("/c/{}", sent.conversation_id)).into_response()),
+        Err(SendError::Text(e)) => again(&visit, &code, draft.with(text_error(visit.language, e)), StatusCode::UNPROCESSABLE_ENTITY).await,
+        Err(SendError::TooMany(wait)) => {
+            let error = t!(visit.language, resident.too_many, seconds = wait.seconds);
+            again(&visit, &code, draft.with(error), StatusCode::TOO_MANY_REQUESTS).await
+        }
+        Err(SendError::NotFound) => Ok(unknown(&visit, &typed)),
+        Err(SendError::Revoked | SendError::Nobody) => show(visit, Path(typed)).await,
+        Err(SendError::Store(e)) => Err(e.into()),
+    }
+}
+
+/// What stands in the text box.
+struct Draft {
+    text: String,
+    /// The client key: the same for every attempt at this message.
+    key: String,
+    error: Option<String>,
+}
+
+impl Draft {
+    fn new(visit: &Visit) -> Draft {
+        Draft { text: String::new(), key: visit.client_key(), error: None }
+    }
+
+    fn with(self, error: String) -> Draft {
+        Draft { error: Some(error), ..self }
+    }
+}
+
+/// The page again with what was typed and what is wrong with it.
+async fn again(visit: &Visit, code: &PointCode, draft: Draft, status: StatusCode) -> Result<Response, AppError> {
+    let mut response = match contact_point::scan(&visit.app.domain, None, code).await? {
+        Scan::Point(point) => with_device(visit, write_page(visit, &point, draft)),
+        Scan::Revoked => return Ok(revoked(visit)),
+        Scan::Nobody(answering) => return Ok(nobody(visit, &answering)),
+        Scan::Unknown | Scan::Known(_) => return Ok(unknown(visit, code.as_str())),
+    };
+    *response.status_mut() = status;
+    Ok(response)
+}
+
+fn write_page(visit: &Visit, point: &Point, draft: Draft) -> Response {
+    let l = visit.language;
+    let name = name_of(&point.answering);
+    let welcome = point.welcome().map(|text| view! { <p class="msg hello"><span class="say">{text.to_owned()}</span></p> });
+    let is_bad = draft.error.is_some();
+    let main = view! {
+        <main id="main" class="col">
+            {full_card(visit, &point.answering, &point.point.place, &point.point.check_phrase)}
+            {welcome}
+            <form class="write" method="post" action=format!("/q/{}", point.point.code)>
+                <input type="hidden" name="key" value=draft.key/>
+                {visit.csrf_field()}
+                <label for="text">{t!(l, resident.write_to, name = name.clone())}</label>
+                {field_error("text", draft.error)}
+                <textarea
+                    class="in"
+                    id="text"
+                    name="text"
+                    rows="3"
+                    maxlength="4000"
+                    required
+                    aria-invalid=is_bad.then_some("true")
+                    aria-describedby=if is_bad { "text-e text-h" } else { "text-h" }
+                >{draft.text}</textarea>
+                <button class="btn wide">{icon(Icon::Send)}{t!(l, resident.send)}</button>
+                <p class="hint" id="text-h">{t!(l, resident.write_hint, name = name.clone())}</p>
+            </form>
+        </main>
+    };
+    Page::new(visit, t!(l, resident.write_to, name = name)).unit(&point.answering.post.unit_name).render(main)
+}
+
+fn name_of(answering: &Answering) -> String {
+    let card = answering.card();
+    card.staff_name.clone().unwrap_or_else(|| card.title.clone())
+}
+
+fn unknown(visit: &Visit, typed: &str) -> Response {
+    let l = visit.language;
+    let typed: String = typed.chars().filter(|c| !c.is_control()).take(20).collect();
+    let main = view! {
+        <main id="main" class="col page">
+            <div class="empty">{art(&STICKER)}<h1>{t!(l, resident.unknown)}</h1><p>{t!(l, resident.unknown_text)}</p></div>
+            <form method="get" action="/q">
+                <div class="f">
+                    <label for="code">{t!(l, resident.code)}</label>
+                    <input class="in code" id="code" name="code" value=typed autocomplete="off" autocapitalize="characters" spellcheck="false"/>
+                </div>
+                <button class="btn wide">{t!(l, resident.open)}</button>
+            </form>
+        </main>
+    };
+    Page::new(visit, t!(l, resident.unknown)).status(StatusCode::NOT_FOUND).render(main)
+}
+
+fn revoked(visit: &Visit) -> Response {
+    let l = visit.language;
+    let main = view! {
+        <main id="main" class="col page">
+            <div class="empty">
+                {art(&STICKER)}<h1>{t!(l, resident.revoked)}</h1><p>{t!(l, resident.revoked_text)}</p>
+                <p><a class="btn" href="/c">{t!(l, resident.see_mine)}</a></p>
+            </div>
+        </main>
+    };
+    Page::new(visit, t!(l, resident.revoked)).status(StatusCode::GONE).render(main)
+}
+
+fn nobody(visit: &Visit, answering: &Answering) -> Response {
+    let l = visit.language;
+    let unit = answering.post.unit_name.clone();
+    let main = view! {
+        <main id="main" class="col page">
+            <div class="empty">
+                {art(&LETTER)}<h1>{t!(l, resident.nobody)}</h1><p>{t!(l, resident.nobody_text, unit = unit.clone(), title = answering.post.title.clone())}</p>
+            </div>
+            <div class="banner time">{icon(Icon::Alert)}<p>{t!(l, resident.emergency)}</p></div>
+        </main>
+    };
+    Page::new(visit, t!(l, resident.nobody)).unit(unit).status(StatusCode::SERVICE_UNAVAILABLE).render(main)
+}

@@ -1,0 +1,256 @@
+//! The frame around every page: head, top bar, foot, and turning a view into a response.
+
+use crate::{
+    components::icon::{Icon, icon},
+    visit::Visit,
+};
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{Html, IntoResponse, Response},
+};
+use domain::Staff;
+use i18n::t;
+use leptos::{config::LeptosOptions, hydration::HydrationScripts, prelude::*};
+use model::Language;
+use std::sync::Arc;
+
+/// A page to be rendered.
+pub struct Page {
+    visit: Visit,
+    title: String,
+    status: StatusCode,
+    body_class: &'static str,
+    is_desk: bool,
+    has_islands: bool,
+    unit: Option<String>,
+    staff: Option<Staff>,
+    refresh: Option<u32>,
+    cookies: Vec<String>,
+}
+
+impl Page {
+    pub fn new(visit: &Visit, title: impl Into<String>) -> Page {
+        Page {
+            visit: visit.clone(),
+            title: title.into(),
+            status: StatusCode::OK,
+            body_class: "",
+            is_desk: false,
+            has_islands: false,
+            unit: None,
+            staff: None,
+            refresh: None,
+            cookies: Vec::new(),
+        }
+    }
+
+    pub fn status(mut self, status: StatusCode) -> Page {
+        self.status = status;
+        self
+    }
+
+    pub fn body_class(mut self, class: &'static str) -> Page {
+        self.body_class = class;
+        self
+    }
+
+    /// The unit named at the foot.
+    pub fn unit(mut self, name: impl Into<String>) -> Page {
+        self.unit = Some(name.into());
+        self
+    }
+
+    /// A page for staff: their navigation above it and the desk's style.
+    pub fn for_staff(mut self, staff: &Staff) -> Page {
+        self.is_desk = true;
+        self.staff = Some(staff.clone());
+        self
+    }
+
+    /// Loads the client for the islands on this page.
+    pub fn with_islands(mut self) -> Page {
+        self.has_islands = true;
+        self
+    }
+
+    /// Without JavaScript the page loads itself again after so many seconds.
+    pub fn refresh_without_script(mut self, seconds: u32) -> Page {
+        self.refresh = Some(seconds);
+        self
+    }
+
+    pub fn cookie(mut self, cookie: String) -> Page {
+        self.cookies.push(cookie);
+        self
+    }
+
+    /// Renders the page around `main`, the page's `<main id="main">`.
+    pub fn render(self, main: impl IntoView) -> Response {
+        let html = render(&self.visit.clone(), || self.document(main).into_any());
+        let mut response = (self.status, Html(format!("<!DOCTYPE html>{html}"))).into_response();
+        for cookie in &self.cookies {
+            if let Ok(value) = HeaderValue::from_str(cookie) {
+                response.headers_mut().append(header::SET_COOKIE, value);
+            }
+        }
+        response
+    }
+
+    fn document(&self, main: impl IntoView) -> impl IntoView {
+        let visit = &self.visit;
+        let l = visit.language;
+        let app = &visit.app;
+        let title = format!("{} · {}", self.title, t!(l, common.name));
+        let text = match visit.look.view {
+            Some("elder-2") => Some("2"),
+            Some("elder-3") => Some("3"),
+            _ => None,
+        };
+        let scripts = self.has_islands.then(|| view! { <HydrationScripts options=options(&app.assets.base) islands=true/> });
+        let refresh = self.refresh.map(|s| view! { <noscript><meta http-equiv="refresh" content=s.to_string()/></noscript> });
+        let desk = self.is_desk.then(|| view! { <link rel="stylesheet" href=app.assets.url("desk.css")/> });
+        let bar = match &self.staff {
+            Some(staff) => staff_bar(visit, staff).into_any(),
+            None => top_bar(visit).into_any(),
+        };
+        view! {
+            <html lang=l.as_str() data-view=visit.look.view.map(|_| "elder") data-text=text data-theme=visit.look.theme>
+                <head>
+                    <meta charset="utf-8"/>
+                    <meta name="viewport" content="width=device-width,initial-scale=1,viewport-fit=cover"/>
+                    <title>{title}</title>
+                    <meta name="description" content=t!(l, common.description)/>
+                    <meta name="color-scheme" content="light dark"/>
+                    <link rel="icon" href=app.assets.url("icon.svg") type="image/svg+xml"/>
+                    <link rel="stylesheet" href=app.assets.url("main.css")/>
+                    {desk}
+                    {refresh}
+                    {scripts}
+                </head>
+                <body class=self.body_class>
+                    <a class="skip" href="#main">{t!(l, common.skip)}</a>
+                    {bar}
+                    {main}
+                    {self.staff.is_none().then(|| foot(visit, self.unit.as_deref()))}
+                </body>
+            </html>
+        }
+    }
+}
+
+/// A view as HTML, with islands marked for the client. Everything is loaded before, so nothing waits here.
+pub fn render(visit: &Visit, view: impl FnOnce() -> AnyView) -> String {
+    let owner = Owner::new_root(Some(Arc::new(hydration_context::SsrSharedContext::new_islands())));
+    let html = owner.with(|| {
+        provide_context(visit.nonce.clone());
+        view().to_html()
+    });
+    owner.unset_with_forced_cleanup();
+    html
+}
+
+fn options(base: &str) -> LeptosOptions {
+    LeptosOptions::builder().output_name("linli").site_pkg_dir(base.trim_start_matches('/').to_owned()).build()
+}
+
+fn mark() -> impl IntoView {
+    view! {
+        <svg viewBox="0 0 32 32" aria-hidden="true" fill="currentColor" fill-rule="evenodd">
+            <path d="M2 14.6 9 7l7 7.6V27H2zM6.4 27h5.2v-6.4a2.6 2.6 0 0 0-5.2 0z"></path>
+            <path opacity=".55" d="M16 14.6 23 7l7 7.6V27H16zm4.4 12.4h5.2v-6.4a2.6 2.6 0 0 0-5.2 0z"></path>
+        </svg>
+        "Linli"
+        <span lang="zh-CN">"邻里"</span>
+    }
+}
+
+fn other_language(l: Language) -> (Language, &'static str) {
+    match l {
+        Language::Chinese => (Language::English, "English"),
+        Language::English => (Language::Chinese, "中文"),
+    }
+}
+
+fn top_bar(visit: &Visit) -> impl IntoView + use<> {
+    let l = visit.language;
+    let (other, name) = other_language(l);
+    let is_elder = visit.look.view.is_some();
+    view! {
+        <header class="top">
+            <a class="mark" href="/">{mark()}</a>
+            <form class="quick" method="post" action="/view">
+                <input type="hidden" name="back" value=visit.path.clone()/>
+                {visit.csrf_field()}
+                <button name="language" value=other.as_str() lang=other.as_str()>{name}</button>
+                <button name="view" value=if is_elder { "standard" } else { "elder" }>
+                    {if is_elder { t!(l, common.standard_switch) } else { t!(l, common.elder_switch) }}
+                </button>
+            </form>
+        </header>
+    }
+}
+
+/// Staff navigation: the places this person may go.
+fn staff_bar(visit: &Visit, staff: &Staff) -> impl IntoView + use<> {
+    let l = visit.language;
+    let path = visit.path.clone();
+    let link = move |href: &'static str, glyph: Icon, name: String| {
+        let is_here = path.split('?').next().is_some_and(|p| p == href || p.starts_with(&format!("{href}/")));
+        view! { <a href=href aria-current=is_here.then_some("page")>{icon(glyph)}{name}</a> }
+    };
+    let admin = staff.is_admin().then(|| link("/admin", Icon::Gear, t!(l, common.nav_admin)));
+    let (other, name) = other_language(l);
+    view! {
+        <header class="staff">
+            <a class="mark" href="/inbox">{mark()}</a>
+            <nav class="nav" aria-label=t!(l, common.nav)>
+                {link("/inbox", Icon::Inbox, t!(l, common.nav_inbox))}
+                {link("/quick-replies", Icon::Quick, t!(l, common.nav_quick_replies))}
+                {admin}
+                {link("/account", if staff.is_off_duty { Icon::Rest } else { Icon::Person }, staff.name.clone())}
+            </nav>
+            <form class="quick" method="post" action="/view">
+                <input type="hidden" name="back" value=visit.path.clone()/>
+                {visit.csrf_field()}
+                <button name="language" value=other.as_str() lang=other.as_str()>{name}</button>
+            </form>
+        </header>
+    }
+}
+
+/// The switches for language, text size and brightness, and where the data is.
+pub fn foot(visit: &Visit, unit: Option<&str>) -> impl IntoView + use<> {
+    let l = visit.language;
+    let look = visit.look.clone();
+    let pressed = |is: bool| if is { "true" } else { "false" };
+    let language = move |value: Language, name: &'static str| {
+        view! { <button name="language" value=value.as_str() lang=value.as_str() aria-pressed=pressed(value == l)>{name}</button> }
+    };
+    let view = move |value: &'static str, name: String| {
+        view! { <button name="view" value=value aria-pressed=pressed(look.view.unwrap_or("standard") == value)>{name}</button> }
+    };
+    let theme_now = visit.look.theme.unwrap_or("auto");
+    let theme = move |value: &'static str, name: String| {
+        view! { <button name="theme" value=value aria-pressed=pressed(theme_now == value)>{name}</button> }
+    };
+    let kept = t!(l, common.kept_here);
+    view! {
+        <footer class="foot">
+            <form class="view" method="post" action="/view">
+                <input type="hidden" name="back" value=visit.path.clone()/>
+                {visit.csrf_field()}
+                <fieldset><legend>{t!(l, common.language)}</legend>{language(Language::Chinese, "中文")}{language(Language::English, "English")}</fieldset>
+                <fieldset>
+                    <legend>{t!(l, common.text_size)}</legend>
+                    {view("standard", t!(l, common.standard))}{view("elder", t!(l, common.elder))}{view("elder-2", t!(l, common.elder_2))}
+                    {view("elder-3", t!(l, common.elder_3))}
+                </fieldset>
+                <fieldset>
+                    <legend>{t!(l, common.light)}</legend>
+                    {theme("auto", t!(l, common.theme_auto))}{theme("light", t!(l, common.theme_light))}{theme("dark", t!(l, common.theme_dark))}
+                </fieldset>
+            </form>
+            <p>{unit.map(|u| format!("{u} · "))}{kept}</p>
+        </footer>
+    }
+}

@@ -1,0 +1,235 @@
+//! One request's reader: language, chosen look, who they are, and what a form needs to come back.
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, header, request::Parts},
+};
+use axum_extra::extract::cookie::CookieJar;
+use domain::{Admin, Device, Staff};
+use leptos::{nonce::Nonce, prelude::*};
+use model::{At, Language};
+use std::{net::IpAddr, sync::Arc};
+
+use crate::{error::AppError, routes::App};
+
+/// Everything about a request that pages need. Cheap to clone.
+#[derive(Clone)]
+pub struct Visit(Arc<Reading>);
+
+#[derive(Clone)]
+pub struct Reading {
+    pub app: App,
+    pub language: Language,
+    pub look: Look,
+    /// Path and query, to come back to after a change of language or look.
+    pub path: String,
+    pub address: IpAddr,
+    pub now: At,
+    pub nonce: Nonce,
+    pub device_key: Option<String>,
+    pub device: Option<Device>,
+    pub staff: Option<Staff>,
+    /// What a form of this visit carries where the browser does not say which site it comes from.
+    pub csrf: String,
+}
+
+impl std::ops::Deref for Visit {
+    type Target = Reading;
+    fn deref(&self) -> &Reading {
+        &self.0
+    }
+}
+
+/// Chosen with the switches at the foot of every page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// `elder`, `elder-2` or `elder-3`; the standard view when empty.
+    pub view: Option<&'static str>,
+    /// `light` or `dark`; the device's own when empty.
+    pub theme: Option<&'static str>,
+}
+
+pub const VIEWS: [&str; 3] = ["elder", "elder-2", "elder-3"];
+pub const THEMES: [&str; 2] = ["light", "dark"];
+
+/// Cookies that hold secrets have the `__Host-` prefix wherever browsers accept it: over https.
+pub fn secret_name(app: &App, name: &str) -> String {
+    if app.is_https() { format!("__Host-{name}") } else { name.to_owned() }
+}
+
+/// A `Set-Cookie` value for a secret no script may read, for `days`; zero days removes it.
+pub fn secret_cookie(app: &App, name: &str, value: &str, days: i64) -> String {
+    format!("{}; HttpOnly", plain_cookie(app, &secret_name(app, name), value, days))
+}
+
+/// A `Set-Cookie` value for a choice such as the language. Values are words or base 32, so nothing needs escaping.
+pub fn plain_cookie(app: &App, name: &str, value: &str, days: i64) -> String {
+    let secure = if app.is_https() { "; Secure" } else { "" };
+    format!("{name}={value}; Path=/; Max-Age={}; SameSite=Lax{secure}", days * 24 * 60 * 60)
+}
+
+/// Half a year: how long a choice or a device is remembered after its last visit.
+pub const LONG: i64 = 180;
+
+/// The cookie that makes a resident's browser known again.
+pub const DEVICE: &str = "device";
+/// The cookie of a signed-in member of staff.
+pub const SESSION: &str = "session";
+
+impl Visit {
+    /// Reads cookies and headers and looks up who is asking.
+    pub async fn read(app: &App, headers: &HeaderMap, path: String, address: IpAddr, looks_for: LooksFor) -> Result<Visit, AppError> {
+        let jar = CookieJar::from_headers(headers);
+        let cookie = |name: &str| jar.get(name).map(|c| c.value().to_owned());
+        let domain = &app.domain;
+        let device_key = cookie(&secret_name(app, DEVICE)).filter(|k| is_key(k));
+        let session_key = cookie(&secret_name(app, SESSION)).filter(|k| is_key(k));
+        let device = match &device_key {
+            Some(key) if looks_for.device => domain::caller::device(domain, key).await?,
+            _ => None,
+        };
+        let staff = match &session_key {
+            Some(key) if looks_for.staff => domain::caller::staff(domain, key).await?,
+            _ => None,
+        };
+        let csrf = domain.keys.sign("csrf", &format!("{}.{}", device_key.as_deref().unwrap_or(""), session_key.as_deref().unwrap_or("")));
+        let word = |name: &str, words: &[&'static str]| cookie(name).and_then(|c| words.iter().find(|w| **w == c).copied());
+        Ok(Visit(Arc::new(Reading {
+            language: language(cookie("language").as_deref(), headers),
+            look: Look { view: word("view", &VIEWS), theme: word("theme", &THEMES) },
+            path,
+            address,
+            now: domain.now(),
+            nonce: Nonce::new(),
+            device_key,
+            device,
+            staff,
+            csrf,
+            app: app.clone(),
+        })))
+    }
+
+    /// The same visit at this moment, for streams that outlive their request.
+    pub fn at_now(&self) -> Visit {
+        Visit(Arc::new(Reading { now: self.app.domain.now(), ..(*self.0).clone() }))
+    }
+
+    /// Whether the request brought any cookie that gives it rights somebody else could abuse.
+    pub fn has_rights(&self) -> bool {
+        self.device_key.is_some() || self.staff.is_some()
+    }
+
+    /// The hidden field every POST form carries.
+    pub fn csrf_field(&self) -> impl IntoView + use<> {
+        view! { <input type="hidden" name="csrf" value=self.csrf.clone()/> }
+    }
+
+    /// A new device key: 128 random bits.
+    pub fn new_device_key(&self) -> String {
+        data_encoding::BASE32_NOPAD.encode(&self.app.domain.random.bytes::<16>()).to_lowercase()
+    }
+
+    pub fn device_cookie(&self, key: &str) -> String {
+        secret_cookie(&self.app, DEVICE, key, LONG)
+    }
+
+    /// A key for one message of a form: sending the form twice gives one message.
+    pub fn client_key(&self) -> String {
+        self.app.domain.id().as_simple().to_string()
+    }
+}
+
+/// Which callers are worth a look into the database.
+#[derive(Clone, Copy, Debug)]
+pub struct LooksFor {
+    pub device: bool,
+    pub staff: bool,
+}
+
+/// Keys are base 32 in lower case; anything else is not one of ours and is not looked up.
+fn is_key(value: &str) -> bool {
+    (20..=64).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+}
+
+/// By cookie, then by what the browser prefers, then Chinese.
+fn language(cookie: Option<&str>, headers: &HeaderMap) -> Language {
+    if let Some(chosen) = cookie.and_then(|c| c.parse().ok()) {
+        return chosen;
+    }
+    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()).unwrap_or("");
+    let mut wishes: Vec<(f32, &str)> = accepted.split(',').take(20).map(wish).collect();
+    wishes.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let known = wishes.into_iter().filter(|(quality, _)| *quality > 0.0).find_map(|(_, tag)| {
+        let tag = tag.to_ascii_lowercase();
+        match tag.split('-').next() {
+            Some("zh") => Some(Language::Chinese),
+            Some("en") => Some(Language::English),
+            _ => None,
+        }
+    });
+    known.unwrap_or(Language::Chinese)
+}
+
+/// `en-GB;q=0.8` as its quality and tag.
+fn wish(text: &str) -> (f32, &str) {
+    let mut parts = text.split(';').map(str::trim);
+    let tag = parts.next().unwrap_or("");
+    let quality = parts.find_map(|p| p.strip_prefix("q=")).map_or(1.0, |q| q.parse().unwrap_or(0.0));
+    (quality, tag)
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Visit {
+    type Rejection = AppError;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Visit, AppError> {
+        parts.extensions.get::<Visit>().cloned().ok_or(AppError::Internal)
+    }
+}
+
+/// The resident's device; only on routes with the policy `Contact`.
+pub struct Resident(pub Device);
+/// The signed-in member of staff; only on routes with the policy `Staff` or `Admin`.
+pub struct SignedIn(pub Staff);
+/// The signed-in admin; only on routes with the policy `Admin`.
+pub struct AsAdmin(pub Admin);
+
+impl<S: Send + Sync> FromRequestParts<S> for Resident {
+    type Rejection = AppError;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AppError> {
+        let visit = Visit::from_request_parts(parts, state).await?;
+        visit.device.clone().map(Resident).ok_or(AppError::NotFound)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
+    type Rejection = AppError;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AppError> {
+        let visit = Visit::from_request_parts(parts, state).await?;
+        visit.staff.clone().map(SignedIn).ok_or(AppError::Forbidden)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for AsAdmin {
+    type Rejection = AppError;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AppError> {
+        let SignedIn(staff) = SignedIn::from_request_parts(parts, state).await?;
+        staff.admin().map(AsAdmin).ok_or(AppError::Forbidden)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepting(value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(header::ACCEPT_LANGUAGE, value.parse().unwrap())])
+    }
+
+    #[test]
+    fn the_language_is_the_cookies_then_the_browsers_then_chinese() {
+        assert_eq!(language(Some("en"), &accepting("zh-CN")), Language::English);
+        assert_eq!(language(None, &accepting("fr, en-GB;q=0.8, zh;q=0.9")), Language::Chinese);
+        assert_eq!(language(None, &accepting("en-US,en;q=0.9")), Language::English);
+        assert_eq!(language(Some("xx"), &accepting("fr")), Language::Chinese);
+        assert_eq!(language(None, &accepting("en;q=0, zh;q=0.1")), Language::Chinese);
+    }
+}
