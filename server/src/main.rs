@@ -1,1 +1,41 @@
-fn main() {}
+//! `linli`: the one program of an installation.
+
+use clap::Parser;
+use server::{
+    commands, log, serve,
+    settings::{self, Cli, Command},
+};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let settings = match settings::read(cli.settings) {
+        Ok(settings) => settings,
+        Err(wrong) => {
+            eprintln!("linli: {wrong}");
+            return ExitCode::from(2);
+        }
+    };
+    log::start();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            eprintln!("linli: the program could not start its threads: {e}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let done = runtime.block_on(async {
+        match cli.command {
+            Command::Serve { sample } => serve::serve(&settings, sample).await,
+            Command::Migrate => commands::migrate(&settings).await,
+            Command::Demo { json } => commands::demo(&settings, json).await,
+        }
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(wrong) => {
+            eprintln!("linli: {wrong}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -75,3 +75,11 @@ impl Domain {
         self.random.id(self.clock.now())
     }
 }
+
+impl Domain {
+    /// Whether the database answers.
+    pub async fn is_up(&self) -> Result<(), StoreError> {
+        let mut conn = self.db.read().await?;
+        store::installation::ping(&mut conn).await
+    }
+}

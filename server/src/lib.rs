@@ -1,0 +1,8 @@
+//! The server as a library, so that the tests run the very router that `linli serve` runs.
+
+pub mod assets;
+pub mod commands;
+pub mod log;
+pub mod metrics;
+pub mod serve;
+pub mod settings;

@@ -1,0 +1,132 @@
+//! Running the server: the router with its middleware, background work, and a graceful stop.
+
+use crate::{assets, commands, metrics, settings::Settings};
+use app::{
+    App,
+    routes::{Assets, routes},
+};
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, MatchedPath, Request, State},
+    http::{HeaderName, StatusCode},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use domain::{Domain, routing};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, signal::unix, sync::watch, time};
+use tower::ServiceBuilder;
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    compression::{
+        CompressionLayer, CompressionLevel,
+        predicate::{NotForContentType, Predicate, SizeAbove},
+    },
+    request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
+    trace::{DefaultOnResponse, TraceLayer},
+};
+use tracing::{Level, Span, info};
+
+/// Bytes of a form. Uploads set their own.
+const BODY_LIMIT: usize = 256 * 1024;
+
+/// How long requests may take to end after the stop signal.
+const DRAIN: Duration = Duration::from_secs(10);
+
+pub async fn serve(settings: &Settings, _sample: bool) -> Result<(), String> {
+    let domain = commands::open(settings).await?;
+    routing::refresh(&domain).await.map_err(|e| format!("the database cannot be read: {e}"))?;
+    let listener = TcpListener::bind(settings.addr).await.map_err(|e| format!("addr: {} cannot be listened on: {e}", settings.addr))?;
+    println!("Linli is at {}", settings.public_url);
+
+    let (stop, stopping) = watch::channel(false);
+    let app = App { domain: domain.clone(), assets: Arc::new(Assets { base: assets::base() }), trust_proxy: settings.trust_proxy, stopping: stopping.clone() };
+    let upkeep = tokio::spawn(upkeep(domain.clone(), stopping.clone()));
+
+    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
+    let mut told = stopping.clone();
+    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+        let _ = told.wait_for(|s| *s).await;
+    });
+    let mut server = tokio::spawn(server.into_future());
+    tokio::select! {
+        () = signal() => info!("stopping"),
+        ended = &mut server => return Err(format!("the server ended: {ended:?}")),
+    }
+    // Streams end by themselves, then requests are drained, then the last writes are committed.
+    let _ = stop.send(true);
+    if time::timeout(DRAIN, server).await.is_err() {
+        info!("some requests did not end in time");
+    }
+    let _ = upkeep.await;
+    domain.db.close().await;
+    Ok(())
+}
+
+async fn signal() {
+    let terminated = async {
+        match unix::signal(unix::SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}
+
+/// What the minute brings: holdings that begin or end, forgotten limits, calendars changed elsewhere.
+async fn upkeep(domain: Domain, mut stopping: watch::Receiver<bool>) {
+    let mut minute = time::interval(Duration::from_secs(60));
+    minute.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = minute.tick() => {}
+            _ = stopping.wait_for(|s| *s) => return,
+        }
+        domain.limits.forget_idle();
+        domain.calendars.clear();
+        if let Err(e) = routing::refresh(&domain).await {
+            tracing::error!(error = %e, "routing could not be refreshed");
+        }
+    }
+}
+
+/// Everything the server answers.
+pub fn router(app: App) -> Router {
+    let request_id = HeaderName::from_static("x-request-id");
+    let trace = TraceLayer::new_for_http()
+        .make_span_with(|request: &Request| {
+            let route = request.extensions().get::<MatchedPath>().map_or("none", |p| p.as_str());
+            let id = request.headers().get("x-request-id").and_then(|v| v.to_str().ok()).unwrap_or("");
+            tracing::info_span!("request", method = %request.method(), route, id)
+        })
+        .on_response(DefaultOnResponse::new().level(Level::INFO))
+        .on_request(|_: &Request, _: &Span| {});
+    let compression = CompressionLayer::new()
+        .quality(CompressionLevel::Precise(5))
+        .compress_when(SizeAbove::new(500).and(NotForContentType::SSE).and(NotForContentType::IMAGES).and(NotForContentType::const_new("application/wasm")));
+    let operations = Router::new().route("/up", get(up)).with_state(app.domain.clone()).merge(metrics::router(app.domain.clone()));
+    let pages = routes(app).into_router().layer(DefaultBodyLimit::max(BODY_LIMIT)).layer(compression);
+    pages.merge(operations).merge(assets::router()).layer(
+        ServiceBuilder::new()
+            .layer(SetRequestIdLayer::new(request_id.clone(), MakeRequestUuid))
+            .layer(trace)
+            .layer(PropagateRequestIdLayer::new(request_id))
+            .layer(CatchPanicLayer::new())
+            .layer(middleware::from_fn(metrics::count)),
+    )
+}
+
+/// Well if the database answers.
+async fn up(State(domain): State<Domain>) -> Response {
+    match domain.is_up().await {
+        Ok(()) => "ok\n".into_response(),
+        Err(e) => {
+            tracing::error!(error = %e, "the database does not answer");
+            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n").into_response()
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Settings: a flag, else the environment, else a TOML file, else the default.
+
+use clap::{Args, Parser, Subcommand};
+use serde::Deserialize;
+use std::{
+    fs,
+    net::{SocketAddr, ToSocketAddrs},
+    path::{Path, PathBuf},
+};
+
+/// Linli 邻里: a resident scans a QR code and talks to the person responsible.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub settings: Typed,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run the server
+    Serve {
+        /// Put the sample district into an empty database first
+        #[arg(long)]
+        sample: bool,
+    },
+    /// Bring the database's tables up to date and stop
+    Migrate,
+    /// Put the sample district into an empty database and print its scan URLs and sign-ins
+    Demo {
+        /// Print JSON and nothing else
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Settings as typed; each can be a flag, an environment variable or a line in the TOML file, in this order.
+#[derive(Args, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Typed {
+    /// Where the records are: `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/NAME` [default: sqlite:DATA_DIR/linli.db]
+    #[arg(long, global = true, env = "LINLI_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    database_url: Option<String>,
+    /// Address and port to listen on [default: 127.0.0.1:3000]
+    #[arg(long, global = true, env = "LINLI_ADDR", value_name = "HOST:PORT")]
+    addr: Option<String>,
+    /// How people reach this installation; printed in every QR code [default: http://ADDR]
+    #[arg(long, global = true, env = "LINLI_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<String>,
+    /// The mail server: `smtp://USER:PASSWORD@HOST:PORT` (STARTTLS where offered), `smtps://…` (TLS); without it no mail leaves
+    #[arg(long, global = true, env = "LINLI_SMTP_URL", value_name = "URL", hide_env_values = true)]
+    smtp_url: Option<String>,
+    /// Who mails come from [default: linli@HOST of the public URL]
+    #[arg(long, global = true, env = "LINLI_MAIL_FROM", value_name = "ADDRESS")]
+    mail_from: Option<String>,
+    /// Folder for the embedded database [default: data]
+    #[arg(long, global = true, env = "LINLI_DATA_DIR", value_name = "FOLDER")]
+    data_dir: Option<PathBuf>,
+    /// Take visitors' addresses from X-Forwarded-For; only behind a proxy of yours that writes it
+    #[arg(long, global = true, env = "LINLI_TRUST_PROXY", value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
+    trust_proxy: Option<bool>,
+    /// A TOML file with these settings, for instance `public_url = "https://linli.example.cn"`
+    #[arg(long, global = true, env = "LINLI_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    config: Option<PathBuf>,
+}
+
+/// Settings, checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub database_url: String,
+    pub addr: SocketAddr,
+    pub public_url: String,
+    pub smtp_url: Option<String>,
+    pub mail_from: String,
+    pub data_dir: PathBuf,
+    pub trust_proxy: bool,
+}
+
+pub fn read(typed: Typed) -> Result<Settings, String> {
+    let file = match &typed.config {
+        Some(path) => read_file(path)?,
+        None => Typed::default(),
+    };
+    let data_dir = typed.data_dir.or(file.data_dir).unwrap_or_else(|| "data".into());
+    let addr = socket(&typed.addr.or(file.addr).unwrap_or_else(|| "127.0.0.1:3000".to_owned()))?;
+    let public_url = public_url(typed.public_url.or(file.public_url).unwrap_or_else(|| format!("http://{addr}")))?;
+    let database_url = database_url(typed.database_url.or(file.database_url), &data_dir)?;
+    let smtp_url = typed.smtp_url.or(file.smtp_url).filter(|u| !u.is_empty());
+    if let Some(url) = &smtp_url
+        && !["smtp://", "smtps://"].iter().any(|scheme| url.starts_with(scheme))
+    {
+        return Err("smtp_url: it begins with smtp:// or smtps://, for instance smtp://user:password@mail.example.cn:587".to_owned());
+    }
+    let host = public_url.split("://").nth(1).unwrap_or("localhost").split([':', '/']).next().unwrap_or("localhost").to_owned();
+    let mail_from = typed.mail_from.or(file.mail_from).unwrap_or_else(|| format!("linli@{host}"));
+    Ok(Settings { database_url, addr, public_url, smtp_url, mail_from, data_dir, trust_proxy: typed.trust_proxy.or(file.trust_proxy).unwrap_or(false) })
+}
+
+fn read_file(path: &Path) -> Result<Typed, String> {
+    let text = fs::read_to_string(path).map_err(|e| format!("config: {} cannot be read: {e}", path.display()))?;
+    toml::from_str(&text).map_err(|e| format!("config: {}: {}", path.display(), e.message()))
+}
+
+fn socket(text: &str) -> Result<SocketAddr, String> {
+    let found = text.to_socket_addrs().ok().and_then(|mut all| all.next());
+    found.ok_or_else(|| format!("addr: \"{text}\" is not an address and a port, such as 127.0.0.1:3000"))
+}
+
+fn public_url(text: String) -> Result<String, String> {
+    let url = text.trim_end_matches('/').to_owned();
+    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    match host {
+        Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', ' ', '@']) => Ok(url),
+        _ => Err(format!("public_url: \"{text}\" is not a web address without a path, such as https://linli.example.cn")),
+    }
+}
+
+fn database_url(typed: Option<String>, data_dir: &Path) -> Result<String, String> {
+    let Some(url) = typed else {
+        fs::create_dir_all(data_dir).map_err(|e| format!("data_dir: {} cannot be made: {e}", data_dir.display()))?;
+        return Ok(format!("sqlite:{}", data_dir.join("linli.db").display()));
+    };
+    if ["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| url.starts_with(scheme)) {
+        Ok(url)
+    } else {
+        Err("database_url: it begins with sqlite: or postgres:, for instance sqlite:data/linli.db".to_owned())
+    }
+}
