@@ -12,10 +12,12 @@ pub mod conversation;
 mod keys;
 pub mod limits;
 pub mod live;
+pub mod password;
 pub mod post;
 mod random;
 pub mod routing;
 pub mod row;
+pub mod sample;
 
 pub use caller::{Admin, Device, Staff};
 pub use clock::Clock;

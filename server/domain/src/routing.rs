@@ -2,9 +2,9 @@
 //! long as anyone holds any post on the way up.
 
 use crate::{Domain, live::Topic};
-use model::{PostId, UnitId};
+use model::{At, PostId, UnitId};
 use std::collections::{HashMap, HashSet};
-use store::{Result, post::Seat};
+use store::{Conn, Result, post::Seat};
 
 /// Everything that routing depends on, at one moment.
 pub struct World {
@@ -59,31 +59,42 @@ impl World {
     }
 }
 
-/// Works out anew who answers for every post and writes what changed. Called after every change of holders, substitutes, duty and units, and
-/// once a minute, because holdings begin and end with time. Gives the posts whose answering post changed.
+/// A post whose answering post has changed.
+#[derive(Clone, Copy, Debug)]
+pub struct Change {
+    pub post: PostId,
+    pub before: Option<PostId>,
+    pub after: Option<PostId>,
+}
+
+/// Works out anew who answers for every post and writes what changed, in the transaction of what made it change.
+pub async fn settle(c: &mut Conn, now: At) -> Result<Vec<Change>> {
+    let world = World::new(store::post::seats(c, now).await?, store::post::unit_parents(c).await?);
+    let mut changes = Vec::new();
+    for seat in world.seats.values() {
+        let answering = world.answering(seat.id);
+        if answering != seat.answering_id {
+            store::post::set_answering(c, seat.id, answering).await?;
+            changes.push(Change { post: seat.id, before: seat.answering_id, after: answering });
+        }
+    }
+    Ok(changes)
+}
+
+/// Wakes the lists of the posts concerned, after the commit.
+pub fn wake(domain: &Domain, changes: &[Change]) {
+    for change in changes {
+        domain.hub.wake_all([Some(change.post), change.before, change.after].into_iter().flatten().map(Topic::Post));
+    }
+}
+
+/// [`settle`] by itself: after every change of holders, substitutes, duty and units, and once a minute, because holdings begin and end with
+/// time. Gives the posts whose answering post changed.
 pub async fn refresh(domain: &Domain) -> Result<Vec<PostId>> {
     let now = domain.now();
-    let changed = domain
-        .db
-        .write(move |c| {
-            Box::pin(async move {
-                let world = World::new(store::post::seats(c, now).await?, store::post::unit_parents(c).await?);
-                let mut changed = Vec::new();
-                for seat in world.seats.values() {
-                    let answering = world.answering(seat.id);
-                    if answering != seat.answering_id {
-                        store::post::set_answering(c, seat.id, answering).await?;
-                        changed.push((seat.id, seat.answering_id, answering));
-                    }
-                }
-                Ok::<_, store::Error>(changed)
-            })
-        })
-        .await?;
-    for (post, before, after) in &changed {
-        domain.hub.wake_all([Some(*post), *before, *after].into_iter().flatten().map(Topic::Post));
-    }
-    Ok(changed.into_iter().map(|(post, _, _)| post).collect())
+    let changes = domain.db.write(move |c| Box::pin(settle(c, now))).await?;
+    wake(domain, &changes);
+    Ok(changes.into_iter().map(|c| c.post).collect())
 }
 
 #[cfg(test)]

@@ -124,3 +124,8 @@ pub async fn unit_parents(conn: &mut Conn) -> Result<Vec<(UnitId, Option<UnitId>
 pub async fn set_answering(conn: &mut Conn, id: PostId, answering: Option<PostId>) -> Result<()> {
     execute!(conn, "update posts set answering_id = $2 where id = $1", id, answering).map(|_| ())
 }
+
+/// Who stands in when nobody at the post is on duty.
+pub async fn set_substitute(conn: &mut Conn, id: PostId, substitute: Option<PostId>) -> Result<()> {
+    execute!(conn, "update posts set substitute_id = $2 where id = $1", id, substitute).map(|_| ())
+}
