@@ -12,7 +12,7 @@ pub mod conversation;
 mod keys;
 pub mod limits;
 pub mod live;
-pub mod password;
+mod password;
 pub mod post;
 mod random;
 pub mod routing;

@@ -122,7 +122,9 @@ const SEATS: [Seat; 10] = [
         substitute: Some("grid3"),
         welcome: "您好，我是陈建国，负责一到四号楼。有事请写给我，不用专门跑一趟。",
     },
-    Seat { key: "grid2", unit: "grid2", title: "网格员", holder: None, substitute: None, welcome: "您好！楼里的大小事都可以写在这里，我们会有人答复您。" },
+    Seat {
+        key: "grid2", unit: "grid2", title: "网格员", holder: None, substitute: None, welcome: "您好！楼里的大小事都可以写在这里，我们会有人答复您。"
+    },
     Seat {
         key: "grid3",
         unit: "grid3",
@@ -194,21 +196,23 @@ const STICKERS: [Sticker; 11] = [
     Sticker { key: "gate", seat: "school", place: "学校南门", topic: None },
 ];
 
-/// Texts kept ready; what stands in braces fills itself in.
+/// Texts kept ready; what stands between braces fills itself in.
 const QUICK_REPLIES: [(&str, &str, &str); 6] = [
-    ("grid3", "收到，去看", "{称呼}您好，我马上到{地点}看，{答复时间}前答复您。"),
+    ("grid3", "收到，去看", "{{ name }}您好，我马上去看，{{ time }}前答复您。"),
     ("grid3", "医保卡补办", "带身份证到街道便民服务中心 3 号窗口，当天能办好。"),
     ("grid3", "物业维修", "已经转给物业报修，师傅上门前会先给您打电话。有变化我再写给您。"),
-    ("grid4", "收到，去看", "{称呼}您好，已经收到，我今天到{地点}看一下。"),
+    ("grid4", "收到，去看", "{{ name }}您好，已经收到，我今天过去看一下。"),
     ("community", "居住证明", "请带身份证和房产证或租房合同到社区服务大厅，当场开具。"),
     ("class", "准假", "家长您好，已经记下请假，请让孩子好好休息，作业我会发给您。"),
 ];
 
 /// Fills an empty database with the sample district, in one transaction.
 pub async fn create(domain: &Domain) -> Result<Sample, SampleError> {
-    let sign_ins: Vec<SignIn> =
-        PEOPLE.iter().map(|p| SignIn { role: p.role, name: p.name, email: p.email, password: new_password(domain) }).collect();
-    let hashes = hash_all(domain, &sign_ins).await?;
+    let sign_ins: Vec<SignIn> = PEOPLE.iter().map(|p| SignIn { role: p.role, name: p.name, email: p.email, password: new_password(domain) }).collect();
+    let mut hashes = Vec::new();
+    for sign_in in &sign_ins {
+        hashes.push(password::hash(domain, &sign_in.password).await?);
+    }
     let holidays = read_ics(HOLIDAYS).map_err(|e| SampleError::Data(e.to_string()))?.days;
     let calendar = Calendar { days: holidays, ..Calendar::standard() };
     let (inner, now) = (domain.clone(), domain.now());
@@ -219,7 +223,8 @@ pub async fn create(domain: &Domain) -> Result<Sample, SampleError> {
                 if !store::installation::is_empty(c).await? {
                     return Err(SampleError::NotEmpty);
                 }
-                let mut build = Build { c, domain: inner, now, calendar, units: HashMap::new(), staff: HashMap::new(), posts: HashMap::new(), points: HashMap::new() };
+                let mut build =
+                    Build { c, domain: inner, now, calendar, units: HashMap::new(), staff: HashMap::new(), posts: HashMap::new(), points: HashMap::new() };
                 build.units().await?;
                 build.working_time().await?;
                 build.people(hashes).await?;
@@ -239,14 +244,6 @@ pub async fn create(domain: &Domain) -> Result<Sample, SampleError> {
 /// Twelve digits without look-alikes, 60 bits: `k7qm-4t2x-9hvw`.
 fn new_password(domain: &Domain) -> String {
     model::ClaimCode::from_bits(domain.random.bytes()).grouped().replace(' ', "-").to_lowercase()
-}
-
-async fn hash_all(domain: &Domain, sign_ins: &[SignIn]) -> Result<Vec<String>, SampleError> {
-    let random = domain.random.clone();
-    let passwords: Vec<String> = sign_ins.iter().map(|s| s.password.clone()).collect();
-    let hashing = tokio::task::spawn_blocking(move || passwords.iter().map(|p| password::hash(&random, p)).collect::<Result<Vec<_>, _>>());
-    let hashes = hashing.await.map_err(|e| SampleError::Data(e.to_string()))?;
-    hashes.map_err(|e| SampleError::Data(e.to_string()))
 }
 
 /// Who wrote a line of a sample conversation.
@@ -506,7 +503,7 @@ impl Build<'_> {
         // The post is vacant: the community desk answers.
         let asked = self.now.plus_minutes(-64);
         let lift = self.open("door2", None, Language::Chinese, asked).await?;
-        self.say(lift, Contact, "6 号楼电梯按了没反应，困倒没困人，就是上不去。", asked).await?;
+        self.say(lift, Contact, "6 号楼电梯按了没反应，没有困人，就是上不去。", asked).await?;
 
         // The holder is off duty: a neighbour stands in.
         let asked = self.now.plus_minutes(-95);
@@ -606,7 +603,15 @@ impl Build<'_> {
         self.send(id, kind, post_id, staff_id, text.to_owned(), at).await
     }
 
-    async fn send(&mut self, id: ConversationId, kind: MessageKind, post_id: Option<PostId>, staff_id: Option<StaffId>, body: String, at: At) -> Result<(), SampleError> {
+    async fn send(
+        &mut self,
+        id: ConversationId,
+        kind: MessageKind,
+        post_id: Option<PostId>,
+        staff_id: Option<StaffId>,
+        body: String,
+        at: At,
+    ) -> Result<(), SampleError> {
         let random = &self.domain.random;
         let wait = (kind == MessageKind::Contact).then(|| NewWait { id: WaitId(random.id(at)), due_at: self.due(at) });
         let (message_id, client_key) = (MessageId(random.id(at)), ClientKey(random.id(at)));
