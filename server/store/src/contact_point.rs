@@ -40,3 +40,7 @@ pub async fn by_code(conn: &mut Conn, code: &PointCode) -> Result<Option<Contact
 pub async fn find(conn: &mut Conn, id: ContactPointId) -> Result<Option<ContactPoint>> {
     fetch_optional!(conn, ContactPoint, "select * from contact_points where id = $1", id)
 }
+
+pub async fn revoke(conn: &mut Conn, id: ContactPointId, now: At) -> Result<()> {
+    execute!(conn, "update contact_points set revoked_at = $2 where id = $1 and revoked_at is null", id, now).map(|_| ())
+}

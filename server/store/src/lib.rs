@@ -30,6 +30,9 @@ pub mod staff;
 pub mod unit;
 pub mod wait;
 
+#[cfg(feature = "testing")]
+pub mod testing;
+
 pub use conn::Conn;
 pub use db::Db;
 pub use error::{Error, Result};

@@ -1,0 +1,49 @@
+//! Fresh databases for tests: always SQLite in a folder of its own, and PostgreSQL where `LINLI_TEST_POSTGRES_URL` names a superuser's.
+
+use crate::Db;
+use sqlx::{Connection, PgConnection};
+use std::{
+    env,
+    sync::atomic::{AtomicU32, Ordering},
+};
+use tempfile::TempDir;
+
+/// A database of one test, gone when dropped (PostgreSQL's goes with its whole cluster).
+pub struct TestDb {
+    pub db: Db,
+    pub url: String,
+    _folder: Option<TempDir>,
+}
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// One of each kind.
+///
+/// # Panics
+/// When a database cannot be made: there is nothing to test then.
+#[allow(clippy::unwrap_used)]
+pub async fn databases() -> Vec<TestDb> {
+    let mut all = vec![sqlite().await];
+    if let Ok(server) = env::var("LINLI_TEST_POSTGRES_URL") {
+        all.push(postgres(&server).await);
+    }
+    all
+}
+
+#[allow(clippy::unwrap_used)]
+pub async fn sqlite() -> TestDb {
+    let folder = TempDir::new().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("linli.db").display());
+    TestDb { db: Db::open(&url).await.unwrap(), url, _folder: Some(folder) }
+}
+
+#[allow(clippy::unwrap_used)]
+async fn postgres(server: &str) -> TestDb {
+    let name = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let mut connection = PgConnection::connect(server).await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(format!("create database {name}"))).execute(&mut connection).await.unwrap();
+    let (base, rest) = server.rsplit_once('/').unwrap();
+    let options = rest.split_once('?').map(|(_, o)| format!("?{o}")).unwrap_or_default();
+    let url = format!("{base}/{name}{options}");
+    TestDb { db: Db::open(&url).await.unwrap(), url, _folder: None }
+}

@@ -1,0 +1,60 @@
+//! `/claim`
+
+use crate::{actor::Page, app::on_both};
+
+/// The claim code as the receipt shows it.
+fn code(page: &Page) -> String {
+    let at = page.body.find("<p class=\"code\">").unwrap() + 16;
+    page.body[at..at + 14].to_owned()
+}
+
+#[tokio::test]
+async fn the_claim_code_opens_the_conversation_elsewhere_and_the_first_device_is_told() {
+    on_both(async |app| {
+        let sticker = app.sticker().await;
+        let (mut first, path) = app.contact(&sticker, "原来手机上的话").await;
+        let code = code(&first.get(&path).await);
+        let mut stream = first.stream(&format!("{path}/live?after=1")).await.unwrap();
+        let mut second = app.anonymous();
+        second.get(&format!("/claim/{}", code.replace('-', ""))).await.is(200).has(&code).has_not("原来手机上的话");
+        second.get(&path).await.is(404);
+        assert_eq!(second.post("/claim", &[("code", &code.to_lowercase())]).await.location(), path);
+        second.get(&path).await.is(200).has("原来手机上的话");
+        stream.until("另一部设备").await;
+        first.get(&path).await.has("另一部设备").has("不是我");
+        second.get(&path).await.has_not("不是我，让它们退出");
+
+        first.post(&format!("{path}/devices/end"), &[]).await.is(303);
+        second.get(&path).await.is(404);
+        second.post("/claim", &[("code", &code)]).await.is(422);
+        first.get(&path).await.is(200).has_not(&code);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_the_first_device_may_shut_others_out() {
+    on_both(async |app| {
+        let sticker = app.sticker().await;
+        let (mut first, path) = app.contact(&sticker, "话").await;
+        let code = code(&first.get(&path).await);
+        let mut second = app.anonymous();
+        second.post("/claim", &[("code", &code)]).await.is(303);
+        second.post(&format!("{path}/devices/end"), &[]).await.is(404);
+        first.get(&path).await.has(&code);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_wrong_code_is_kept_for_correction_and_guessing_is_slow() {
+    on_both(async |app| {
+        let mut guesser = app.anonymous();
+        guesser.post("/claim", &[("code", "7K3M-9QXT")]).await.is(422).has("7K3M-9QXT").has("没有这个凭证");
+        for _ in 0..20 {
+            guesser.post("/claim", &[("code", "7K3M-9QXT-2H4D")]).await;
+        }
+        guesser.post("/claim", &[("code", "7K3M-9QXT-2H4D")]).await.is(429);
+    })
+    .await;
+}

@@ -1,0 +1,9 @@
+//! The server as its users meet it: requests in, pages out, on SQLite and on PostgreSQL. Files mirror the URLs.
+
+mod actor;
+mod app;
+mod claim;
+mod contact_point;
+mod conversation;
+mod look;
+mod policy;
