@@ -1,7 +1,7 @@
 //! Who holds which post, from when until when.
 
 use crate::{Conn, Result, conn::*};
-use model::{At, HoldingId, PostId, StaffId};
+use model::{At, HoldingId, PostId, StaffId, UnitId};
 
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Holding {
@@ -23,4 +23,45 @@ pub async fn insert(conn: &mut Conn, holding: &Holding) -> Result<()> {
         holding.until_at
     )
     .map(|_| ())
+}
+
+/// A post somebody holds, as they see it.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Held {
+    pub post_id: PostId,
+    pub title: String,
+    pub unit_id: UnitId,
+    pub unit_name: String,
+    pub from_at: At,
+    pub until_at: Option<At>,
+    /// The post that stands in, if one is named.
+    pub substitute_title: Option<String>,
+    pub substitute_unit: Option<String>,
+}
+
+/// The posts a member of staff holds at this moment, the one held longest first.
+pub async fn held_by(conn: &mut Conn, staff: StaffId, now: At) -> Result<Vec<Held>> {
+    fetch_all!(
+        conn,
+        Held,
+        "select p.id as post_id, p.title, p.unit_id, u.name as unit_name, h.from_at, h.until_at, s.title as substitute_title, v.name as substitute_unit
+         from holdings h join posts p on p.id = h.post_id join units u on u.id = p.unit_id
+         left join posts s on s.id = p.substitute_id left join units v on v.id = s.unit_id
+         where h.staff_id = $1 and h.from_at <= $2 and (h.until_at is null or h.until_at > $2) and p.ended_at is null
+         order by h.from_at, h.id",
+        staff,
+        now
+    )
+}
+
+pub async fn is_held(conn: &mut Conn, post: PostId, staff: StaffId, now: At) -> Result<bool> {
+    let (count,) = fetch_one!(
+        conn,
+        (i64,),
+        "select count(*) from holdings where post_id = $1 and staff_id = $2 and from_at <= $3 and (until_at is null or until_at > $3)",
+        post,
+        staff,
+        now
+    )?;
+    Ok(count > 0)
 }

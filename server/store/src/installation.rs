@@ -1,6 +1,9 @@
 //! The one row that tells this installation from every other.
 
-use crate::{Conn, Result, conn::*};
+use crate::{
+    Conn, Result,
+    conn::{Either, execute, fetch_one, on},
+};
 use model::At;
 
 /// The installation's secret, from which claim codes and links are derived. The first caller's proposal is kept.
@@ -31,4 +34,12 @@ pub async fn has_admin(conn: &mut Conn, now: At) -> Result<bool> {
 /// Answers if the database does.
 pub async fn ping(conn: &mut Conn) -> Result<()> {
     execute!(conn, "select 1").map(|_| ())
+}
+
+/// Nobody else sets the installation up until this transaction ends. SQLite has one writer anyway.
+pub async fn hold(conn: &mut Conn) -> Result<()> {
+    if let Either::Postgres(c) = conn.either() {
+        sqlx::query("select id from installation where id = 1 for update").execute(c).await?;
+    }
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Mails to send, written with what they announce.
 
 use crate::{Conn, Result, conn::*};
-use model::{At, ConversationId, InvitationId, Language, MailKind, OutboxId};
+use model::{At, ConversationId, InvitationId, Language, MailKind, OutboxId, StaffId};
 
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Mail {
@@ -34,6 +34,18 @@ pub async fn insert(conn: &mut Conn, mail: &Mail) -> Result<()> {
         mail.created_at,
         mail.due_at,
         mail.attempts
+    )
+    .map(|_| ())
+}
+
+/// Invitations to this member of staff that have not gone out yet will not.
+pub async fn cancel_invitations(conn: &mut Conn, staff: StaffId, now: At) -> Result<()> {
+    execute!(
+        conn,
+        "update outbox set cancelled_at = $2
+         where invitation_id in (select id from invitations where staff_id = $1) and sent_at is null and cancelled_at is null and failed_at is null",
+        staff,
+        now
     )
     .map(|_| ())
 }

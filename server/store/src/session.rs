@@ -14,14 +14,15 @@ pub struct Session {
     pub ended_at: Option<At>,
 }
 
-/// A live session by its key's hash.
-pub async fn by_key(conn: &mut Conn, key_hash: &[u8]) -> Result<Option<Session>> {
+/// A live session by its key's hash, if it began after `since`.
+pub async fn by_key(conn: &mut Conn, key_hash: &[u8], since: At) -> Result<Option<Session>> {
     fetch_optional!(
         conn,
         Session,
         "select s.id, s.staff_id, s.agent, s.created_at, s.seen_at, s.ended_at from sessions s join staff p on p.id = s.staff_id
-         where s.key_hash = $1 and s.ended_at is null and p.ended_at is null",
-        key_hash
+         where s.key_hash = $1 and s.ended_at is null and s.created_at > $2 and p.ended_at is null",
+        key_hash,
+        since
     )
 }
 
@@ -37,4 +38,61 @@ pub async fn insert(conn: &mut Conn, session: &Session, key_hash: &[u8]) -> Resu
         session.seen_at
     )
     .map(|_| ())
+}
+
+/// The live sessions of a member of staff that began after `since`, last used first.
+pub async fn of_staff(conn: &mut Conn, staff: StaffId, since: At) -> Result<Vec<Session>> {
+    fetch_all!(
+        conn,
+        Session,
+        "select id, staff_id, agent, created_at, seen_at, ended_at from sessions
+         where staff_id = $1 and ended_at is null and created_at > $2 order by seen_at desc, id desc",
+        staff,
+        since
+    )
+}
+
+/// Whether a session has not ended and its member of staff has not left.
+pub async fn is_live(conn: &mut Conn, id: SessionId, since: At) -> Result<bool> {
+    let (count,) = fetch_one!(
+        conn,
+        (i64,),
+        "select count(*) from sessions s join staff p on p.id = s.staff_id
+         where s.id = $1 and s.ended_at is null and s.created_at > $2 and p.ended_at is null",
+        id,
+        since
+    )?;
+    Ok(count > 0)
+}
+
+pub async fn touch(conn: &mut Conn, id: SessionId, now: At) -> Result<()> {
+    execute!(conn, "update sessions set seen_at = $2 where id = $1 and seen_at < $2", id, now).map(|_| ())
+}
+
+/// Ends one session of this member of staff; `false` if there is no such live one.
+pub async fn end(conn: &mut Conn, staff: StaffId, id: SessionId, now: At) -> Result<bool> {
+    let ended = execute!(conn, "update sessions set ended_at = $3 where id = $1 and staff_id = $2 and ended_at is null", id, staff, now)?;
+    Ok(ended > 0)
+}
+
+/// Ends the live session with this key, whoever's it is.
+pub async fn end_by_key(conn: &mut Conn, key_hash: &[u8], now: At) -> Result<Option<SessionId>> {
+    let ended =
+        fetch_optional!(conn, (SessionId,), "update sessions set ended_at = $2 where key_hash = $1 and ended_at is null returning id", key_hash, now)?;
+    Ok(ended.map(|(id,)| id))
+}
+
+/// Ends all live sessions of a member of staff but one, and gives those that ended.
+pub async fn end_all(conn: &mut Conn, staff: StaffId, except: Option<SessionId>, now: At) -> Result<Vec<SessionId>> {
+    // No session has the nil id.
+    let except = except.map_or(uuid::Uuid::nil(), |id| id.0);
+    let ended = fetch_all!(
+        conn,
+        (SessionId,),
+        "update sessions set ended_at = $3 where staff_id = $1 and id <> $2 and ended_at is null returning id",
+        staff,
+        except,
+        now
+    )?;
+    Ok(ended.into_iter().map(|(id,)| id).collect())
 }

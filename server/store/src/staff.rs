@@ -99,3 +99,29 @@ pub async fn is_granted(conn: &mut Conn, staff: StaffId, role: Role, unit: UnitI
     )?;
     Ok(count > 0)
 }
+
+/// The member of staff takes up their login: a name and a password of their own choosing.
+pub async fn activate(conn: &mut Conn, id: StaffId, name: &str, password_hash: &str, now: At) -> Result<()> {
+    execute!(
+        conn,
+        "update staff set name = $2, password_hash = $3, activated_at = coalesce(activated_at, $4) where id = $1",
+        id,
+        name,
+        password_hash,
+        now
+    )
+    .map(|_| ())
+}
+
+pub async fn set_password(conn: &mut Conn, id: StaffId, password_hash: &str) -> Result<()> {
+    execute!(conn, "update staff set password_hash = $2 where id = $1", id, password_hash).map(|_| ())
+}
+
+pub async fn set_profile(conn: &mut Conn, id: StaffId, name: &str, title: Option<&str>, language: Language) -> Result<()> {
+    execute!(conn, "update staff set name = $2, title = $3, language = $4 where id = $1", id, name, title, language).map(|_| ())
+}
+
+/// Off duty from `since` until `until`, without an end if that is `None`; on duty if `since` is `None`.
+pub async fn set_off_duty(conn: &mut Conn, id: StaffId, since: Option<At>, until: Option<At>) -> Result<()> {
+    execute!(conn, "update staff set off_duty_since = $2, off_duty_until = $3 where id = $1", id, since, until).map(|_| ())
+}

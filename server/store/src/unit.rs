@@ -45,3 +45,8 @@ pub async fn path(conn: &mut Conn, id: UnitId) -> Result<Vec<Unit>> {
         id
     )
 }
+
+/// The units with none above them, oldest first.
+pub async fn roots(conn: &mut Conn) -> Result<Vec<Unit>> {
+    fetch_all!(conn, Unit, "select * from units where parent_id is null and ended_at is null order by created_at, id")
+}
