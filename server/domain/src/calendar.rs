@@ -24,7 +24,7 @@ pub struct UnitCalendar {
 }
 
 impl UnitCalendar {
-    fn standard() -> UnitCalendar {
+    pub(crate) fn standard() -> UnitCalendar {
         UnitCalendar { calendar: Calendar::standard(), promise_minutes: PROMISE_MINUTES, unit_id: None }
     }
 

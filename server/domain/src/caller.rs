@@ -1,6 +1,6 @@
 //! Who asks. Each use case takes the kind of caller it serves.
 
-use crate::{Domain, Keys};
+use crate::{Domain, Keys, session};
 use model::{ContactId, DeviceId, Language, Role, SessionId, StaffId, UnitId};
 use store::Result;
 
@@ -56,9 +56,11 @@ pub async fn staff(domain: &Domain, key: &str) -> Result<Option<Staff>> {
     let hash = Keys::hash(key);
     let now = domain.now();
     let mut conn = domain.db.read().await?;
-    let Some(session) = store::session::by_key(&mut conn, &hash).await? else { return Ok(None) };
+    let Some(session) = store::session::by_key(&mut conn, &hash, session::oldest(now)).await? else { return Ok(None) };
     let Some(person) = store::staff::find(&mut conn, session.staff_id).await? else { return Ok(None) };
     let grants = store::staff::grants(&mut conn, person.id, now).await?;
+    drop(conn);
+    session::touch(domain, &session, now).await?;
     Ok(Some(Staff {
         id: person.id,
         session_id: session.id,
