@@ -199,6 +199,9 @@ pub fn encode(text: &str) -> String {
         .collect()
 }
 
+/// Bytes of a form with files in it, where its body has to be read for the token.
+const FILES_LIMIT: usize = 5 * 1024 * 1024;
+
 /// Refuses a change asked for by another site's page: by what the browser says of the request (Fetch metadata, then Origin), and for
 /// browsers too old to say, by the token in the form.
 async fn same_site(visit: &Visit, request: Request) -> Result<Request, AppError> {
@@ -216,9 +219,17 @@ async fn same_site(visit: &Visit, request: Request) -> Result<Request, AppError>
         return Ok(request);
     }
     let (parts, body) = request.into_parts();
-    let bytes = axum::body::to_bytes(body, 256 * 1024).await.map_err(|_| AppError::TooLarge)?;
-    let needle = format!("csrf={}", visit.csrf);
-    let has_token = String::from_utf8_lossy(&bytes).split('&').any(|pair| pair == needle);
+    let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
+    let has_files = kind.starts_with("multipart/form-data");
+    let bytes = axum::body::to_bytes(body, if has_files { FILES_LIMIT } else { 256 * 1024 }).await.map_err(|_| AppError::TooLarge)?;
+    let has_token = if has_files {
+        // Our forms have the token in front of the file.
+        let needle = format!("name=\"csrf\"\r\n\r\n{}\r\n", visit.csrf);
+        String::from_utf8_lossy(&bytes[..bytes.len().min(4096)]).contains(&needle)
+    } else {
+        let needle = format!("csrf={}", visit.csrf);
+        String::from_utf8_lossy(&bytes).split('&').any(|pair| pair == needle)
+    };
     if has_token { Ok(Request::from_parts(parts, Body::from(bytes))) } else { Err(AppError::CrossSite) }
 }
 

@@ -57,6 +57,11 @@ pub fn secret_name(app: &App, name: &str) -> String {
     if app.is_https() { format!("__Host-{name}") } else { name.to_owned() }
 }
 
+/// A secret the request brought in its cookie.
+pub fn secret_of(app: &App, headers: &HeaderMap, name: &str) -> Option<String> {
+    CookieJar::from_headers(headers).get(&secret_name(app, name)).map(|c| c.value().to_owned())
+}
+
 /// A `Set-Cookie` value for a secret no script may read, for `days`; zero days removes it.
 pub fn secret_cookie(app: &App, name: &str, value: &str, days: i64) -> String {
     format!("{}; HttpOnly", plain_cookie(app, &secret_name(app, name), value, days))
@@ -112,6 +117,11 @@ impl Visit {
     /// The same visit at this moment, for streams that outlive their request.
     pub fn at_now(&self) -> Visit {
         Visit(Arc::new(Reading { now: self.app.domain.now(), ..(*self.0).clone() }))
+    }
+
+    /// The same visit as if to another page: an address that only takes forms is none to come back to.
+    pub fn on(&self, path: String) -> Visit {
+        Visit(Arc::new(Reading { path, ..(*self.0).clone() }))
     }
 
     /// Whether the request brought any cookie that gives it rights somebody else could abuse.

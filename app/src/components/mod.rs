@@ -2,6 +2,7 @@
 
 pub mod art;
 pub mod card;
+pub mod field;
 pub mod icon;
 pub mod log;
 pub mod qr;

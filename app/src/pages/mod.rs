@@ -1,9 +1,14 @@
 //! Every page: its handlers and its view in one file, in the folder of its noun.
 
+pub mod account;
 pub mod claim;
 pub mod contact_point;
 pub mod conversation;
+pub mod first_admin;
 pub mod home;
+pub mod invitation;
+pub mod quick_reply;
+pub mod session;
 
 use crate::routes::Routes;
 
@@ -11,5 +16,10 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = home::routes(routes);
     let routes = contact_point::routes(routes);
     let routes = conversation::routes(routes);
-    claim::routes(routes)
+    let routes = claim::routes(routes);
+    let routes = session::routes(routes);
+    let routes = invitation::routes(routes);
+    let routes = first_admin::routes(routes);
+    let routes = account::routes(routes);
+    quick_reply::routes(routes)
 }

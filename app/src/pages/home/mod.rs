@@ -3,6 +3,8 @@
 mod look;
 mod show;
 
+pub use look::local;
+
 use crate::routes::{Policy, Routes};
 
 pub fn routes(routes: Routes) -> Routes {
