@@ -1,5 +1,8 @@
 //! What people see. With the feature `ssr` this is every page and its handlers; with `hydrate` only the islands.
 
+// Views are types as deep as their pages.
+#![recursion_limit = "512"]
+
 pub mod islands;
 
 #[cfg(feature = "ssr")]

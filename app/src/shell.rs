@@ -113,6 +113,8 @@ impl Page {
             Some(staff) => staff_bar(visit, staff).into_any(),
             None => top_bar(visit).into_any(),
         };
+        let main = main.into_any();
+        let foot = self.staff.is_none().then(|| foot(visit, self.unit.as_deref()).into_any());
         view! {
             <html lang=l.as_str() data-view=visit.look.view.map(|_| "elder") data-text=text data-theme=visit.look.theme>
                 <head>
@@ -131,7 +133,7 @@ impl Page {
                     <a class="skip" href="#main">{t!(l, common.skip)}</a>
                     {bar}
                     {main}
-                    {self.staff.is_none().then(|| foot(visit, self.unit.as_deref()))}
+                    {foot}
                 </body>
             </html>
         }

@@ -60,7 +60,8 @@ export async function startLinli(): Promise<{ linli: Linli; stop: () => Promise<
   };
 
   const sample = await promisify(execFile)(binary, ['demo', '--json'], { env: settings, cwd: data });
-  const { scan_urls: scanUrls, sign_ins: signIns } = JSON.parse(sample.stdout);
+  const { scan_urls: points, sign_ins: signIns } = JSON.parse(sample.stdout);
+  const scanUrls = points.map((point: { url: string }) => point.url);
 
   const server = spawn(binary, ['serve'], { env: settings, cwd: data, stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';

@@ -1,7 +1,19 @@
 //! The commands besides `serve`.
 
 use crate::settings::Settings;
-use domain::{Clock, Db, Domain, Random};
+use domain::{
+    Clock, Db, Domain, Random,
+    first_admin::{self, CreateError},
+    sample::{self, Sample, SampleError},
+};
+use model::Language;
+use qrcode::{EcLevel, QrCode, render::unicode};
+use std::{
+    fs,
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
 
 pub async fn open(settings: &Settings) -> Result<Domain, String> {
     let db = Db::open(&settings.database_url).await.map_err(|e| format!("the database cannot be opened: {e}"))?;
@@ -15,6 +27,109 @@ pub async fn migrate(settings: &Settings) -> Result<(), String> {
     Ok(())
 }
 
-pub async fn demo(_settings: &Settings, _json: bool) -> Result<(), String> {
+/// Fills an empty database with the sample district. What a person needs in order to use it stays in the data folder, because passwords
+/// cannot be read back from the database.
+async fn make_sample(settings: &Settings, domain: &Domain) -> Result<Sample, String> {
+    let sample = sample::create(domain).await.map_err(|e| match e {
+        SampleError::NotEmpty => "the database is not empty; the sample district goes into an empty one only".to_owned(),
+        other => format!("the sample district could not be made: {other}"),
+    })?;
+    let text = serde_json::to_string_pretty(&sample).map_err(|e| e.to_string())?;
+    let kept = fs::create_dir_all(&settings.data_dir).and_then(|()| write_private(&sample_file(settings), &text));
+    kept.map_err(|e| format!("the sample's sign-ins could not be kept in {}: {e}", settings.data_dir.display()))?;
+    Ok(sample)
+}
+
+fn sample_file(settings: &Settings) -> PathBuf {
+    settings.data_dir.join("sample.json")
+}
+
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
+}
+
+pub async fn demo(settings: &Settings, json: bool) -> Result<(), String> {
+    let domain = open(settings).await?;
+    let sample = make_sample(settings, &domain).await?;
+    domain.db.close().await;
+    if json {
+        println!("{}", serde_json::to_string(&sample).map_err(|e| e.to_string())?);
+    } else {
+        print_sample(&sample, &settings.public_url);
+    }
     Ok(())
+}
+
+/// For `serve --sample`: the sample of this database, made now if the database is empty, or as it was made before.
+pub async fn sample(settings: &Settings, domain: &Domain) -> Result<(), String> {
+    let is_empty = domain.is_empty().await.map_err(|e| format!("the database cannot be read: {e}"))?;
+    if is_empty {
+        print_sample(&make_sample(settings, domain).await?, &settings.public_url);
+    } else if let Some(sample) = fs::read_to_string(sample_file(settings)).ok().and_then(|text| serde_json::from_str(&text).ok()) {
+        print_sample(&sample, &settings.public_url);
+    }
+    Ok(())
+}
+
+fn print_sample(sample: &Sample, public_url: &str) {
+    println!("\nLinli is at {public_url}");
+    if let Some(first) = sample.scan_urls.first() {
+        println!("\nScan or open: {} ({})", first.url, first.label);
+        if let Ok(code) = QrCode::with_error_correction_level(&first.url, EcLevel::L) {
+            println!("{}", code.render::<unicode::Dense1x2>().quiet_zone(true).build());
+        }
+    }
+    for point in sample.scan_urls.iter().skip(1) {
+        println!("  {}  {}", point.url, point.label);
+    }
+    println!("\nSign in at {public_url}/sign-in:");
+    for sign_in in &sample.sign_ins {
+        println!("  {:<22} {:<14} {} ({})", sign_in.email, sign_in.password, sign_in.name, sign_in.role);
+    }
+    println!();
+}
+
+/// What `linli admin create` was given.
+pub struct NewAdmin {
+    pub name: String,
+    pub email: String,
+    pub unit: Option<String>,
+    /// The password is the first line of standard input instead of an invitation link.
+    pub password_from_stdin: bool,
+}
+
+pub async fn create_admin(settings: &Settings, new: NewAdmin) -> Result<(), String> {
+    let domain = open(settings).await?;
+    let password = new.password_from_stdin.then(read_line).transpose()?;
+    let typed = first_admin::Create {
+        name: &new.name,
+        email: &new.email,
+        password: password.as_deref(),
+        unit: new.unit.as_deref(),
+        language: Language::Chinese,
+    };
+    let link = first_admin::create(&domain, typed).await.map_err(|e| match e {
+        CreateError::NoUnit => "there is no unit yet: name the first one with --unit".to_owned(),
+        CreateError::Invalid(wrong) => say_invalid(&wrong),
+        other => format!("the admin could not be made: {other}"),
+    })?;
+    domain.db.close().await;
+    match link {
+        Some(link) => println!("{} opens this link within 7 days and chooses a password:\n{link}", new.name),
+        None => println!("{} can sign in at {}/sign-in", new.name, settings.public_url),
+    }
+    Ok(())
+}
+
+fn read_line() -> Result<String, String> {
+    let mut line = String::new();
+    io::stdin().read_line(&mut line).map_err(|e| format!("the password could not be read: {e}"))?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn say_invalid(wrong: &first_admin::Invalid) -> String {
+    let fields = [("name", wrong.name), ("email", wrong.email), ("password", wrong.password), ("unit", wrong.unit)];
+    let said: Vec<String> = fields.iter().filter_map(|(field, e)| e.map(|e| format!("{field}: {e}"))).collect();
+    said.join("; ")
 }

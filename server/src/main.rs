@@ -2,8 +2,9 @@
 
 use clap::Parser;
 use server::{
-    commands, log, serve,
-    settings::{self, Cli, Command},
+    commands::{self, NewAdmin},
+    log, serve,
+    settings::{self, AdminCommand, Cli, Command},
 };
 use std::process::ExitCode;
 
@@ -29,6 +30,9 @@ fn main() -> ExitCode {
             Command::Serve { sample } => serve::serve(&settings, sample).await,
             Command::Migrate => commands::migrate(&settings).await,
             Command::Demo { json } => commands::demo(&settings, json).await,
+            Command::Admin { admin: AdminCommand::Create { name, email, unit, password_stdin } } => {
+                commands::create_admin(&settings, NewAdmin { name, email, unit, password_from_stdin: password_stdin }).await
+            }
         }
     });
     match done {

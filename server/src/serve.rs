@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use domain::{Domain, routing};
+use domain::{Domain, first_admin, routing};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, signal::unix, sync::watch, time};
 use tower::ServiceBuilder;
@@ -34,11 +34,18 @@ const BODY_LIMIT: usize = 256 * 1024;
 /// How long requests may take to end after the stop signal.
 const DRAIN: Duration = Duration::from_secs(10);
 
-pub async fn serve(settings: &Settings, _sample: bool) -> Result<(), String> {
+pub async fn serve(settings: &Settings, sample: bool) -> Result<(), String> {
     let domain = commands::open(settings).await?;
     routing::refresh(&domain).await.map_err(|e| format!("the database cannot be read: {e}"))?;
     let listener = TcpListener::bind(settings.addr).await.map_err(|e| format!("addr: {} cannot be listened on: {e}", settings.addr))?;
-    println!("Linli is at {}", settings.public_url);
+    if sample {
+        commands::sample(settings, &domain).await?;
+    } else {
+        println!("Linli is at {}", settings.public_url);
+    }
+    if first_admin::is_needed(&domain).await.map_err(|e| format!("the database cannot be read: {e}"))? {
+        println!("There is no admin yet. This link makes the first one, once:\n{}", first_admin::link(&domain));
+    }
 
     let (stop, stopping) = watch::channel(false);
     let app = App { domain: domain.clone(), assets: Arc::new(Assets { base: assets::base() }), trust_proxy: settings.trust_proxy, stopping: stopping.clone() };

@@ -34,6 +34,30 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Work on admins
+    Admin {
+        #[command(subcommand)]
+        admin: AdminCommand,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum AdminCommand {
+    /// Make an admin for the whole installation
+    Create {
+        /// Their name, as residents and colleagues see it
+        #[arg(long)]
+        name: String,
+        /// The e-mail address they sign in with
+        #[arg(long)]
+        email: String,
+        /// The name of the first unit, where there is none yet
+        #[arg(long)]
+        unit: Option<String>,
+        /// Read the password from standard input instead of printing an invitation link
+        #[arg(long)]
+        password_stdin: bool,
+    },
 }
 
 /// Settings as typed; each can be a flag, an environment variable or a line in the TOML file, in this order.

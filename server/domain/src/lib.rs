@@ -92,4 +92,10 @@ impl Domain {
         let mut conn = self.db.read().await?;
         store::installation::ping(&mut conn).await
     }
+
+    /// Whether nothing has been set up yet.
+    pub async fn is_empty(&self) -> Result<bool, StoreError> {
+        let mut conn = self.db.read().await?;
+        store::installation::is_empty(&mut conn).await
+    }
 }

@@ -6,7 +6,7 @@ use model::{
     QuickReplyId, Role, StaffId, UnitId, UnitKind, WaitId,
     calendar::{Calendar, read_ics},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use store::{
     Conn,
@@ -34,25 +34,25 @@ const COMMUNITY: &str = "420502003006";
 const OTHER_COMMUNITY: &str = "420502003007";
 
 /// What the sample holds that a person needs in order to use it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sample {
     /// Where the sticker is, and what is on it.
     pub scan_urls: Vec<ScanUrl>,
     pub sign_ins: Vec<SignIn>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ScanUrl {
     pub label: String,
     pub url: String,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SignIn {
     /// A word for scripts: `admin`, `worker`, `teacher` …
-    pub role: &'static str,
-    pub name: &'static str,
-    pub email: &'static str,
+    pub role: String,
+    pub name: String,
+    pub email: String,
     pub password: String,
 }
 
@@ -208,7 +208,7 @@ const QUICK_REPLIES: [(&str, &str, &str); 6] = [
 
 /// Fills an empty database with the sample district, in one transaction.
 pub async fn create(domain: &Domain) -> Result<Sample, SampleError> {
-    let sign_ins: Vec<SignIn> = PEOPLE.iter().map(|p| SignIn { role: p.role, name: p.name, email: p.email, password: new_password(domain) }).collect();
+    let sign_ins: Vec<SignIn> = PEOPLE.iter().map(|p| SignIn { role: p.role.into(), name: p.name.into(), email: p.email.into(), password: new_password(domain) }).collect();
     let mut hashes = Vec::new();
     for sign_in in &sign_ins {
         hashes.push(password::hash(domain, &sign_in.password).await?);
