@@ -33,10 +33,6 @@ impl Actor {
         self.cookies.insert(name.into(), value.into());
     }
 
-    pub fn cookie(&self, name: &str) -> Option<&str> {
-        self.cookies.get(name).map(String::as_str)
-    }
-
     fn request(&self, method: &str, path: &str) -> axum::http::request::Builder {
         let mut builder = Request::builder().method(method).uri(path).extension(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 4000))));
         for (name, value) in &self.headers {
