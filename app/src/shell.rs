@@ -155,7 +155,7 @@ fn options(base: &str) -> LeptosOptions {
     LeptosOptions::builder().output_name("linli").site_pkg_dir(base.trim_start_matches('/').to_owned()).build()
 }
 
-fn mark() -> impl IntoView {
+pub fn mark() -> impl IntoView {
     view! {
         <svg viewBox="0 0 32 32" aria-hidden="true" fill="currentColor" fill-rule="evenodd">
             <path d="M2 14.6 9 7l7 7.6V27H2zM6.4 27h5.2v-6.4a2.6 2.6 0 0 0-5.2 0z"></path>

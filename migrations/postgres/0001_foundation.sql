@@ -36,6 +36,8 @@ create table calendar_days (
 
 create table staff (
     id uuid primary key,
+    -- The unit where they were invited: whoever administers it sees them before they hold a post there.
+    unit_id uuid references units (id),
     email text not null unique,
     name text not null,
     title text,

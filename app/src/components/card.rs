@@ -8,7 +8,7 @@ use domain::{
 };
 use i18n::{t, when};
 use leptos::prelude::*;
-use model::{CheckPhrase, Language};
+use model::{CheckPhrase, Language, calendar::Calendar};
 
 /// The photo or, without one, the initials.
 pub fn disc(card: &Card) -> impl IntoView + use<> {
@@ -89,9 +89,11 @@ fn duty(visit: &Visit, answering: &Answering) -> impl IntoView + use<> {
 
 /// "周一至周五 8:30–12:00，14:00–17:30".
 pub fn week(l: Language, answering: &Answering) -> String {
-    let lines: Vec<String> = answering
-        .calendar
-        .calendar
+    week_of(l, &answering.calendar.calendar)
+}
+
+pub fn week_of(l: Language, calendar: &Calendar) -> String {
+    let lines: Vec<String> = calendar
         .week_lines()
         .iter()
         .filter(|line| !line.hours.is_empty())

@@ -1,5 +1,6 @@
 //! Pieces that pages share.
 
+pub mod admin;
 pub mod art;
 pub mod card;
 pub mod field;

@@ -1,14 +1,18 @@
 //! Every page: its handlers and its view in one file, in the folder of its noun.
 
 pub mod account;
+pub mod admin;
 pub mod claim;
 pub mod contact_point;
 pub mod conversation;
 pub mod first_admin;
 pub mod home;
 pub mod invitation;
+pub mod post;
 pub mod quick_reply;
 pub mod session;
+pub mod staff;
+pub mod unit;
 
 use crate::routes::Routes;
 
@@ -21,5 +25,9 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = invitation::routes(routes);
     let routes = first_admin::routes(routes);
     let routes = account::routes(routes);
-    quick_reply::routes(routes)
+    let routes = quick_reply::routes(routes);
+    let routes = admin::routes(routes);
+    let routes = unit::routes(routes);
+    let routes = post::routes(routes);
+    staff::routes(routes)
 }

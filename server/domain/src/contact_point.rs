@@ -1,8 +1,11 @@
 //! Printed QR codes: what a scan finds.
 
-use crate::{Device, Domain, Random, post};
-use model::{CheckPhrase, ConversationId, PointCode};
-use store::{Result, contact_point::ContactPoint};
+use crate::{Admin, Device, Domain, Random, audit, post, unit};
+use model::{
+    At, CheckPhrase, ContactPointId, ConversationId, PointCode, PostId, StaffId,
+    text::{self, TextError},
+};
+use store::{Conn, Result, contact_point::ContactPoint, unit::Unit};
 
 /// What a scanned code leads to.
 pub enum Scan {
@@ -53,4 +56,138 @@ pub fn new_code(random: &Random) -> PointCode {
 
 pub fn new_check_phrase(random: &Random) -> CheckPhrase {
     CheckPhrase::from_bits(random.bytes())
+}
+
+/// Characters in a place, a topic and a welcome text.
+const PLACE_LIMIT: usize = 40;
+const TOPIC_LIMIT: usize = 40;
+const WELCOME_LIMIT: usize = 500;
+
+#[derive(Debug, thiserror::Error)]
+pub enum PointError {
+    #[error("invalid")]
+    Invalid(Mistakes),
+    /// It has been withdrawn: make a new one.
+    #[error("revoked")]
+    Revoked,
+    #[error("not found")]
+    NotFound,
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mistakes {
+    pub place: Option<TextError>,
+    pub topic: Option<TextError>,
+    pub welcome: Option<TextError>,
+}
+
+/// A contact point as typed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Typed<'a> {
+    pub place: &'a str,
+    pub topic: &'a str,
+    pub welcome: &'a str,
+}
+
+impl Typed<'_> {
+    fn checked(self) -> std::result::Result<(String, Option<String>, Option<String>), PointError> {
+        let (place, topic) = (text::line(self.place, PLACE_LIMIT), text::optional_line(self.topic, TOPIC_LIMIT));
+        match (place, topic, text::optional_message(self.welcome, WELCOME_LIMIT)) {
+            (Ok(place), Ok(topic), Ok(welcome)) => Ok((place, topic, welcome)),
+            (place, topic, welcome) => Err(PointError::Invalid(Mistakes { place: place.err(), topic: topic.err(), welcome: welcome.err() })),
+        }
+    }
+}
+
+/// What a QR code says: short, so that its modules are large.
+pub fn url(domain: &Domain, code: &PointCode) -> String {
+    format!("{}/q/{code}", domain.public_url)
+}
+
+/// A contact point as its admin sees it.
+pub struct View {
+    pub point: ContactPoint,
+    pub post: post::Answering,
+    /// From the top of what is the admin's down to the post's own unit.
+    pub above: Vec<Unit>,
+    pub url: String,
+}
+
+pub async fn view(domain: &Domain, admin: &Admin, id: ContactPointId) -> Result<Option<View>> {
+    let (by, now) = (admin.staff.id, domain.now());
+    let mut conn = domain.db.read().await?;
+    let c = &mut conn;
+    let Some(point) = store::contact_point::find(c, id).await? else { return Ok(None) };
+    let Some(post) = store::post::find(c, point.post_id).await? else { return Ok(None) };
+    if !unit::covers(c, by, post.unit_id, now).await? {
+        return Ok(None);
+    }
+    let Some(answering) = post::answering(domain, c, post.id).await? else { return Ok(None) };
+    let mut above = unit::above(c, by, post.unit_id, now).await?;
+    above.extend(store::unit::find(c, post.unit_id).await?);
+    Ok(Some(View { url: url(domain, &point.code), post: answering, above, point }))
+}
+
+pub async fn create(domain: &Domain, admin: &Admin, post_id: PostId, typed: Typed<'_>) -> std::result::Result<ContactPointId, PointError> {
+    let (by, now, id) = (admin.staff.id, domain.now(), ContactPointId(domain.id()));
+    let (place, topic, welcome) = typed.checked()?;
+    let (code, check_phrase) = (new_code(&domain.random), new_check_phrase(&domain.random));
+    let point = ContactPoint { id, post_id, code, check_phrase, place, topic, welcome, created_at: now, revoked_at: None };
+    domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                post::mine(c, by, post_id, now).await?.ok_or(PointError::NotFound)?;
+                store::contact_point::insert(c, &point).await?;
+                audit::append(c, now, Some(by), "contact_point.create", &id.to_string(), &point.place).await?;
+                Ok::<_, PointError>(())
+            })
+        })
+        .await?;
+    Ok(id)
+}
+
+/// A contact point of one of the admin's posts, in use.
+async fn mine(c: &mut Conn, admin: StaffId, id: ContactPointId, now: At) -> std::result::Result<ContactPoint, PointError> {
+    let point = store::contact_point::find(c, id).await?.ok_or(PointError::NotFound)?;
+    let post = store::post::find(c, point.post_id).await?.ok_or(PointError::NotFound)?;
+    if !unit::covers(c, admin, post.unit_id, now).await? {
+        return Err(PointError::NotFound);
+    }
+    if point.revoked_at.is_some() { Err(PointError::Revoked) } else { Ok(point) }
+}
+
+/// A new place, topic or welcome. Code and check phrase are printed and stay.
+pub async fn change(domain: &Domain, admin: &Admin, id: ContactPointId, typed: Typed<'_>) -> std::result::Result<(), PointError> {
+    let (by, now) = (admin.staff.id, domain.now());
+    let (place, topic, welcome) = typed.checked()?;
+    domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                let before = mine(c, by, id, now).await?;
+                store::contact_point::change(c, id, &place, topic.as_deref(), welcome.as_deref()).await?;
+                audit::append(c, now, Some(by), "contact_point.change", &id.to_string(), &format!("{} → {place}", before.place)).await?;
+                Ok(())
+            })
+        })
+        .await
+}
+
+/// Withdraws a sticker for good: it was lost, torn or replaced. Its conversations go on.
+pub async fn revoke(domain: &Domain, admin: &Admin, id: ContactPointId) -> std::result::Result<(), PointError> {
+    let (by, now) = (admin.staff.id, domain.now());
+    domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                let point = mine(c, by, id, now).await?;
+                store::contact_point::revoke(c, id, now).await?;
+                audit::append(c, now, Some(by), "contact_point.revoke", &id.to_string(), &point.place).await?;
+                Ok(())
+            })
+        })
+        .await
 }

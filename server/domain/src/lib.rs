@@ -11,6 +11,8 @@ pub mod contact_point;
 pub mod conversation;
 pub mod duty;
 pub mod first_admin;
+pub mod grant;
+pub mod holding;
 pub mod invitation;
 mod keys;
 pub mod limits;
@@ -26,6 +28,8 @@ pub mod row;
 pub mod sample;
 pub mod session;
 pub mod sign_in;
+pub mod staff;
+pub mod unit;
 
 pub use caller::{Admin, Device, Staff};
 pub use clock::Clock;

@@ -1,9 +1,18 @@
 //! Posts as residents see them.
 
-use crate::{Domain, calendar, calendar::UnitCalendar};
-use model::{At, PostId};
+use crate::{Admin, Domain, audit, calendar, calendar::UnitCalendar, live::Topic, routing, unit};
+use model::{
+    At, ClientKey, ConversationId, Event, MessageId, PostId, StaffId, UnitId,
+    text::{self, TextError},
+};
 use std::sync::Arc;
-use store::{Conn, Result, post::Card};
+use store::{
+    Conn, Result, contact_point,
+    holding::Term,
+    post::{Card, Line, Post},
+    staff::Staff,
+    unit::Unit,
+};
 
 /// Who answers for a post, with working time and habit: what the verified card shows.
 #[derive(Clone, Debug)]
@@ -57,4 +66,197 @@ pub async fn answering(domain: &Domain, conn: &mut Conn, post: PostId) -> Result
     seconds.sort_unstable();
     let usual_seconds = (seconds.len() >= FEWEST_ANSWERS).then(|| seconds[seconds.len() / 2]);
     Ok(Some(Answering { post: card, stand_in, calendar, usual_seconds }))
+}
+
+/// Characters in a post's title and in a welcome text.
+pub(crate) const TITLE_LIMIT: usize = 40;
+pub(crate) const WELCOME_LIMIT: usize = 500;
+/// Posts to choose a substitute from, and people to choose a holder from.
+const CHOICES: i64 = 100;
+
+#[derive(Debug, thiserror::Error)]
+pub enum PostError {
+    #[error("invalid")]
+    Invalid { title: Option<TextError>, welcome: Option<TextError> },
+    /// No post nearby that could stand in; a post never stands in for itself.
+    #[error("no such substitute")]
+    NotNearby,
+    /// Somebody is waiting, and nobody else would answer.
+    #[error("ownerless")]
+    Ownerless,
+    #[error("not found")]
+    NotFound,
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// A post as its admin sees it.
+pub struct View {
+    pub post: Post,
+    pub line: Line,
+    /// From the top of what is the admin's down to the post's own unit.
+    pub above: Vec<Unit>,
+    pub terms: Vec<Term>,
+    pub points: Vec<contact_point::Line>,
+    /// Who could stand in.
+    pub nearby: Vec<Line>,
+    /// Who could hold it.
+    pub people: Vec<Staff>,
+    pub calendar: Arc<UnitCalendar>,
+}
+
+/// A post in one of the admin's units.
+pub(crate) async fn mine(c: &mut Conn, admin: StaffId, id: PostId, now: At) -> Result<Option<Post>> {
+    let Some(post) = store::post::find(c, id).await?.filter(|p| p.ended_at.is_none()) else { return Ok(None) };
+    Ok(unit::covers(c, admin, post.unit_id, now).await?.then_some(post))
+}
+
+pub async fn view(domain: &Domain, admin: &Admin, id: PostId) -> Result<Option<View>> {
+    let (by, now) = (admin.staff.id, domain.now());
+    let mut conn = domain.db.read().await?;
+    let c = &mut conn;
+    let Some(post) = mine(c, by, id, now).await? else { return Ok(None) };
+    let Some(line) = store::post::line(c, id, now).await? else { return Ok(None) };
+    let mut above = unit::above(c, by, post.unit_id, now).await?;
+    above.extend(store::unit::find(c, post.unit_id).await?);
+    Ok(Some(View {
+        nearby: substitutes(c, by, id, now).await?,
+        people: store::staff::under(c, by, now, "%", CHOICES, 0).await?,
+        terms: store::holding::of_post(c, id).await?,
+        points: store::contact_point::of_post(c, id).await?,
+        calendar: calendar::of_unit(domain, c, post.unit_id).await?,
+        post,
+        line,
+        above,
+    }))
+}
+
+async fn substitutes(c: &mut Conn, admin: StaffId, id: PostId, now: At) -> Result<Vec<Line>> {
+    let mut nearby = Vec::new();
+    for line in store::post::nearby(c, id, now, CHOICES).await? {
+        if unit::covers(c, admin, line.unit_id, now).await? {
+            nearby.push(line);
+        }
+    }
+    Ok(nearby)
+}
+
+/// Title and welcome as typed.
+fn checked(title: &str, welcome: &str) -> std::result::Result<(String, Option<String>), PostError> {
+    match (text::line(title, TITLE_LIMIT), text::optional_message(welcome, WELCOME_LIMIT)) {
+        (Ok(title), Ok(welcome)) => Ok((title, welcome)),
+        (title, welcome) => Err(PostError::Invalid { title: title.err(), welcome: welcome.err() }),
+    }
+}
+
+pub async fn create(domain: &Domain, admin: &Admin, unit_id: UnitId, title: &str, welcome: &str) -> std::result::Result<PostId, PostError> {
+    let (by, now, id) = (admin.staff.id, domain.now(), PostId(domain.id()));
+    // Whether the unit is the admin's comes before what is wrong with the text.
+    let is_mine = unit::mine(&mut domain.db.read().await?, by, unit_id, now).await?.is_some();
+    if !is_mine {
+        return Err(PostError::NotFound);
+    }
+    let (title, welcome) = checked(title, welcome)?;
+    let changes = domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                unit::mine(c, by, unit_id, now).await?.ok_or(PostError::NotFound)?;
+                let post = Post { id, unit_id, title, substitute_id: None, welcome, answering_id: None, created_at: now, ended_at: None };
+                store::post::insert(c, &post).await?;
+                audit::append(c, now, Some(by), "post.create", &id.to_string(), &post.title).await?;
+                Ok::<_, PostError>(routing::settle(c, now).await?)
+            })
+        })
+        .await?;
+    routing::wake(domain, &changes);
+    Ok(id)
+}
+
+/// A new title or welcome text.
+pub async fn change(domain: &Domain, admin: &Admin, id: PostId, title: &str, welcome: &str) -> std::result::Result<(), PostError> {
+    let (by, now) = (admin.staff.id, domain.now());
+    let (title, welcome) = checked(title, welcome)?;
+    domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                let before = mine(c, by, id, now).await?.ok_or(PostError::NotFound)?;
+                store::post::change(c, id, &title, welcome.as_deref()).await?;
+                audit::append(c, now, Some(by), "post.change", &id.to_string(), &format!("{} → {title}", before.title)).await?;
+                Ok(())
+            })
+        })
+        .await
+}
+
+/// Who stands in; `None` leaves it to the unit above. Chains and rings are allowed, routing follows them once.
+pub async fn set_substitute(domain: &Domain, admin: &Admin, id: PostId, substitute: Option<PostId>) -> std::result::Result<(), PostError> {
+    let (by, now) = (admin.staff.id, domain.now());
+    let changes = domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                mine(c, by, id, now).await?.ok_or(PostError::NotFound)?;
+                if let Some(other) = substitute
+                    && !substitutes(c, by, id, now).await?.iter().any(|line| line.id == other)
+                {
+                    return Err(PostError::NotNearby);
+                }
+                store::post::set_substitute(c, id, substitute).await?;
+                let detail = substitute.map(|s| s.to_string()).unwrap_or_default();
+                audit::append(c, now, Some(by), "post.substitute", &id.to_string(), &detail).await?;
+                let changes = routing::settle(c, now).await?;
+                if routing::orphans(c, &changes).await? { Err(PostError::Ownerless) } else { Ok(changes) }
+            })
+        })
+        .await?;
+    routing::wake(domain, &changes);
+    Ok(())
+}
+
+/// Ends a post: its contact points are withdrawn, its conversations go to whoever answers for it without its holders, and the contacts of
+/// the open ones are told. Gives the post's unit.
+pub async fn end(domain: &Domain, admin: &Admin, id: PostId) -> std::result::Result<UnitId, PostError> {
+    let (by, now, inner) = (admin.staff.id, domain.now(), domain.clone());
+    let (unit_id, changes, moved) = domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                let post = mine(c, by, id, now).await?.ok_or(PostError::NotFound)?;
+                let heir = routing::heir(c, id, now).await?;
+                let mut moved = Vec::new();
+                match heir {
+                    Some(heir) => moved = hand_all_over(&inner, c, id, heir, now).await?,
+                    None if store::post::waiting(c, id).await? > 0 => return Err(PostError::Ownerless),
+                    None => {}
+                }
+                store::post::end(c, id, now).await?;
+                let mut changes = routing::settle(c, now).await?;
+                if routing::orphans(c, &changes).await? {
+                    return Err(PostError::Ownerless);
+                }
+                changes.push(routing::Change { post: id, before: post.answering_id, after: heir });
+                audit::append(c, now, Some(by), "post.end", &id.to_string(), &post.title).await?;
+                Ok((post.unit_id, changes, moved))
+            })
+        })
+        .await?;
+    routing::wake(domain, &changes);
+    domain.hub.wake_all(moved.into_iter().map(Topic::Conversation));
+    Ok(unit_id)
+}
+
+async fn hand_all_over(domain: &Domain, c: &mut Conn, from: PostId, to: PostId, now: At) -> Result<Vec<ConversationId>> {
+    let open = store::post::open_conversations(c, from).await?;
+    store::post::move_conversations(c, from, to).await?;
+    let card = store::post::card(c, to, now).await?;
+    if let Some(person) = card.as_ref().and_then(crate::conversation::person) {
+        let event = Event::HandedOver { to: person };
+        for id in &open {
+            let ids = (MessageId(domain.id()), ClientKey(domain.id()));
+            crate::conversation::tell(c, ids, *id, &event, now).await?;
+        }
+    }
+    Ok(open)
 }

@@ -81,6 +81,25 @@ pub async fn settle(c: &mut Conn, now: At) -> Result<Vec<Change>> {
     Ok(changes)
 }
 
+/// Who would answer for a post if it were not there.
+pub(crate) async fn heir(c: &mut Conn, post: PostId, now: At) -> Result<Option<PostId>> {
+    let mut seats = store::post::seats(c, now).await?;
+    for seat in seats.iter_mut().filter(|s| s.id == post) {
+        (seat.holders, seat.on_duty) = (0, 0);
+    }
+    Ok(World::new(seats, store::post::unit_parents(c).await?).answering(post))
+}
+
+/// Whether a change leaves an open wait with nobody to answer it. Asked inside the transaction, which then keeps nothing.
+pub(crate) async fn orphans(c: &mut Conn, changes: &[Change]) -> Result<bool> {
+    for change in changes.iter().filter(|change| change.after.is_none()) {
+        if store::post::waiting(c, change.post).await? > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Wakes the lists of the posts concerned, after the commit.
 pub fn wake(domain: &Domain, changes: &[Change]) {
     for change in changes {

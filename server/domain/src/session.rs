@@ -136,13 +136,29 @@ pub fn wake(domain: &Domain, ended: impl IntoIterator<Item = SessionId>) {
 pub fn agent_name(header: &str) -> String {
     // The first that fits: Edge and WeChat call themselves Chrome, Chrome calls itself Safari, Android calls itself Linux.
     const BROWSERS: [(&str, &str); 13] = [
-        ("wxwork", "WeCom"), ("MicroMessenger", "WeChat"), ("DingTalk", "DingTalk"), ("HuaweiBrowser", "Huawei"), ("ArkWeb", "ArkWeb"),
-        ("MiuiBrowser", "Mi Browser"), ("MQQBrowser", "QQ Browser"), ("Edg", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"),
-        ("CriOS/", "Chrome"), ("Safari/", "Safari"),
+        ("wxwork", "WeCom"),
+        ("MicroMessenger", "WeChat"),
+        ("DingTalk", "DingTalk"),
+        ("HuaweiBrowser", "Huawei"),
+        ("ArkWeb", "ArkWeb"),
+        ("MiuiBrowser", "Mi Browser"),
+        ("MQQBrowser", "QQ Browser"),
+        ("Edg", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("CriOS/", "Chrome"),
+        ("Safari/", "Safari"),
     ];
     const SYSTEMS: [(&str, &str); 8] = [
-        ("OpenHarmony", "HarmonyOS"), ("HarmonyOS", "HarmonyOS"), ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"),
-        ("Mac OS", "macOS"), ("Linux", "Linux"),
+        ("OpenHarmony", "HarmonyOS"),
+        ("HarmonyOS", "HarmonyOS"),
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS", "macOS"),
+        ("Linux", "Linux"),
     ];
     let name = |known: &[(&str, &'static str)]| known.iter().find(|(mark, _)| header.contains(mark)).map(|(_, name)| *name);
     [name(&BROWSERS), name(&SYSTEMS)].into_iter().flatten().collect::<Vec<_>>().join(" · ")

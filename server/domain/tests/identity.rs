@@ -387,9 +387,7 @@ async fn a_photo_is_shown_only_of_somebody_who_holds_a_post() {
         let admin = place.admin().await;
         let me = place.caller(&admin).await;
         // The smallest picture there is: one pixel, as PNG.
-        let png = data_encoding::BASE64
-            .decode(b"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
-            .unwrap();
+        let png = data_encoding::BASE64.decode(b"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==").unwrap();
         domain::photo::save(&place.domain, &me, png).await.unwrap();
         assert!(domain::photo::shown(&place.domain, me.id).await.unwrap().is_none());
         place.post(me.id).await;

@@ -68,3 +68,14 @@ pub async fn save_day(conn: &mut Conn, unit: UnitId, day: &DayRow) -> Result<()>
 pub async fn delete_day(conn: &mut Conn, unit: UnitId, day: &str) -> Result<()> {
     execute!(conn, "delete from calendar_days where unit_id = $1 and day = $2", unit, day).map(|_| ())
 }
+
+/// A unit's own calendar.
+pub async fn own(conn: &mut Conn, unit: UnitId) -> Result<Option<CalendarRow>> {
+    fetch_optional!(conn, CalendarRow, "select * from calendars where unit_id = $1", unit)
+}
+
+/// Takes a unit's own calendar away: the one above holds again.
+pub async fn delete(conn: &mut Conn, unit: UnitId) -> Result<()> {
+    execute!(conn, "delete from calendar_days where unit_id = $1", unit)?;
+    execute!(conn, "delete from calendars where unit_id = $1", unit).map(|_| ())
+}

@@ -44,3 +44,30 @@ pub async fn find(conn: &mut Conn, id: ContactPointId) -> Result<Option<ContactP
 pub async fn revoke(conn: &mut Conn, id: ContactPointId, now: At) -> Result<()> {
     execute!(conn, "update contact_points set revoked_at = $2 where id = $1 and revoked_at is null", id, now).map(|_| ())
 }
+
+/// A contact point as admins see it at its post.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Line {
+    pub id: ContactPointId,
+    pub code: PointCode,
+    pub check_phrase: CheckPhrase,
+    pub place: String,
+    pub revoked_at: Option<At>,
+    pub conversations: i64,
+}
+
+/// The contact points of a post, those in use first.
+pub async fn of_post(conn: &mut Conn, post: PostId) -> Result<Vec<Line>> {
+    fetch_all!(
+        conn,
+        Line,
+        "select c.id, c.code, c.check_phrase, c.place, c.revoked_at,
+            (select count(*) from conversations v where v.post_id = $1 and v.contact_point_id = c.id) as conversations
+         from contact_points c where c.post_id = $1 order by case when c.revoked_at is null then 0 else 1 end, c.created_at, c.id",
+        post
+    )
+}
+
+pub async fn change(conn: &mut Conn, id: ContactPointId, place: &str, topic: Option<&str>, welcome: Option<&str>) -> Result<()> {
+    execute!(conn, "update contact_points set place = $2, topic = $3, welcome = $4 where id = $1", id, place, topic, welcome).map(|_| ())
+}

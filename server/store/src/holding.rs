@@ -65,3 +65,71 @@ pub async fn is_held(conn: &mut Conn, post: PostId, staff: StaffId, now: At) -> 
     )?;
     Ok(count > 0)
 }
+
+/// A holding with the names on both sides.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Term {
+    pub id: HoldingId,
+    pub post_id: PostId,
+    pub title: String,
+    pub unit_id: UnitId,
+    pub unit_name: String,
+    pub staff_id: StaffId,
+    pub staff_name: String,
+    /// False while the invitation is open.
+    pub is_activated: bool,
+    pub off_duty_since: Option<At>,
+    pub off_duty_until: Option<At>,
+    pub from_at: At,
+    pub until_at: Option<At>,
+}
+
+macro_rules! terms {
+    ($rest:literal) => {
+        concat!(
+            "select h.id, h.post_id, p.title, p.unit_id, u.name as unit_name, h.staff_id, s.name as staff_name, s.activated_at is not null as is_activated,
+                s.off_duty_since, s.off_duty_until, h.from_at, h.until_at
+             from holdings h join posts p on p.id = h.post_id join units u on u.id = p.unit_id join staff s on s.id = h.staff_id ",
+            $rest
+        )
+    };
+}
+
+/// Everybody who holds, held or will hold a post, newest first.
+pub async fn of_post(conn: &mut Conn, post: PostId) -> Result<Vec<Term>> {
+    fetch_all!(conn, Term, terms!("where h.post_id = $1 order by h.from_at desc, h.id desc"), post)
+}
+
+/// Everything somebody holds, held or will hold, newest first.
+pub async fn of_staff(conn: &mut Conn, staff: StaffId) -> Result<Vec<Term>> {
+    fetch_all!(conn, Term, terms!("where h.staff_id = $1 order by h.from_at desc, h.id desc"), staff)
+}
+
+pub async fn find(conn: &mut Conn, id: HoldingId) -> Result<Option<Term>> {
+    fetch_optional!(conn, Term, terms!("where h.id = $1"), id)
+}
+
+/// Ends a holding at a moment.
+pub async fn set_until(conn: &mut Conn, id: HoldingId, until: At) -> Result<()> {
+    execute!(conn, "update holdings set until_at = $2 where id = $1", id, until).map(|_| ())
+}
+
+/// Ends everything a member of staff holds or was to hold.
+pub async fn end_all(conn: &mut Conn, staff: StaffId, now: At) -> Result<()> {
+    execute!(conn, "delete from holdings where staff_id = $1 and from_at > $2", staff, now)?;
+    execute!(conn, "update holdings set until_at = $2 where staff_id = $1 and (until_at is null or until_at > $2)", staff, now).map(|_| ())
+}
+
+/// A holding of the same person and post whose time overlaps; `until` is the end of time where it is open.
+pub async fn overlapping(conn: &mut Conn, post: PostId, staff: StaffId, from: At, until: At) -> Result<i64> {
+    let (count,) = fetch_one!(
+        conn,
+        (i64,),
+        "select count(*) from holdings where post_id = $1 and staff_id = $2 and from_at < $4 and (until_at is null or until_at > $3)",
+        post,
+        staff,
+        from,
+        until
+    )?;
+    Ok(count)
+}

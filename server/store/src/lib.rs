@@ -12,6 +12,7 @@ mod db;
 mod error;
 mod writer;
 
+pub mod admin;
 pub mod audit;
 pub mod calendar;
 pub mod contact;

@@ -1,7 +1,11 @@
 //! Posts: the seats that answer.
 
-use crate::{Conn, Result, conn::*};
-use model::{At, PostId, StaffId, UnitId};
+use crate::{
+    Conn, Result,
+    admin::{held, mine},
+    conn::*,
+};
+use model::{At, ConversationId, PostId, StaffId, UnitId};
 
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Post {
@@ -128,4 +132,126 @@ pub async fn set_answering(conn: &mut Conn, id: PostId, answering: Option<PostId
 /// Who stands in when nobody at the post is on duty.
 pub async fn set_substitute(conn: &mut Conn, id: PostId, substitute: Option<PostId>) -> Result<()> {
     execute!(conn, "update posts set substitute_id = $2 where id = $1", id, substitute).map(|_| ())
+}
+
+/// A post as admins see it in its unit.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Line {
+    pub id: PostId,
+    pub unit_id: UnitId,
+    pub unit_name: String,
+    pub title: String,
+    pub substitute_id: Option<PostId>,
+    pub substitute_title: Option<String>,
+    pub substitute_unit: Option<String>,
+    /// Who answers now when it is another post.
+    pub answering_title: Option<String>,
+    pub answering_unit: Option<String>,
+    /// How many hold it now, and one of them.
+    pub holders: i64,
+    pub holder: Option<String>,
+    pub points: i64,
+    pub waiting: i64,
+}
+
+/// The lines of posts `p`; `$2` is now.
+macro_rules! lines {
+    ($rest:expr) => {
+        concat!(
+            "select p.id, p.unit_id, u.name as unit_name, p.title, p.substitute_id, b.title as substitute_title, bu.name as substitute_unit,
+                a.title as answering_title, au.name as answering_unit,
+                (select count(*) from holdings h join staff s on s.id = h.staff_id and s.activated_at is not null and s.ended_at is null
+                 where h.post_id = p.id and h.from_at <= $2 and (h.until_at is null or h.until_at > $2)) as holders,
+                (select s.name from holdings h join staff s on s.id = h.staff_id and s.activated_at is not null and s.ended_at is null
+                 where h.post_id = p.id and h.from_at <= $2 and (h.until_at is null or h.until_at > $2) order by h.from_at, h.id limit 1) as holder,
+                (select count(*) from contact_points c where c.post_id = p.id and c.revoked_at is null) as points,
+                (select count(*) from waits w where w.post_id = p.id and w.closed_at is null) as waiting
+             from posts p join units u on u.id = p.unit_id
+             left join posts b on b.id = p.substitute_id left join units bu on bu.id = b.unit_id
+             left join posts a on a.id = p.answering_id and a.id <> p.id left join units au on au.id = a.unit_id ",
+            $rest
+        )
+    };
+}
+
+/// The posts of a unit.
+pub async fn of_unit(conn: &mut Conn, unit: UnitId, now: At) -> Result<Vec<Line>> {
+    fetch_all!(conn, Line, lines!("where p.unit_id = $1 and p.ended_at is null order by p.created_at, p.id"), unit, now)
+}
+
+pub async fn line(conn: &mut Conn, id: PostId, now: At) -> Result<Option<Line>> {
+    fetch_optional!(conn, Line, lines!("where p.id = $1"), id, now)
+}
+
+/// Posts nearby that could stand in: of the same unit, of its neighbours and of the unit above.
+pub async fn nearby(conn: &mut Conn, id: PostId, now: At, limit: i64) -> Result<Vec<Line>> {
+    fetch_all!(
+        conn,
+        Line,
+        lines!(
+            "join posts o on o.id = $1 join units ou on ou.id = o.unit_id
+             where p.id <> $1 and p.ended_at is null and (u.id = ou.id or u.parent_id = ou.parent_id or u.id = ou.parent_id)
+             order by case when u.id = ou.id then 0 when u.id = ou.parent_id then 2 else 1 end, u.code, u.name, p.created_at, p.id limit $3"
+        ),
+        id,
+        now,
+        limit
+    )
+}
+
+/// An admin's posts that nobody holds.
+pub async fn vacant(conn: &mut Conn, admin: StaffId, now: At, limit: i64) -> Result<Vec<Line>> {
+    fetch_all!(
+        conn,
+        Line,
+        concat!(
+            "with recursive ",
+            mine!(),
+            ", ",
+            held!(),
+            " ",
+            lines!(
+                "join mine on mine.id = p.unit_id left join held on held.post_id = p.id where held.post_id is null and p.ended_at is null
+                 order by u.code is null, u.code, u.name, p.created_at, p.id limit $3"
+            )
+        ),
+        admin,
+        now,
+        limit
+    )
+}
+
+pub async fn change(conn: &mut Conn, id: PostId, title: &str, welcome: Option<&str>) -> Result<()> {
+    execute!(conn, "update posts set title = $2, welcome = $3 where id = $1", id, title, welcome).map(|_| ())
+}
+
+/// Ends a post. Whoever it stood in for gets its own substitute instead, so that no chain breaks.
+pub async fn end(conn: &mut Conn, id: PostId, now: At) -> Result<()> {
+    execute!(
+        conn,
+        "update posts set substitute_id = (select nullif(e.substitute_id, posts.id) from posts e where e.id = $1) where substitute_id = $1 and id <> $1",
+        id
+    )?;
+    execute!(conn, "update posts set ended_at = $2, substitute_id = null, answering_id = null where id = $1", id, now)?;
+    execute!(conn, "update posts set answering_id = null where answering_id = $1", id)?;
+    execute!(conn, "update holdings set until_at = $2 where post_id = $1 and (until_at is null or until_at > $2)", id, now)?;
+    execute!(conn, "update contact_points set revoked_at = $2 where post_id = $1 and revoked_at is null", id, now).map(|_| ())
+}
+
+/// Open waits of a post.
+pub async fn waiting(conn: &mut Conn, id: PostId) -> Result<i64> {
+    let (count,) = fetch_one!(conn, (i64,), "select count(*) from waits where post_id = $1 and closed_at is null", id)?;
+    Ok(count)
+}
+
+/// The open conversations of a post.
+pub async fn open_conversations(conn: &mut Conn, id: PostId) -> Result<Vec<ConversationId>> {
+    let rows = fetch_all!(conn, (ConversationId,), "select id from conversations where post_id = $1 and state = 'open' order by id", id)?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// Gives all conversations of a post, with their open waits, to another. Due times stay.
+pub async fn move_conversations(conn: &mut Conn, from: PostId, to: PostId) -> Result<()> {
+    execute!(conn, "update waits set post_id = $2 where post_id = $1 and closed_at is null", from, to)?;
+    execute!(conn, "update conversations set post_id = $2 where post_id = $1", from, to).map(|_| ())
 }

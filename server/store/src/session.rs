@@ -77,8 +77,7 @@ pub async fn end(conn: &mut Conn, staff: StaffId, id: SessionId, now: At) -> Res
 
 /// Ends the live session with this key, whoever's it is.
 pub async fn end_by_key(conn: &mut Conn, key_hash: &[u8], now: At) -> Result<Option<SessionId>> {
-    let ended =
-        fetch_optional!(conn, (SessionId,), "update sessions set ended_at = $2 where key_hash = $1 and ended_at is null returning id", key_hash, now)?;
+    let ended = fetch_optional!(conn, (SessionId,), "update sessions set ended_at = $2 where key_hash = $1 and ended_at is null returning id", key_hash, now)?;
     Ok(ended.map(|(id,)| id))
 }
 

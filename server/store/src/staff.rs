@@ -1,6 +1,10 @@
 //! People with a login, and what they hold.
 
-use crate::{Conn, Result, conn::*};
+use crate::{
+    Conn, Result,
+    admin::{mine, people},
+    conn::*,
+};
 use model::{At, GrantId, Language, Role, StaffId, UnitId};
 
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -102,15 +106,8 @@ pub async fn is_granted(conn: &mut Conn, staff: StaffId, role: Role, unit: UnitI
 
 /// The member of staff takes up their login: a name and a password of their own choosing.
 pub async fn activate(conn: &mut Conn, id: StaffId, name: &str, password_hash: &str, now: At) -> Result<()> {
-    execute!(
-        conn,
-        "update staff set name = $2, password_hash = $3, activated_at = coalesce(activated_at, $4) where id = $1",
-        id,
-        name,
-        password_hash,
-        now
-    )
-    .map(|_| ())
+    execute!(conn, "update staff set name = $2, password_hash = $3, activated_at = coalesce(activated_at, $4) where id = $1", id, name, password_hash, now)
+        .map(|_| ())
 }
 
 pub async fn set_password(conn: &mut Conn, id: StaffId, password_hash: &str) -> Result<()> {
@@ -124,4 +121,106 @@ pub async fn set_profile(conn: &mut Conn, id: StaffId, name: &str, title: Option
 /// Off duty from `since` until `until`, without an end if that is `None`; on duty if `since` is `None`.
 pub async fn set_off_duty(conn: &mut Conn, id: StaffId, since: Option<At>, until: Option<At>) -> Result<()> {
     execute!(conn, "update staff set off_duty_since = $2, off_duty_until = $3 where id = $1", id, since, until).map(|_| ())
+}
+
+/// The unit where somebody was invited.
+pub async fn set_unit(conn: &mut Conn, id: StaffId, unit: UnitId) -> Result<()> {
+    execute!(conn, "update staff set unit_id = $2 where id = $1", id, unit).map(|_| ())
+}
+
+/// Somebody has left: no sign-in any more.
+pub async fn end(conn: &mut Conn, id: StaffId, now: At) -> Result<()> {
+    execute!(conn, "update staff set ended_at = $2 where id = $1", id, now)?;
+    execute!(conn, "update grants set until_at = $2 where staff_id = $1 and (until_at is null or until_at > $2)", id, now).map(|_| ())
+}
+
+/// Whether somebody belongs to an admin's units: invited there, holding a post there, or with a grant there.
+pub async fn is_under(conn: &mut Conn, admin: StaffId, id: StaffId, now: At) -> Result<bool> {
+    let (count,) = fetch_one!(
+        conn,
+        (i64,),
+        concat!("with recursive ", mine!(), ", people as (", people!(), ") select count(*) from people where id = $3"),
+        admin,
+        now,
+        id
+    )?;
+    Ok(count > 0)
+}
+
+/// An admin's staff by name, those whose name or address holds what is searched for (a `like` pattern in lower case).
+pub async fn under(conn: &mut Conn, admin: StaffId, now: At, like: &str, limit: i64, offset: i64) -> Result<Vec<Staff>> {
+    fetch_all!(
+        conn,
+        Staff,
+        concat!(
+            "with recursive ",
+            mine!(),
+            ", people as (",
+            people!(),
+            ") select s.* from staff s join people p on p.id = s.id
+               where s.ended_at is null and (lower(s.name) like $3 escape '\\' or s.email like $3 escape '\\')
+               order by s.name, s.email limit $4 offset $5"
+        ),
+        admin,
+        now,
+        like,
+        limit,
+        offset
+    )
+}
+
+/// Staff who have not taken up their invitation, oldest first.
+pub async fn invited(conn: &mut Conn, admin: StaffId, now: At, limit: i64, offset: i64) -> Result<Vec<Staff>> {
+    fetch_all!(
+        conn,
+        Staff,
+        concat!(
+            "with recursive ",
+            mine!(),
+            ", people as (",
+            people!(),
+            ") select s.* from staff s join people p on p.id = s.id where s.ended_at is null and s.activated_at is null order by s.created_at, s.id limit $3 offset $4"
+        ),
+        admin,
+        now,
+        limit,
+        offset
+    )
+}
+
+/// A grant with the name of its unit.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct GrantLine {
+    pub id: GrantId,
+    pub role: Role,
+    pub unit_id: UnitId,
+    pub unit_name: String,
+    pub from_at: At,
+}
+
+/// The grants somebody has now, with the names of their units.
+pub async fn grant_lines(conn: &mut Conn, staff: StaffId, now: At) -> Result<Vec<GrantLine>> {
+    fetch_all!(
+        conn,
+        GrantLine,
+        "select g.id, g.role, g.unit_id, u.name as unit_name, g.from_at from grants g join units u on u.id = g.unit_id
+         where g.staff_id = $1 and g.from_at <= $2 and (g.until_at is null or g.until_at > $2) order by g.from_at, g.id",
+        staff,
+        now
+    )
+}
+
+pub async fn end_grant(conn: &mut Conn, id: GrantId, now: At) -> Result<()> {
+    execute!(conn, "update grants set until_at = $2 where id = $1", id, now).map(|_| ())
+}
+
+/// Somebody who had left is back, without a login until they take up an invitation.
+pub async fn come_back(conn: &mut Conn, id: StaffId, name: &str) -> Result<()> {
+    execute!(
+        conn,
+        "update staff set ended_at = null, activated_at = null, password_hash = null, off_duty_since = null, off_duty_until = null, name = $2 where id = $1",
+        id,
+        name
+    )
+    .map(|_| ())
 }

@@ -82,9 +82,7 @@ pub async fn save(visit: Visit, SignedIn(staff): SignedIn, Posted(change): Poste
             let (field, words) = match sign_in::change_password(domain, &staff, &old, &new).await {
                 Ok(()) => return Ok(Redirect::to("/account?done=password").into_response()),
                 Err(PasswordError::Wrong) => ("old", t!(l, account.old_wrong)),
-                Err(PasswordError::Wait { seconds }) => {
-                    ("old", t!(l, account.wait, wait = when::duration(l, i64::try_from(seconds).unwrap_or(i64::MAX))))
-                }
+                Err(PasswordError::Wait { seconds }) => ("old", t!(l, account.wait, wait = when::duration(l, i64::try_from(seconds).unwrap_or(i64::MAX)))),
                 Err(PasswordError::New(e)) => ("new", text_error(l, e)),
                 Err(PasswordError::Store(e)) => return Err(e.into()),
             };

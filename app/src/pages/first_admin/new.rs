@@ -78,8 +78,7 @@ fn page(visit: &Visit, token: &str, open: Open, typed: &Typed, invalid: Option<&
     let unit = open.needs_unit.then(|| {
         let name = Field::new("unit", t!(l, account.unit)).hint(t!(l, account.unit_hint)).value(typed.unit.clone()).error(unit_e);
         let chosen = typed.kind.unwrap_or(UnitKind::District);
-        let kinds: Vec<_> =
-            KINDS.into_iter().map(|k| view! { <option value=k.as_str() selected=k == chosen>{kind_name(l, k)}</option> }).collect();
+        let kinds: Vec<_> = KINDS.into_iter().map(|k| view! { <option value=k.as_str() selected=k == chosen>{kind_name(l, k)}</option> }).collect();
         view! {
             {name.view()}
             <div class="f"><label for="kind">{t!(l, account.unit_kind)}</label><select class="in" id="kind" name="kind">{kinds}</select></div>
@@ -92,11 +91,8 @@ fn page(visit: &Visit, token: &str, open: Open, typed: &Typed, invalid: Option<&
         .autocomplete("username")
         .value(typed.email.clone())
         .error(email_e);
-    let password = Field::new("password", t!(l, account.password))
-        .kind("password")
-        .hint(t!(l, account.password_hint))
-        .autocomplete("new-password")
-        .error(password_e);
+    let password =
+        Field::new("password", t!(l, account.password)).kind("password").hint(t!(l, account.password_hint)).autocomplete("new-password").error(password_e);
     let main = view! {
         <main id="main" class="col page">
             <h1>{t!(l, account.first_title)}</h1>

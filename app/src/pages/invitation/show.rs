@@ -63,11 +63,8 @@ fn page(visit: &Visit, token: &str, invited: &Invited, name: &str, errors: (Opti
     };
     let summary = summary(l, &[("name", errors.0.clone()), ("password", errors.1.clone())]);
     let name = Field::new("name", t!(l, account.name)).hint(t!(l, account.name_hint)).autocomplete("name").value(name).error(errors.0);
-    let password = Field::new("password", t!(l, account.password))
-        .kind("password")
-        .hint(t!(l, account.password_hint))
-        .autocomplete("new-password")
-        .error(errors.1);
+    let password =
+        Field::new("password", t!(l, account.password)).kind("password").hint(t!(l, account.password_hint)).autocomplete("new-password").error(errors.1);
     let main = view! {
         <main id="main" class="col page">
             <h1>{title.clone()}</h1>

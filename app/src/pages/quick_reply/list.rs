@@ -68,10 +68,9 @@ pub enum Change {
 pub async fn change(visit: Visit, SignedIn(staff): SignedIn, Posted(change): Posted<Change>) -> Result<Response, AppError> {
     let (domain, l) = (&visit.app.domain, visit.language);
     let (outcome, mut draft) = match change {
-        Change::Add { post, title, text } => (
-            quick_reply::add(domain, &staff, post, &title, &text).await.map(drop),
-            Draft { post: Some(post), title, body: text, ..Draft::default() },
-        ),
+        Change::Add { post, title, text } => {
+            (quick_reply::add(domain, &staff, post, &title, &text).await.map(drop), Draft { post: Some(post), title, body: text, ..Draft::default() })
+        }
         Change::Edit { id, title, text } => {
             (quick_reply::edit(domain, &staff, id, &title, &text).await, Draft { edits: Some(id), title, body: text, ..Draft::default() })
         }

@@ -1,0 +1,242 @@
+//! Pieces of the admin pages.
+
+use super::{
+    field::described_by,
+    icon::{Icon, icon},
+};
+use crate::{form::field_error, visit::Visit};
+use domain::{
+    row::{Branch, Unit},
+    unit::Node,
+};
+use i18n::{t, when};
+use leptos::prelude::*;
+use model::{At, Language, UnitId, UnitKind, calendar::Calendar};
+use serde::Deserialize;
+
+/// The three top pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tab {
+    Overview,
+    Units,
+    Staff,
+}
+
+pub fn tabs(l: Language, here: Tab) -> impl IntoView + use<> {
+    let link = move |tab, href: &'static str, name: String| view! { <a href=href aria-current=(tab == here).then_some("page")>{name}</a> };
+    view! {
+        <nav class="tabs" aria-label=t!(l, admin.admin)>
+            {link(Tab::Overview, "/admin", t!(l, admin.overview))}
+            {link(Tab::Units, "/admin/units", t!(l, admin.units))}
+            {link(Tab::Staff, "/admin/staff", t!(l, admin.staff))}
+        </nav>
+    }
+}
+
+/// The way from the top of what is the admin's.
+pub fn crumbs(l: Language, above: &[Unit]) -> impl IntoView + use<> {
+    let links = above.iter().map(|u| (format!("/admin/units/{}", u.id), u.name.clone())).collect();
+    crumb_links(l, links)
+}
+
+pub fn crumb_links(l: Language, links: Vec<(String, String)>) -> impl IntoView + use<> {
+    let items: Vec<_> = links.into_iter().map(|(href, name)| view! { <li><a href=href>{name}</a></li> }).collect();
+    view! { <nav class="crumbs" aria-label=t!(l, admin.where_this_is)><ol>{items}</ol></nav> }
+}
+
+pub fn kind_name(l: Language, kind: UnitKind) -> String {
+    match kind {
+        UnitKind::City => t!(l, admin.kind_city),
+        UnitKind::District => t!(l, admin.kind_district),
+        UnitKind::Street => t!(l, admin.kind_street),
+        UnitKind::Community => t!(l, admin.kind_community),
+        UnitKind::Grid => t!(l, admin.kind_grid),
+        UnitKind::Bureau => t!(l, admin.kind_bureau),
+        UnitKind::School => t!(l, admin.kind_school),
+        UnitKind::Grade => t!(l, admin.kind_grade),
+        UnitKind::Class => t!(l, admin.kind_class),
+    }
+}
+
+/// The open part of the tree.
+pub fn tree(l: Language, nodes: Vec<Node>) -> AnyView {
+    view! { <ul class="tree">{items(l, nodes)}</ul> }.into_any()
+}
+
+fn items(l: Language, nodes: Vec<Node>) -> Vec<AnyView> {
+    let item = |node: Node| {
+        let line = tree_line(l, &node.branch, node.below.is_some());
+        let below = node.below.filter(|below| !below.is_empty()).map(|below| view! { <ul>{items(l, below)}</ul> });
+        view! { <li>{line}{below}</li> }.into_any()
+    };
+    nodes.into_iter().map(item).collect()
+}
+
+/// One unit: its name, and how many of the grids and classes below it are staffed, or who answers there.
+pub fn tree_line(l: Language, branch: &Branch, is_open: bool) -> AnyView {
+    let href = format!("/admin/units/{}", branch.id);
+    let name = view! { <span class="name"><a href=href>{branch.name.clone()}</a><small>{kind_name(l, branch.kind)}</small></span> };
+    if branch.children == 0 {
+        return view! { <div class="node"><span class="leaf">{icon(Icon::Pin)}</span>{name}{staffing(l, branch)}</div> }.into_any();
+    }
+    let to = if is_open { branch.parent_id } else { Some(branch.id) };
+    let to = to.map_or("/admin/units".to_owned(), |id| format!("/admin/units?open={id}"));
+    let label = if is_open { t!(l, admin.close_unit, name = branch.name.clone()) } else { t!(l, admin.open_unit, name = branch.name.clone()) };
+    let numbers = (branch.leaves > 0).then(|| {
+        view! {
+            <progress max=branch.leaves.to_string() value=branch.staffed.to_string() aria-hidden="true"></progress>
+            <span class="num">{format!("{} / {}", branch.staffed, branch.leaves)}</span>
+        }
+    });
+    view! {
+        <div class="node">
+            <a class="turn" href=to aria-expanded=if is_open { "true" } else { "false" } aria-label=label>{icon(Icon::Turn)}</a>
+            {name}
+            {numbers}
+        </div>
+    }
+    .into_any()
+}
+
+/// Who answers at a unit with nothing below it.
+fn staffing(l: Language, branch: &Branch) -> AnyView {
+    match &branch.holder {
+        Some(holder) => view! { <span class="tag">{icon(Icon::Tick)}{holder.clone()}</span> }.into_any(),
+        None if branch.posts > 0 || branch.leaves > 0 => view! { <span class="tag bad">{icon(Icon::Alert)}{t!(l, admin.nobody)}</span> }.into_any(),
+        None => view! { <span class="tag off">{t!(l, admin.no_post)}</span> }.into_any(),
+    }
+}
+
+/// Earlier and later pages of a list; `base` ends where the page number goes.
+pub fn pager(l: Language, base: &str, page: i64, has_more: bool) -> Option<impl IntoView + use<>> {
+    let earlier = (page > 0).then(|| view! { <a class="btn alt" href=format!("{base}{}", page - 1)>{t!(l, admin.earlier)}</a> });
+    let later = has_more.then(|| view! { <a class="btn alt" href=format!("{base}{}", page + 1)>{t!(l, admin.later)}</a> });
+    (page > 0 || has_more).then(|| view! { <nav class="acts" aria-label=t!(l, admin.pages)>{earlier}{later}</nav> })
+}
+
+/// What a query asks for; pages begin at 0.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Paging {
+    #[serde(default)]
+    pub page: Option<String>,
+}
+
+/// A page number as it came; anything else is the first page.
+pub fn page_number(typed: Option<&str>) -> i64 {
+    typed.and_then(|t| t.parse::<i64>().ok()).map_or(0, |n| n.clamp(0, 100_000))
+}
+
+/// An id as it came in a query.
+pub fn unit_id(typed: Option<&str>) -> Option<UnitId> {
+    typed.and_then(|t| t.parse().ok())
+}
+
+/// Several lines to type in.
+pub fn area(id: &'static str, label: String, value: String, rows: u8, hint: Option<String>, error: Option<String>) -> impl IntoView + use<> {
+    let is_bad = error.is_some();
+    let described = described_by(id, hint.is_some(), is_bad);
+    let hint = hint.map(|text| view! { <p class="hint" id=format!("{id}-h")>{text}</p> });
+    view! {
+        <div class=if is_bad { "f bad" } else { "f" }>
+            <label for=id>{label}</label>
+            {hint}
+            {field_error(id, error)}
+            <textarea class="in" id=id name=id rows=rows.to_string() aria-invalid=is_bad.then_some("true") aria-describedby=described>{value}</textarea>
+        </div>
+    }
+}
+
+/// One of several: values and what they are called.
+pub fn choice(
+    id: &'static str,
+    label: String,
+    options: Vec<(String, String)>,
+    chosen: &str,
+    hint: Option<String>,
+    error: Option<String>,
+) -> impl IntoView + use<> {
+    let is_bad = error.is_some();
+    let described = described_by(id, hint.is_some(), is_bad);
+    let hint = hint.map(|text| view! { <p class="hint" id=format!("{id}-h")>{text}</p> });
+    let options: Vec<_> = options
+        .into_iter()
+        .map(|(value, name)| {
+            let is_chosen = value == chosen;
+            view! { <option value=value selected=is_chosen>{name}</option> }
+        })
+        .collect();
+    view! {
+        <div class=if is_bad { "f bad" } else { "f" }>
+            <label for=id>{label}</label>
+            {hint}
+            {field_error(id, error)}
+            <select class="in" id=id name=id aria-invalid=is_bad.then_some("true") aria-describedby=described>{options}</select>
+        </div>
+    }
+}
+
+/// A step that cannot be undone: what it does, a box to tick and a button.
+pub struct Danger {
+    /// The form's `intent`.
+    pub intent: &'static str,
+    pub title: String,
+    pub text: String,
+    pub confirm: String,
+    pub button: String,
+    /// Open, with what went wrong.
+    pub error: Option<String>,
+}
+
+impl Danger {
+    pub fn view(self, visit: &Visit) -> impl IntoView + use<> {
+        let id = format!("{}-confirm", self.intent);
+        let is_bad = self.error.is_some();
+        view! {
+            <details class="fold" open=is_bad.then_some("")>
+                <summary>{icon(Icon::Stop)}<span>{self.title}</span><span class="turn">{icon(Icon::Turn)}</span></summary>
+                <form class="body" method="post">
+                    {visit.csrf_field()}
+                    <input type="hidden" name="intent" value=self.intent/>
+                    <p>{self.text}</p>
+                    {field_error(&id, self.error)}
+                    <div class="pick">
+                        <input
+                            type="checkbox"
+                            id=id.clone()
+                            name="confirm"
+                            value="yes"
+                            required
+                            aria-invalid=is_bad.then_some("true")
+                            aria-describedby=is_bad.then(|| format!("{id}-e"))
+                        />
+                        <label for=id.clone()>{self.confirm}</label>
+                    </div>
+                    <button class="btn bad">{self.button}</button>
+                </form>
+            </details>
+        }
+    }
+}
+
+/// What was typed has been kept.
+pub fn saved(l: Language, is: bool) -> Option<impl IntoView + use<>> {
+    is.then(|| view! { <div class="banner" role="status">{icon(Icon::Tick)}<div><p>{t!(l, admin.saved)}</p></div></div> })
+}
+
+/// A query that may say that something has just been kept.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Done {
+    #[serde(default)]
+    pub saved: Option<String>,
+    #[serde(default)]
+    pub page: Option<String>,
+    #[serde(default)]
+    pub month: Option<String>,
+}
+
+/// A date by a unit's clock.
+pub fn date(visit: &Visit, calendar: &Calendar, at: At) -> impl IntoView + use<> {
+    let local = calendar.local(at);
+    let text = when::date(visit.language, &local, &calendar.local(visit.now));
+    view! { <time datetime=local.date().to_string()>{text}</time> }
+}

@@ -1,0 +1,75 @@
+//! `/admin`: the figures of everything that is the admin's, and what to do next.
+
+use crate::{
+    components::{
+        admin::{Tab, tabs},
+        art::{HOUSES, art},
+        icon::{Icon, icon},
+    },
+    error::AppError,
+    shell::Page,
+    visit::{AsAdmin, Visit},
+};
+use axum::response::Response;
+use domain::unit::{self, Figures};
+use i18n::t;
+use leptos::prelude::*;
+use model::Language;
+
+pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin) -> Result<Response, AppError> {
+    let domain = &visit.app.domain;
+    let figures = unit::figures(domain, &admin).await?;
+    let names: Vec<String> = unit::tops(domain, &admin).await?.into_iter().map(|u| u.name).collect();
+    let l = visit.language;
+    let main = view! {
+        <main id="main" class="wide">
+            <h1>{names.join(&t!(l, common.comma))}</h1>
+            {tabs(l, Tab::Overview)}
+            {numbers(l, &figures)}
+            <h2>{t!(l, admin.to_do)}</h2>
+            {to_do(l, &figures)}
+        </main>
+    };
+    Ok(Page::new(&visit, t!(l, admin.admin)).body_class("at-desk").for_staff(&admin.staff).render(main))
+}
+
+fn numbers(l: Language, f: &Figures) -> impl IntoView + use<> {
+    let staffed = t!(l, admin.staffed);
+    let late = (f.late > 0).then(|| view! { <dd><span class="tag bad">{icon(Icon::Alert)}{t!(l, admin.late, count = f.late)}</span></dd> });
+    view! {
+        <dl class="stats">
+            <div>
+                <dt>{staffed.clone()}</dt>
+                <dd>{f.staffed}" "<small>{format!("/ {}", f.leaves)}</small></dd>
+                <dd><progress max=f.leaves.max(1).to_string() value=f.staffed.to_string() aria-label=staffed></progress></dd>
+            </div>
+            <div><dt>{t!(l, admin.points_up)}</dt><dd>{f.points}</dd></div>
+            <div><dt>{t!(l, admin.staff)}</dt><dd>{f.staff}</dd></div>
+            <div><dt>{t!(l, admin.waiting_now)}</dt><dd>{f.waiting}</dd>{late}</div>
+        </dl>
+    }
+}
+
+fn to_do(l: Language, f: &Figures) -> AnyView {
+    let steps = [
+        (f.vacant, Icon::People, "/admin/units?lack=holder", t!(l, admin.todo_vacant, count = f.vacant), t!(l, admin.todo_vacant_text)),
+        (f.without_post, Icon::Unit, "/admin/units?lack=post", t!(l, admin.todo_post, count = f.without_post), t!(l, admin.todo_post_text)),
+        (f.without_point, Icon::Qr, "/admin/units?lack=point", t!(l, admin.todo_point, count = f.without_point), t!(l, admin.todo_point_text)),
+        (f.invited, Icon::Mail, "/admin/staff?show=invited", t!(l, admin.todo_invited, count = f.invited), t!(l, admin.todo_invited_text)),
+    ];
+    let lines: Vec<_> = steps
+        .into_iter()
+        .filter(|(count, ..)| *count > 0)
+        .map(|(_, glyph, href, title, text)| {
+            view! {
+                <li>
+                    <a href=href>{icon(glyph)}<span><b>{title}</b><br/><small class="soft">{text}</small></span>{icon(Icon::Turn)}</a>
+                </li>
+            }
+        })
+        .collect();
+    if lines.is_empty() {
+        return view! { <div class="empty">{art(&HOUSES)}<h2>{t!(l, admin.all_done)}</h2><p>{t!(l, admin.all_done_text)}</p></div> }.into_any();
+    }
+    view! { <ul class="links">{lines}</ul> }.into_any()
+}

@@ -1,0 +1,169 @@
+//! `/admin/contact-points/{id}`: a contact point with its code, and taking it out of use.
+
+use crate::{
+    components::{
+        admin::{Danger, Done, area, crumb_links, saved},
+        card::seal,
+        field::{Field, titled_summary},
+        icon::{Icon, icon},
+        qr::qr,
+    },
+    error::AppError,
+    form::{Posted, text_error},
+    shell::Page,
+    visit::{AsAdmin, Visit},
+};
+use axum::{
+    extract::{Path, Query},
+    http::StatusCode,
+    response::{IntoResponse, Redirect, Response},
+};
+use domain::{
+    Admin,
+    contact_point::{self, Mistakes, PointError, Typed, View},
+};
+use i18n::t;
+use leptos::prelude::*;
+use model::{ContactPointId, Language};
+use qrcode::EcLevel;
+use serde::Deserialize;
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Form {
+    intent: String,
+    pub place: String,
+    pub topic: String,
+    pub welcome: String,
+    confirm: String,
+    #[serde(skip)]
+    pub mistakes: Mistakes,
+}
+
+impl Form {
+    pub fn typed(&self) -> Typed<'_> {
+        Typed { place: &self.place, topic: &self.topic, welcome: &self.welcome }
+    }
+
+    fn of(view: &View) -> Form {
+        Form {
+            place: view.point.place.clone(),
+            topic: view.point.topic.clone().unwrap_or_default(),
+            welcome: view.point.welcome.clone().unwrap_or_default(),
+            ..Form::default()
+        }
+    }
+}
+
+/// Place, topic and welcome, with what is wrong above and beside them.
+pub fn fields(l: Language, form: Form) -> impl IntoView + use<> {
+    let error = |e: Option<model::text::TextError>| e.map(|e| text_error(l, e));
+    let (place, topic, welcome) = (error(form.mistakes.place), error(form.mistakes.topic), error(form.mistakes.welcome));
+    let wrong: Vec<(&'static str, String)> =
+        [("place", place.clone()), ("topic", topic.clone()), ("welcome", welcome.clone())].into_iter().filter_map(|(id, e)| Some((id, e?))).collect();
+    view! {
+        {(!wrong.is_empty()).then(|| titled_summary(t!(l, admin.please_correct), wrong))}
+        {Field::new("place", t!(l, admin.place)).value(form.place).hint(t!(l, admin.place_hint)).error(place).view()}
+        {Field::new("topic", t!(l, admin.topic)).value(form.topic).optional().hint(t!(l, admin.topic_hint)).error(topic).view()}
+        {area("welcome", t!(l, admin.welcome), form.welcome, 3, Some(t!(l, admin.point_welcome_hint)), welcome)}
+    }
+}
+
+pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<ContactPointId>, Query(done): Query<Done>) -> Result<Response, AppError> {
+    page(&visit, &admin, id, done.saved.is_some(), None, None, StatusCode::OK).await
+}
+
+pub async fn change(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<ContactPointId>, Posted(mut form): Posted<Form>) -> Result<Response, AppError> {
+    let (l, domain) = (visit.language, &visit.app.domain);
+    let again = StatusCode::UNPROCESSABLE_ENTITY;
+    let is_revoke = form.intent == "revoke";
+    if is_revoke && form.confirm != "yes" {
+        return page(&visit, &admin, id, false, None, Some(t!(l, admin.tick_first)), again).await;
+    }
+    let result = if is_revoke { contact_point::revoke(domain, &admin, id).await } else { contact_point::change(domain, &admin, id, form.typed()).await };
+    match result {
+        Ok(()) => Ok(Redirect::to(&format!("/admin/contact-points/{id}?saved=1")).into_response()),
+        Err(PointError::Invalid(mistakes)) => {
+            form.mistakes = mistakes;
+            page(&visit, &admin, id, false, Some(form), None, again).await
+        }
+        // Somebody else was faster: the page says that it is out of use.
+        Err(PointError::Revoked) => page(&visit, &admin, id, false, None, None, again).await,
+        Err(PointError::NotFound) => Err(AppError::NotFound),
+        Err(PointError::Store(e)) => Err(e.into()),
+    }
+}
+
+async fn page(
+    visit: &Visit,
+    admin: &Admin,
+    id: ContactPointId,
+    is_saved: bool,
+    form: Option<Form>,
+    revoke_error: Option<String>,
+    status: StatusCode,
+) -> Result<Response, AppError> {
+    let view = contact_point::view(&visit.app.domain, admin, id).await?.ok_or(AppError::NotFound)?;
+    let l = visit.language;
+    let mut links: Vec<(String, String)> = view.above.iter().map(|u| (format!("/admin/units/{}", u.id), u.name.clone())).collect();
+    links.push((format!("/admin/posts/{}", view.point.post_id), view.post.post.title.clone()));
+    let body = if view.point.revoked_at.is_some() {
+        view! { <p>{t!(l, admin.revoked_text)}</p> }.into_any()
+    } else {
+        in_use(visit, &view, form.unwrap_or_else(|| Form::of(&view)), revoke_error)
+    };
+    let state = if view.point.revoked_at.is_some() {
+        view! { <span class="tag off">{icon(Icon::Stop)}{t!(l, admin.revoked)}</span> }.into_any()
+    } else {
+        view! { <span class="tag">{icon(Icon::Tick)}{t!(l, admin.in_use)}</span> }.into_any()
+    };
+    let main = view! {
+        <main id="main" class="wide">
+            {crumb_links(l, links)}
+            <div class="head"><h1>{view.point.place.clone()}</h1>{state}</div>
+            {saved(l, is_saved)}
+            {body}
+        </main>
+    };
+    Ok(Page::new(visit, view.point.place.clone()).status(status).body_class("at-desk").for_staff(&admin.staff).render(main))
+}
+
+fn in_use(visit: &Visit, view: &View, form: Form, revoke_error: Option<String>) -> AnyView {
+    let l = visit.language;
+    let base = format!("/admin/contact-points/{}", view.point.id);
+    let revoke = Danger {
+        intent: "revoke",
+        title: t!(l, admin.revoke),
+        text: t!(l, admin.revoke_text),
+        confirm: t!(l, admin.revoke_confirm, code = view.point.code.to_string()),
+        button: t!(l, admin.revoke_button),
+        error: revoke_error,
+    };
+    view! {
+        <div class="two">
+            <section>
+                <h2>{t!(l, admin.what_people_see)}</h2>
+                <form class="task" method="post">
+                    {visit.csrf_field()}
+                    {fields(l, form)}
+                    <button class="btn">{t!(l, common.save)}</button>
+                </form>
+                {revoke.view(visit)}
+            </section>
+            <section class="card">
+                <div class="qr">{qr(&view.url, EcLevel::H, t!(l, admin.qr_of, url = view.url.clone()))}</div>
+                <dl class="pairs">
+                    <div><dt>{t!(l, admin.point_code)}</dt><dd class="code">{view.point.code.to_string()}</dd></div>
+                    <div><dt>{t!(l, admin.address)}</dt><dd><a href=view.url.clone()>{view.url.clone()}</a></dd></div>
+                </dl>
+                {seal(l, &view.point.check_phrase)}
+                <div class="acts">
+                    <a class="btn" href=format!("{base}/sheet")>{icon(Icon::Print)}{t!(l, admin.print_a4)}</a>
+                    <a class="btn alt" href=format!("{base}/qr.svg")>"SVG"</a>
+                    <a class="btn alt" href=format!("{base}/qr.png")>"PNG"</a>
+                </div>
+            </section>
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,16 @@
+//! The people with a login.
+
+mod list;
+mod new;
+mod show;
+
+use crate::routes::{Policy, Routes};
+
+pub fn routes(routes: Routes) -> Routes {
+    routes
+        .get("/admin/staff", Policy::Admin, list::show)
+        .get("/admin/staff/new", Policy::Admin, new::show)
+        .post("/admin/staff/new", Policy::Admin, new::invite)
+        .get("/admin/staff/{id}", Policy::Admin, show::show)
+        .post("/admin/staff/{id}", Policy::Admin, show::change)
+}

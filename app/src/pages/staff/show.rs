@@ -1,0 +1,338 @@
+//! `/admin/staff/{id}`: one person's posts, grants and invitation.
+
+use super::list::{role_name, state};
+use crate::{
+    components::{
+        admin::{Danger, Done, choice, crumb_links, date, saved},
+        field::Field,
+        icon::{Icon, icon},
+    },
+    error::AppError,
+    form::{Posted, field_error},
+    pages::{
+        post::{day_error, release_form},
+        unit::named,
+    },
+    shell::Page,
+    visit::{AsAdmin, Visit},
+};
+use axum::{
+    extract::{Path, Query},
+    http::StatusCode,
+    response::{IntoResponse, Redirect, Response},
+};
+use domain::{
+    Admin,
+    grant::{self, GrantError},
+    holding::{self, HoldingError, Typed},
+    row::Term,
+    staff::{self, StaffError, View},
+};
+use i18n::{t, when};
+use leptos::prelude::*;
+use model::{GrantId, HoldingId, PostId, StaffId, UnitId, calendar::Calendar};
+use serde::Deserialize;
+
+/// The forms of the page in one: `intent` says which was sent.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Draft {
+    intent: String,
+    post: String,
+    from: String,
+    until: String,
+    holding: String,
+    unit: String,
+    grant: String,
+    confirm: String,
+    #[serde(skip)]
+    errors: Errors,
+}
+
+/// What is wrong, in the reader's words.
+#[derive(Default)]
+struct Errors {
+    post: Option<String>,
+    from: Option<String>,
+    until: Option<String>,
+    release: Option<String>,
+    grant: Option<String>,
+    again: Option<String>,
+    end: Option<String>,
+}
+
+pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<StaffId>, Query(done): Query<Done>) -> Result<Response, AppError> {
+    page(&visit, &admin, id, done.saved.is_some(), Draft::default(), StatusCode::OK).await
+}
+
+pub async fn change(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<StaffId>, Posted(mut draft): Posted<Draft>) -> Result<Response, AppError> {
+    let errors = match draft.intent.as_str() {
+        "hold" => hold(&visit, &admin, id, &draft).await?,
+        "release" => release(&visit, &admin, &draft).await?,
+        "give" | "take" => change_grant(&visit, &admin, id, &draft).await?,
+        "again" => again(&visit, &admin, id).await?,
+        "end" => match end(&visit, &admin, id, &draft).await? {
+            None => return Ok(Redirect::to("/admin/staff").into_response()),
+            errors => errors,
+        },
+        _ => return Err(AppError::NotFound),
+    };
+    match errors {
+        None => Ok(Redirect::to(&format!("/admin/staff/{id}?saved=1")).into_response()),
+        Some(errors) => {
+            draft.errors = errors;
+            page(&visit, &admin, id, false, draft, StatusCode::UNPROCESSABLE_ENTITY).await
+        }
+    }
+}
+
+async fn hold(visit: &Visit, admin: &Admin, id: StaffId, draft: &Draft) -> Result<Option<Errors>, AppError> {
+    let (l, domain) = (visit.language, &visit.app.domain);
+    let view = staff::view(domain, admin, id).await?.ok_or(AppError::NotFound)?;
+    let Ok(post) = draft.post.parse::<PostId>() else {
+        return Ok(Some(Errors { post: Some(t!(l, admin.choose_post)), ..Errors::default() }));
+    };
+    let typed = Typed { who: &view.line.staff.email, from: &draft.from, until: &draft.until };
+    match holding::add(domain, admin, post, typed).await {
+        Ok(()) => Ok(None),
+        Err(HoldingError::Invalid(mistakes)) => {
+            Ok(Some(Errors { from: mistakes.from.map(|e| day_error(l, e)), until: mistakes.until.map(|e| day_error(l, e)), ..Errors::default() }))
+        }
+        Err(HoldingError::Overlap) => Ok(Some(Errors { post: Some(t!(l, admin.holds_already)), ..Errors::default() })),
+        Err(HoldingError::Store(e)) => Err(e.into()),
+        Err(_) => Err(AppError::NotFound),
+    }
+}
+
+async fn release(visit: &Visit, admin: &Admin, draft: &Draft) -> Result<Option<Errors>, AppError> {
+    let l = visit.language;
+    let holding: HoldingId = draft.holding.parse().map_err(|_| AppError::NotFound)?;
+    let error = match holding::end(&visit.app.domain, admin, holding, &draft.until).await {
+        Ok(_) => return Ok(None),
+        Err(HoldingError::Invalid(mistakes)) => mistakes.until.map_or_else(String::new, |e| day_error(l, e)),
+        Err(HoldingError::Ownerless) => t!(l, admin.ownerless),
+        Err(HoldingError::Store(e)) => return Err(e.into()),
+        Err(_) => return Err(AppError::NotFound),
+    };
+    Ok(Some(Errors { release: Some(error), ..Errors::default() }))
+}
+
+async fn change_grant(visit: &Visit, admin: &Admin, id: StaffId, draft: &Draft) -> Result<Option<Errors>, AppError> {
+    let (l, domain) = (visit.language, &visit.app.domain);
+    let result = if draft.intent == "give" {
+        let unit: UnitId = draft.unit.parse().map_err(|_| AppError::NotFound)?;
+        grant::give(domain, admin, id, unit).await
+    } else {
+        let grant: GrantId = draft.grant.parse().map_err(|_| AppError::NotFound)?;
+        grant::take(domain, admin, id, grant).await
+    };
+    let error = match result {
+        Ok(()) => return Ok(None),
+        Err(GrantError::Own) => t!(l, admin.grant_own),
+        Err(GrantError::Already) => t!(l, admin.grant_already),
+        Err(GrantError::NotFound) => return Err(AppError::NotFound),
+        Err(GrantError::Store(e)) => return Err(e.into()),
+    };
+    Ok(Some(Errors { grant: Some(error), ..Errors::default() }))
+}
+
+async fn again(visit: &Visit, admin: &Admin, id: StaffId) -> Result<Option<Errors>, AppError> {
+    match staff::invite_again(&visit.app.domain, admin, id).await {
+        Ok(()) => Ok(None),
+        Err(StaffError::Activated) => Ok(Some(Errors { again: Some(t!(visit.language, admin.activated)), ..Errors::default() })),
+        Err(StaffError::Store(e)) => Err(e.into()),
+        Err(_) => Err(AppError::NotFound),
+    }
+}
+
+async fn end(visit: &Visit, admin: &Admin, id: StaffId, draft: &Draft) -> Result<Option<Errors>, AppError> {
+    let l = visit.language;
+    let error = if draft.confirm == "yes" {
+        match staff::end(&visit.app.domain, admin, id).await {
+            Ok(()) => return Ok(None),
+            Err(StaffError::Own) => t!(l, admin.end_self),
+            Err(StaffError::Elsewhere) => t!(l, admin.end_elsewhere),
+            Err(StaffError::Ownerless) => t!(l, admin.ownerless),
+            Err(StaffError::Store(e)) => return Err(e.into()),
+            Err(_) => return Err(AppError::NotFound),
+        }
+    } else {
+        t!(l, admin.tick_first)
+    };
+    Ok(Some(Errors { end: Some(error), ..Errors::default() }))
+}
+
+async fn page(visit: &Visit, admin: &Admin, id: StaffId, is_saved: bool, draft: Draft, status: StatusCode) -> Result<Response, AppError> {
+    let view = staff::view(&visit.app.domain, admin, id).await?.ok_or(AppError::NotFound)?;
+    let l = visit.language;
+    let name = view.line.staff.name.clone();
+    let errors = draft.errors;
+    let end = Danger {
+        intent: "end",
+        title: t!(l, admin.end_staff),
+        text: t!(l, admin.end_staff_text),
+        confirm: t!(l, admin.end_staff_confirm, name = name.clone()),
+        button: t!(l, admin.end_staff),
+        error: errors.end,
+    };
+    let typed = (draft.post, draft.from, draft.until);
+    let main = view! {
+        <main id="main" class="wide">
+            {crumb_links(l, vec![("/admin/staff".to_owned(), t!(l, admin.staff))])}
+            <div class="head"><h1>{name.clone()}</h1>{state(visit, &view.line)}</div>
+            <p class="soft">{view.line.staff.email.clone()}</p>
+            {saved(l, is_saved)}
+            {invitation(visit, &view, errors.again)}
+            <div class="two">
+                <div>
+                    {posts(visit, &view, errors.release, &draft.holding)}
+                    {hold_form(visit, &view, typed, (errors.post, errors.from, errors.until))}
+                </div>
+                <div>
+                    {grants(visit, &view, errors.grant)}
+                    {(!view.is_self).then(|| end.view(visit))}
+                </div>
+            </div>
+        </main>
+    };
+    Ok(Page::new(visit, name).status(status).body_class("at-desk").for_staff(&admin.staff).render(main))
+}
+
+fn invitation(visit: &Visit, view: &View, error: Option<String>) -> Option<impl IntoView + use<>> {
+    let l = visit.language;
+    let invitation = view.line.invitation.as_ref();
+    let calendar = Calendar::standard();
+    let text = invitation.filter(|i| i.expires_at > visit.now).map_or_else(
+        || t!(l, admin.invitation_over_text),
+        |i| t!(l, admin.invitation_open_text, when = when::moment(l, &calendar.local(i.expires_at), &calendar.local(visit.now))),
+    );
+    let is_open = view.line.staff.activated_at.is_none();
+    (is_open || error.is_some()).then(|| {
+        view! {
+            <div class="banner time">
+                {icon(Icon::Mail)}
+                <div>
+                    {error.map(|e| view! { <p class="err">{icon(Icon::Alert)}{e}</p> })}
+                    {is_open.then(|| view! {
+                        <p>{text}</p>
+                        <form class="acts" method="post">
+                            {visit.csrf_field()}
+                            <button class="btn alt" name="intent" value="again">{t!(l, admin.invite_again)}</button>
+                        </form>
+                    })}
+                </div>
+            </div>
+        }
+    })
+}
+
+fn posts(visit: &Visit, view: &View, error: Option<String>, failed: &str) -> impl IntoView + use<> {
+    let l = visit.language;
+    let empty = view.history.is_empty().then(|| view! { <p>{t!(l, admin.holds_nothing)}</p> });
+    let mut error = error;
+    let lines: Vec<_> = view
+        .history
+        .iter()
+        .map(|term| {
+            let error = if term.id.to_string() == failed { error.take() } else { None };
+            line(visit, term, error)
+        })
+        .collect();
+    view! { <section><h2>{t!(l, admin.posts)}</h2>{empty}<ol class="line">{lines}</ol></section> }
+}
+
+fn line(visit: &Visit, term: &Term, error: Option<String>) -> impl IntoView + use<> {
+    let l = visit.language;
+    let now = visit.now;
+    let calendar = Calendar::standard();
+    let is_next = term.from_at > now;
+    let is_over = term.until_at.is_some_and(|u| u <= now);
+    let class = if is_next {
+        "next"
+    } else if is_over {
+        ""
+    } else {
+        "now"
+    };
+    let tag = (!is_next && !is_over).then(|| view! { <span class="tag">{t!(l, admin.holds_now)}</span> });
+    let until = term.until_at.map(|at| view! { " – "{date(visit, &calendar, at.plus_seconds(-1))} });
+    let since = term.until_at.is_none().then(|| t!(l, admin.since_after));
+    let name = named(&term.title, Some(&term.unit_name));
+    let release = (!is_over).then(|| release_form(visit, term, error));
+    view! {
+        <li class=class>
+            <b><a href=format!("/admin/posts/{}", term.post_id)>{name}</a></b>" "{tag}
+            <small>{date(visit, &calendar, term.from_at)}{since}{until}</small>
+            {release}
+        </li>
+    }
+}
+
+fn hold_form(visit: &Visit, view: &View, typed: (String, String, String), errors: (Option<String>, Option<String>, Option<String>)) -> impl IntoView + use<> {
+    let l = visit.language;
+    if view.vacant.is_empty() && errors.0.is_none() {
+        return view! { <section><h2>{t!(l, admin.give_post)}</h2><p>{t!(l, admin.no_vacant)}</p></section> }.into_any();
+    }
+    let mut options = vec![(String::new(), t!(l, admin.choose_post))];
+    options.extend(view.vacant.iter().map(|p| (p.id.to_string(), named(&p.title, Some(&p.unit_name)))));
+    view! {
+        <section>
+            <h2>{t!(l, admin.give_post)}</h2>
+            <form class="task" method="post">
+                {visit.csrf_field()}
+                <input type="hidden" name="intent" value="hold"/>
+                {choice("post", t!(l, admin.vacant_post), options, &typed.0, Some(t!(l, admin.vacant_post_hint)), errors.0)}
+                {Field::new("from", t!(l, admin.from)).kind("date").short().optional().value(typed.1).hint(t!(l, admin.from_hint)).error(errors.1).view()}
+                {Field::new("until", t!(l, admin.until)).kind("date").short().optional().value(typed.2).hint(t!(l, admin.until_hint)).error(errors.2).view()}
+                <button class="btn alt">{t!(l, admin.appoint)}</button>
+            </form>
+        </section>
+    }
+    .into_any()
+}
+
+fn grants(visit: &Visit, view: &View, error: Option<String>) -> impl IntoView + use<> {
+    let l = visit.language;
+    let is_self = view.is_self;
+    let lines: Vec<_> = view
+        .line
+        .grants
+        .iter()
+        .map(|grant| {
+            let take = (!is_self).then(|| {
+                view! {
+                    <form method="post">
+                        {visit.csrf_field()}
+                        <input type="hidden" name="grant" value=grant.id.to_string()/>
+                        <button class="btn text" name="intent" value="take">{t!(l, admin.grant_take)}</button>
+                    </form>
+                }
+            });
+            view! { <li><span>{role_name(l, grant.role)}" · "{grant.unit_name.clone()}</span>{take}</li> }
+        })
+        .collect();
+    let empty = lines.is_empty().then(|| view! { <p>{t!(l, admin.no_grants)}</p> });
+    let units = view.grantable.iter().map(|u| (u.id.to_string(), u.name.clone())).collect();
+    let form = if is_self {
+        view! { <p class="soft">{t!(l, admin.grant_own)}</p> }.into_any()
+    } else {
+        view! {
+            <form class="task" method="post">
+                {visit.csrf_field()}
+                <input type="hidden" name="intent" value="give"/>
+                {choice("unit", t!(l, admin.grant_unit), units, "", Some(t!(l, admin.grant_hint)), None)}
+                <button class="btn alt">{t!(l, admin.grant_give)}</button>
+            </form>
+        }
+        .into_any()
+    };
+    view! {
+        <section>
+            <h2>{t!(l, admin.grants)}</h2>
+            {field_error("grant", error)}
+            {empty}
+            <ul class="links items">{lines}</ul>
+            {form}
+        </section>
+    }
+}

@@ -1,0 +1,189 @@
+//! Who holds a post, from which day until which.
+
+use crate::{Admin, Domain, audit, calendar, post, routing, unit};
+use jiff::civil::Date;
+use model::{At, HoldingId, PostId, StaffId, calendar::Calendar};
+use store::{Conn, holding::Holding, staff::Staff};
+
+#[derive(Debug, thiserror::Error)]
+pub enum HoldingError {
+    #[error("invalid")]
+    Invalid(Mistakes),
+    /// They hold the post already in that time.
+    #[error("overlap")]
+    Overlap,
+    /// Somebody is waiting, and nobody else would answer.
+    #[error("ownerless")]
+    Ownerless,
+    #[error("not found")]
+    NotFound,
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mistakes {
+    pub who: Option<WhoError>,
+    pub from: Option<DayError>,
+    pub until: Option<DayError>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhoError {
+    Empty,
+    /// Nobody of the admin's staff has this name or address.
+    Unknown,
+    /// Several have this name: the address is needed.
+    Several,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DayError {
+    /// Not a date such as 2026-12-31.
+    NotADate,
+    /// The last day is before the first, or past.
+    TooEarly,
+}
+
+/// As typed. An empty `from` is now, an empty `until` is without an end.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Typed<'a> {
+    /// Name or e-mail address.
+    pub who: &'a str,
+    pub from: &'a str,
+    pub until: &'a str,
+}
+
+/// Somebody begins to hold a post, today or later. Several may hold one at the same time.
+pub async fn add(domain: &Domain, admin: &Admin, post_id: PostId, typed: Typed<'_>) -> Result<(), HoldingError> {
+    let (by, now, id) = (admin.staff.id, domain.now(), HoldingId(domain.id()));
+    let (who, days) = {
+        let mut conn = domain.db.read().await?;
+        let post = post::mine(&mut conn, by, post_id, now).await?.ok_or(HoldingError::NotFound)?;
+        let calendar = calendar::of_unit(domain, &mut conn, post.unit_id).await?;
+        (resolve(&mut conn, by, typed.who, now).await?, days(&calendar.calendar, typed, now))
+    };
+    let (who, (from_at, until_at)) = match (who, days) {
+        (Ok(who), Ok(days)) => (who, days),
+        (who, days) => return Err(HoldingError::Invalid(Mistakes { who: who.err(), ..days.err().unwrap_or_default() })),
+    };
+    let staff_id = who.id;
+    let changes = domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                post::mine(c, by, post_id, now).await?.ok_or(HoldingError::NotFound)?;
+                if store::holding::overlapping(c, post_id, staff_id, from_at, until_at.unwrap_or(At(i64::MAX))).await? > 0 {
+                    return Err(HoldingError::Overlap);
+                }
+                store::holding::insert(c, &Holding { id, post_id, staff_id, from_at, until_at }).await?;
+                audit::append(c, now, Some(by), "holding.add", &id.to_string(), &format!("{post_id} {staff_id}")).await?;
+                Ok::<_, HoldingError>(routing::settle(c, now).await?)
+            })
+        })
+        .await?;
+    routing::wake(domain, &changes);
+    Ok(())
+}
+
+/// Somebody of the admin's staff by address or full name.
+async fn resolve(c: &mut Conn, admin: StaffId, typed: &str, now: At) -> store::Result<Result<Staff, WhoError>> {
+    let typed = typed.trim();
+    if typed.is_empty() {
+        return Ok(Err(WhoError::Empty));
+    }
+    let alike = store::staff::under(c, admin, now, &unit::like(typed, ""), 50, 0).await?;
+    let mut exact = alike.into_iter().filter(|s| s.name == typed || s.email == typed.to_lowercase());
+    Ok(match (exact.next(), exact.next()) {
+        (Some(one), None) => Ok(one),
+        (Some(_), Some(_)) => Err(WhoError::Several),
+        (None, _) => Err(WhoError::Unknown),
+    })
+}
+
+/// The first moment of the first day and the first moment after the last, by the unit's clock.
+fn days(calendar: &Calendar, typed: Typed<'_>, now: At) -> Result<(At, Option<At>), Mistakes> {
+    let from = match typed.from.trim() {
+        "" => Ok(now),
+        text => start_of(calendar, text, 0, now).ok_or(DayError::NotADate),
+    };
+    // A day that has begun counts from now on: what was is not changed.
+    let from = from.map(|at| at.max(now));
+    let until = match typed.until.trim() {
+        "" => Ok(None),
+        text => match start_of(calendar, text, 1, now) {
+            None => Err(DayError::NotADate),
+            Some(at) if at <= from.unwrap_or(now) => Err(DayError::TooEarly),
+            Some(at) => Ok(Some(at)),
+        },
+    };
+    match (from, until) {
+        (Ok(from), Ok(until)) => Ok((from, until)),
+        (from, until) => Err(Mistakes { who: None, from: from.err(), until: until.err() }),
+    }
+}
+
+/// The first moment of a typed date, or of the day after it.
+fn start_of(calendar: &Calendar, typed: &str, days_later: i64, now: At) -> Option<At> {
+    let date: Date = typed.parse().ok()?;
+    let date = date.checked_add(jiff::Span::new().try_days(days_later).ok()?).ok()?;
+    let zone = calendar.local(now).time_zone().clone();
+    Some(At::from(date.to_zoned(zone).ok()?.timestamp()))
+}
+
+/// Somebody stops holding a post after a last day, or at once if that is empty. Gives the post.
+pub async fn end(domain: &Domain, admin: &Admin, id: HoldingId, last_day: &str) -> Result<PostId, HoldingError> {
+    let (by, now) = (admin.staff.id, domain.now());
+    let (term, calendar) = {
+        let mut conn = domain.db.read().await?;
+        let term = store::holding::find(&mut conn, id).await?.ok_or(HoldingError::NotFound)?;
+        post::mine(&mut conn, by, term.post_id, now).await?.ok_or(HoldingError::NotFound)?;
+        let calendar = calendar::of_unit(domain, &mut conn, term.unit_id).await?;
+        (term, calendar)
+    };
+    let invalid = |e| HoldingError::Invalid(Mistakes { until: Some(e), ..Mistakes::default() });
+    let until = match last_day.trim() {
+        "" => now,
+        text => start_of(&calendar.calendar, text, 1, now).ok_or(invalid(DayError::NotADate))?,
+    };
+    if until < now || term.until_at.is_some_and(|u| u <= now) {
+        return Err(invalid(DayError::TooEarly));
+    }
+    // One that has not begun never will.
+    let until = until.max(term.from_at);
+    let post_id = term.post_id;
+    let changes = domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                post::mine(c, by, post_id, now).await?.ok_or(HoldingError::NotFound)?;
+                store::holding::set_until(c, id, until).await?;
+                audit::append(c, now, Some(by), "holding.end", &id.to_string(), &format!("{post_id} {}", term.staff_id)).await?;
+                let changes = routing::settle(c, now).await?;
+                if routing::orphans(c, &changes).await? { Err(HoldingError::Ownerless) } else { Ok(changes) }
+            })
+        })
+        .await?;
+    routing::wake(domain, &changes);
+    Ok(post_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> At {
+        At::from(text.parse::<jiff::Timestamp>().unwrap())
+    }
+
+    #[test]
+    fn days_are_whole_days_by_the_units_clock_and_never_begin_in_the_past() {
+        let (calendar, now) = (Calendar::standard(), at("2026-11-22T04:00:00Z"));
+        let read = |from, until| days(&calendar, Typed { who: "", from, until }, now);
+        assert_eq!(read("", ""), Ok((now, None)));
+        assert_eq!(read("2026-12-01", "2026-12-31"), Ok((at("2026-11-30T16:00:00Z"), Some(at("2026-12-31T16:00:00Z")))));
+        assert_eq!(read("2026-11-20", "2026-11-22"), Ok((now, Some(at("2026-11-22T16:00:00Z")))));
+        assert_eq!(read("2026-12-01", "2026-11-30"), Err(Mistakes { until: Some(DayError::TooEarly), ..Mistakes::default() }));
+        assert_eq!(read("1. Dezember", ""), Err(Mistakes { from: Some(DayError::NotADate), ..Mistakes::default() }));
+    }
+}

@@ -1,0 +1,376 @@
+//! The organisation tree, as its admins build it. Whatever lies outside the subtrees of an admin's grants is not found.
+
+use crate::{Admin, Domain, audit, calendar, calendar::UnitCalendar};
+use model::{
+    At, Role, StaffId, UnitId, UnitKind,
+    text::{self, TextError},
+};
+use std::{collections::HashSet, sync::Arc};
+use store::{
+    Conn, Result,
+    post::Line,
+    unit::{Branch, Unit},
+};
+
+pub use store::{admin::Figures, unit::Lack};
+
+/// Units on one page of a list.
+pub const PAGE: i64 = 50;
+/// Characters in a unit's name and in its code.
+const NAME_LIMIT: usize = 60;
+const CODE_LIMIT: usize = 40;
+
+#[derive(Debug, thiserror::Error)]
+pub enum UnitError {
+    #[error("invalid")]
+    Invalid(Mistakes),
+    /// Another unit has this code.
+    #[error("the code is taken")]
+    CodeTaken,
+    /// There are units below it or posts in it.
+    #[error("not empty")]
+    NotEmpty,
+    /// The admin's own grant is here: ending it would lock them out.
+    #[error("one's own")]
+    Own,
+    #[error("not found")]
+    NotFound,
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mistakes {
+    pub name: Option<TextError>,
+    pub code: Option<TextError>,
+    /// No kind that may stand below the unit above.
+    pub kind: bool,
+}
+
+/// A unit as typed.
+#[derive(Clone, Debug, Default)]
+pub struct Typed<'a> {
+    pub name: &'a str,
+    pub code: &'a str,
+    pub kind: &'a str,
+}
+
+/// What may stand directly below a unit of a kind.
+pub fn kinds_below(kind: UnitKind) -> &'static [UnitKind] {
+    use UnitKind::{Bureau, City, Class, Community, District, Grade, Grid, School, Street};
+    match kind {
+        City => &[District, Bureau, School],
+        District => &[Street, Bureau, School],
+        Street => &[Community, School],
+        Community => &[Grid],
+        Bureau => &[Bureau, School],
+        School => &[Grade, Class],
+        Grade => &[Class],
+        Grid | Class => &[],
+    }
+}
+
+/// Whether a unit lies in the subtree of one of the admin's grants.
+pub(crate) async fn covers(c: &mut Conn, admin: StaffId, unit: UnitId, now: At) -> Result<bool> {
+    store::staff::is_granted(c, admin, Role::Admin, unit, now).await
+}
+
+/// A unit of the admin's.
+pub(crate) async fn mine(c: &mut Conn, admin: StaffId, id: UnitId, now: At) -> Result<Option<Unit>> {
+    let Some(unit) = store::unit::find(c, id).await?.filter(|u| u.ended_at.is_none()) else { return Ok(None) };
+    Ok(covers(c, admin, id, now).await?.then_some(unit))
+}
+
+/// From the top of what is the admin's down to the unit above this one.
+pub(crate) async fn above(c: &mut Conn, admin: StaffId, id: UnitId, now: At) -> Result<Vec<Unit>> {
+    let mut path = Vec::new();
+    for unit in store::unit::path(c, id).await?.into_iter().skip(1) {
+        if !covers(c, admin, unit.id, now).await? {
+            break;
+        }
+        path.push(unit);
+    }
+    path.reverse();
+    Ok(path)
+}
+
+/// The numbers of everything that is the admin's.
+pub async fn figures(domain: &Domain, admin: &Admin) -> Result<Figures> {
+    let mut conn = domain.db.read().await?;
+    store::admin::figures(&mut conn, admin.staff.id, domain.now()).await
+}
+
+/// The tops of what is the admin's: the units of their grants, none of them below another.
+pub async fn tops(domain: &Domain, admin: &Admin) -> Result<Vec<Unit>> {
+    let mut conn = domain.db.read().await?;
+    tops_of(&mut conn, admin).await
+}
+
+async fn tops_of(c: &mut Conn, admin: &Admin) -> Result<Vec<Unit>> {
+    let mut tops = Vec::new();
+    let mut seen = HashSet::new();
+    for id in &admin.units {
+        let path = store::unit::path(c, *id).await?;
+        let is_below_another = path.iter().skip(1).any(|u| admin.units.contains(&u.id));
+        if let Some(unit) = path.into_iter().next().filter(|u| !is_below_another && u.ended_at.is_none() && seen.insert(u.id)) {
+            tops.push(unit);
+        }
+    }
+    Ok(tops)
+}
+
+/// A unit in the tree with what is shown below it.
+#[derive(Clone, Debug)]
+pub struct Node {
+    pub branch: Branch,
+    /// Shown, if this one is open.
+    pub below: Option<Vec<Node>>,
+}
+
+/// The tree with the way to one unit open.
+pub struct Tree {
+    pub nodes: Vec<Node>,
+    /// The unit whose children are shown last, and the page of them.
+    pub open: Option<UnitId>,
+    pub page: i64,
+    pub has_more: bool,
+}
+
+/// The tree from the admin's units down to the children of `open`.
+pub async fn tree(domain: &Domain, admin: &Admin, open: Option<UnitId>, page: i64) -> Result<Tree> {
+    let now = domain.now();
+    let mut conn = domain.db.read().await?;
+    let c = &mut conn;
+    let tops = tops_of(c, admin).await?;
+    let open = match open {
+        Some(id) if covers(c, admin.staff.id, id, now).await? => Some(id),
+        _ => tops.first().filter(|_| tops.len() == 1).map(|t| t.id),
+    };
+    // From the open unit up.
+    let mut way: Vec<UnitId> = Vec::new();
+    if let Some(id) = open {
+        way = store::unit::path(c, id).await?.into_iter().map(|u| u.id).collect();
+        let end = way.iter().position(|u| tops.iter().any(|t| t.id == *u)).unwrap_or(0);
+        way.truncate(end + 1);
+    }
+    let (mut inner, mut has_more) = (None, false);
+    for (depth, id) in way.iter().enumerate() {
+        let is_last = depth == 0;
+        let mut below = store::unit::below(c, *id, now, PAGE + 1, if is_last { page * PAGE } else { 0 }).await?;
+        if is_last {
+            has_more = below.len() as i64 > PAGE;
+        }
+        below.truncate(PAGE as usize);
+        let mut nodes: Vec<Node> = below.into_iter().map(|branch| Node { branch, below: None }).collect();
+        if let Some(child) = depth.checked_sub(1).and_then(|d| way.get(d)) {
+            if !nodes.iter().any(|n| n.branch.id == *child)
+                && let Some(branch) = store::unit::branch(c, *child, now).await?
+            {
+                nodes.push(Node { branch, below: None });
+            }
+            if let Some(node) = nodes.iter_mut().find(|n| n.branch.id == *child) {
+                node.below = inner.take();
+            }
+        }
+        inner = Some(nodes);
+    }
+    let mut nodes = Vec::new();
+    for top in tops {
+        if let Some(branch) = store::unit::branch(c, top.id, now).await? {
+            let below = if way.last() == Some(&top.id) { inner.take() } else { None };
+            nodes.push(Node { branch, below });
+        }
+    }
+    Ok(Tree { nodes, open, page, has_more })
+}
+
+/// A unit in a list, with the names above it.
+pub struct Found {
+    pub branch: Branch,
+    pub above: Vec<String>,
+}
+
+/// One page of a list.
+pub struct Page<T> {
+    pub lines: Vec<T>,
+    pub page: i64,
+    pub has_more: bool,
+}
+
+impl<T> Page<T> {
+    /// From one row more than fits.
+    pub(crate) fn cut(mut lines: Vec<T>, page: i64, size: i64) -> Page<T> {
+        let has_more = lines.len() as i64 > size;
+        lines.truncate(usize::try_from(size).unwrap_or(0));
+        Page { lines, page, has_more }
+    }
+}
+
+/// A pattern for `like`, with what was typed taken literally.
+pub(crate) fn like(typed: &str, before: &str) -> String {
+    let literal: String = typed.trim().to_lowercase().chars().flat_map(|c| ['\\'].into_iter().filter(move |_| "\\%_".contains(c)).chain([c])).collect();
+    format!("{before}{literal}%")
+}
+
+/// The admin's units by a part of the name or the beginning of the code.
+pub async fn search(domain: &Domain, admin: &Admin, typed: &str, page: i64) -> Result<Page<Found>> {
+    let mut conn = domain.db.read().await?;
+    let (by_name, by_code) = (like(typed, "%"), like(typed, ""));
+    let rows = store::unit::search(&mut conn, admin.staff.id, domain.now(), &by_name, &by_code, PAGE + 1, page * PAGE).await?;
+    found(domain, &mut conn, admin, Page::cut(rows, page, PAGE)).await
+}
+
+/// The admin's units that lack something.
+pub async fn lacking(domain: &Domain, admin: &Admin, lack: Lack, page: i64) -> Result<Page<Found>> {
+    let mut conn = domain.db.read().await?;
+    let rows = store::unit::lacking(&mut conn, admin.staff.id, domain.now(), lack, PAGE + 1, page * PAGE).await?;
+    found(domain, &mut conn, admin, Page::cut(rows, page, PAGE)).await
+}
+
+async fn found(domain: &Domain, c: &mut Conn, admin: &Admin, rows: Page<Branch>) -> Result<Page<Found>> {
+    let mut lines = Vec::new();
+    for branch in rows.lines {
+        let above = above(c, admin.staff.id, branch.id, domain.now()).await?.into_iter().map(|u| u.name).collect();
+        lines.push(Found { branch, above });
+    }
+    Ok(Page { lines, page: rows.page, has_more: rows.has_more })
+}
+
+/// A unit as its admin sees it.
+pub struct View {
+    pub unit: Unit,
+    /// From the top of what is the admin's down.
+    pub above: Vec<Unit>,
+    pub posts: Vec<Line>,
+    pub below: Page<Branch>,
+    pub calendar: Arc<UnitCalendar>,
+    /// The unit whose calendar holds here, if any has one.
+    pub calendar_of: Option<Unit>,
+    /// The admin's own grant is at this unit.
+    pub is_top: bool,
+}
+
+pub async fn view(domain: &Domain, admin: &Admin, id: UnitId, page: i64) -> Result<Option<View>> {
+    let now = domain.now();
+    let mut conn = domain.db.read().await?;
+    let c = &mut conn;
+    let Some(unit) = mine(c, admin.staff.id, id, now).await? else { return Ok(None) };
+    let rows = store::unit::below(c, id, now, PAGE + 1, page * PAGE).await?;
+    let calendar = calendar::of_unit(domain, c, id).await?;
+    let calendar_of = match calendar.unit_id {
+        Some(unit) => store::unit::find(c, unit).await?,
+        None => None,
+    };
+    Ok(Some(View {
+        above: above(c, admin.staff.id, id, now).await?,
+        posts: store::post::of_unit(c, id, now).await?,
+        below: Page::cut(rows, page, PAGE),
+        calendar,
+        calendar_of,
+        is_top: admin.units.contains(&id),
+        unit,
+    }))
+}
+
+/// The unit a new one is to stand below, with the way to it.
+pub async fn parent(domain: &Domain, admin: &Admin, id: UnitId) -> Result<Option<(Unit, Vec<Unit>)>> {
+    let now = domain.now();
+    let mut conn = domain.db.read().await?;
+    let Some(unit) = mine(&mut conn, admin.staff.id, id, now).await? else { return Ok(None) };
+    let above = above(&mut conn, admin.staff.id, id, now).await?;
+    Ok(Some((unit, above)))
+}
+
+pub async fn create(domain: &Domain, admin: &Admin, parent: UnitId, typed: Typed<'_>) -> std::result::Result<UnitId, UnitError> {
+    let (by, now, id) = (admin.staff.id, domain.now(), UnitId(domain.id()));
+    let above = {
+        let mut conn = domain.db.read().await?;
+        mine(&mut conn, by, parent, now).await?.ok_or(UnitError::NotFound)?
+    };
+    let kind = typed.kind.parse().ok().filter(|k| kinds_below(above.kind).contains(k));
+    let (name, code, Some(kind)) = (text::line(typed.name, NAME_LIMIT), text::optional_line(typed.code, CODE_LIMIT), kind) else {
+        return Err(UnitError::Invalid(mistakes(&typed, true)));
+    };
+    let (Ok(name), Ok(code)) = (name, code) else { return Err(UnitError::Invalid(mistakes(&typed, false))) };
+    let unit = Unit { id, parent_id: Some(parent), kind, name, code, created_at: now, ended_at: None };
+    let done = domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                mine(c, by, parent, now).await?.ok_or(UnitError::NotFound)?;
+                store::unit::insert(c, &unit).await?;
+                audit::append(c, now, Some(by), "unit.create", &id.to_string(), &unit.name).await?;
+                Ok(())
+            })
+        })
+        .await;
+    done.map_err(code_taken)?;
+    Ok(id)
+}
+
+fn mistakes(typed: &Typed<'_>, kind: bool) -> Mistakes {
+    Mistakes { name: text::line(typed.name, NAME_LIMIT).err(), code: text::optional_line(typed.code, CODE_LIMIT).err(), kind }
+}
+
+/// The code is the only unique value of a unit.
+fn code_taken(e: UnitError) -> UnitError {
+    match e {
+        UnitError::Store(store::Error::Taken(_)) => UnitError::CodeTaken,
+        e => e,
+    }
+}
+
+/// A new name or code.
+pub async fn change(domain: &Domain, admin: &Admin, id: UnitId, typed: Typed<'_>) -> std::result::Result<(), UnitError> {
+    let (Ok(name), Ok(code)) = (text::line(typed.name, NAME_LIMIT), text::optional_line(typed.code, CODE_LIMIT)) else {
+        return Err(UnitError::Invalid(mistakes(&typed, false)));
+    };
+    let (by, now) = (admin.staff.id, domain.now());
+    let done = domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                let before = mine(c, by, id, now).await?.ok_or(UnitError::NotFound)?;
+                store::unit::change(c, id, &name, code.as_deref()).await?;
+                audit::append(c, now, Some(by), "unit.change", &id.to_string(), &format!("{} → {name}", before.name)).await?;
+                Ok(())
+            })
+        })
+        .await;
+    done.map_err(code_taken)
+}
+
+/// Ends a unit that nothing hangs on any more. Gives the unit above.
+pub async fn end(domain: &Domain, admin: &Admin, id: UnitId) -> std::result::Result<Option<UnitId>, UnitError> {
+    let (by, now) = (admin.staff.id, domain.now());
+    if admin.units.contains(&id) {
+        return Err(UnitError::Own);
+    }
+    let parent = domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                let unit = mine(c, by, id, now).await?.ok_or(UnitError::NotFound)?;
+                if store::unit::in_use(c, id).await? > 0 {
+                    return Err(UnitError::NotEmpty);
+                }
+                store::unit::end(c, id, now).await?;
+                store::calendar::delete(c, id).await?;
+                audit::append(c, now, Some(by), "unit.end", &id.to_string(), &unit.name).await?;
+                Ok::<_, UnitError>(unit.parent_id)
+            })
+        })
+        .await?;
+    domain.calendars.clear();
+    Ok(parent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_is_taken_literally() {
+        assert_eq!(like(" 50%_A\\ ", "%"), "%50\\%\\_a\\\\%");
+    }
+}
