@@ -36,4 +36,6 @@ pg "$bin/pg_ctl" -D "$dir/data" -s -w -l "$dir/data/log" -o "-p $port -c listen_
 export LINLI_TEST_POSTGRES_URL="postgres://linli:$password@127.0.0.1:$port/postgres"
 LINLI_TEST_SMTP=$(printf '%q %q --port 0' "$python" "$PWD/end2end/smtp/server.py")
 export LINLI_TEST_SMTP
+# SQLite waits for the disk at every commit; in memory a test's own files cost nothing.
+[ -w /dev/shm ] && export TMPDIR=/dev/shm
 "$@"

@@ -9,7 +9,7 @@ use axum::{
     body::Body,
     extract::{ConnectInfo, Request, State},
     handler::Handler,
-    http::{HeaderMap, HeaderValue, Method, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Redirect, Response},
     routing::{MethodRouter, get, post},
@@ -147,12 +147,23 @@ async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Resp
         Err(Refusal::SignIn) => Redirect::to(&sign_in_path(&visit.path)).into_response(),
         Err(Refusal::Error(e)) => e.into_response(),
     };
-    let mut response = match response.extensions().get::<AppError>() {
+    let mut response = match response.extensions().get::<AppError>().cloned().or_else(|| extractor_refusal(&response)) {
         Some(e) => e.page(&visit),
         None => response,
     };
     protect(response.headers_mut(), &visit);
     response
+}
+
+/// What axum's own extractors refuse, before a handler runs, is plain English text: a path such as `/c/x` or a form that is no form.
+fn extractor_refusal(response: &Response) -> Option<AppError> {
+    let is_plain = response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"text/plain"));
+    match response.status() {
+        StatusCode::BAD_REQUEST if is_plain => Some(AppError::NotFound),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE if is_plain => Some(AppError::BadRequest),
+        StatusCode::PAYLOAD_TOO_LARGE if is_plain => Some(AppError::TooLarge),
+        _ => None,
+    }
 }
 
 fn path_of(request: &Request) -> String {
