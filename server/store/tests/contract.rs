@@ -1,0 +1,188 @@
+//! What the store promises, on SQLite and on PostgreSQL alike.
+
+use model::{
+    At, ClientKey, ContactId, ConversationId, ConversationState, DeviceId, Language, MessageId, MessageKind, PostId, UnitId, UnitKind, WaitId,
+};
+use store::{
+    Db, Error,
+    conversation::Conversation,
+    message::{self, Audience, New, NewWait},
+    post::Post,
+    testing::databases,
+    unit::Unit,
+};
+use uuid::Uuid;
+
+const NOW: At = At(1_763_604_000_000);
+
+fn id() -> Uuid {
+    Uuid::from_u128(rand())
+}
+
+/// Different every time; nothing else is asked of it.
+fn rand() -> u128 {
+    use std::hash::{BuildHasher, RandomState};
+    u128::from(RandomState::new().hash_one(0)) << 64 | u128::from(RandomState::new().hash_one(1))
+}
+
+async fn on_both(test: impl AsyncFn(Db)) {
+    for database in databases().await {
+        test(database.db.clone()).await;
+    }
+}
+
+/// A post with one conversation in it.
+async fn conversation(db: &Db) -> ConversationId {
+    let (unit, post, contact, conversation) = (UnitId(id()), PostId(id()), ContactId(id()), ConversationId(id()));
+    db.write(move |c| {
+        Box::pin(async move {
+            let grid = Unit { id: unit, parent_id: None, kind: UnitKind::Grid, name: "第一网格".into(), code: None, created_at: NOW, ended_at: None };
+            store::unit::insert(c, &grid).await?;
+            let seat =
+                Post { id: post, unit_id: unit, title: "网格员".into(), substitute_id: None, welcome: None, answering_id: None, created_at: NOW, ended_at: None };
+            store::post::insert(c, &seat).await?;
+            store::contact::insert(c, contact, Language::Chinese, NOW).await?;
+            store::contact::insert_device(c, DeviceId(id()), contact, id().as_bytes(), NOW).await?;
+            let fresh = Conversation {
+                id: conversation,
+                contact_id: contact,
+                post_id: post,
+                contact_point_id: None,
+                state: ConversationState::Open,
+                claim_version: 1,
+                last_seq: 0,
+                last_message_at: NOW,
+                preview: String::new(),
+                contact_seen_seq: 0,
+                staff_seen_seq: 0,
+                mailed_seq: 0,
+                opened_at: NOW,
+                closed_at: None,
+            };
+            store::conversation::insert(c, &fresh, id().as_bytes()).await
+        })
+    })
+    .await
+    .unwrap();
+    conversation
+}
+
+fn new(conversation_id: ConversationId, kind: MessageKind, body: &str) -> New {
+    let wait = (kind == MessageKind::Contact).then(|| NewWait { id: WaitId(id()), due_at: NOW.plus_minutes(60) });
+    New { id: MessageId(id()), conversation_id, kind, post_id: None, staff_id: None, body: body.into(), client_key: ClientKey(id()), sent_at: NOW, wait }
+}
+
+async fn bodies(db: &Db, conversation: ConversationId, audience: Audience) -> Vec<(i64, String)> {
+    let mut conn = db.read().await.unwrap();
+    let all = message::after(&mut conn, conversation, audience, 0, 1000).await.unwrap();
+    all.into_iter().map(|m| (m.seq, m.body)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_sent_at_once_are_numbered_without_a_gap() {
+    on_both(async |db| {
+        let (one, other) = (conversation(&db).await, conversation(&db).await);
+        let sends = (0..60).map(|n| {
+            let db = db.clone();
+            tokio::spawn(async move { db.send(new(if n % 3 == 0 { other } else { one }, MessageKind::Contact, &n.to_string())).await.unwrap() })
+        });
+        for send in sends.collect::<Vec<_>>() {
+            assert!(send.await.unwrap().is_new);
+        }
+        for (conversation, count) in [(one, 40), (other, 20)] {
+            let numbers: Vec<i64> = bodies(&db, conversation, Audience::Contact).await.into_iter().map(|(seq, _)| seq).collect();
+            assert_eq!(numbers, (1..=count).collect::<Vec<_>>());
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_key_sent_again_gives_the_first_result() {
+    on_both(async |db| {
+        let conversation = conversation(&db).await;
+        let message = new(conversation, MessageKind::Contact, "一次");
+        let again = |m: &New| New { id: MessageId(id()), ..m.clone() };
+        let (first, second, third) = tokio::join!(db.send(again(&message)), db.send(again(&message)), db.send(again(&message)));
+        let all = [first.unwrap(), second.unwrap(), third.unwrap()];
+        assert_eq!(all.iter().filter(|s| s.is_new).count(), 1);
+        assert!(all.iter().all(|s| s.seq == 1 && s.message_id == all[0].message_id));
+        let later = db.send(again(&message)).await.unwrap();
+        assert!(!later.is_new && later.seq == 1);
+        assert_eq!(bodies(&db, conversation, Audience::Contact).await, [(1, "一次".to_owned())]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn work_that_fails_is_undone_and_its_neighbours_stay() {
+    on_both(async |db| {
+        let conversation = conversation(&db).await;
+        let failed = db.write(move |c| {
+            Box::pin(async move {
+                message::send(c, &[new(conversation, MessageKind::Note, "verloren")]).await?;
+                Err::<(), _>(Error::Url)
+            })
+        });
+        let (failed, kept) = tokio::join!(failed, db.send(new(conversation, MessageKind::Contact, "bleibt")));
+        assert!(failed.is_err() && kept.is_ok());
+        assert_eq!(bodies(&db, conversation, Audience::Staff).await, [(1, "bleibt".to_owned())]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_to_nowhere_fails_alone() {
+    on_both(async |db| {
+        let conversation = conversation(&db).await;
+        let nowhere = new(ConversationId(id()), MessageKind::Contact, "ins Leere");
+        let (lost, kept) = tokio::join!(db.send(nowhere), db.send(new(conversation, MessageKind::Contact, "kommt an")));
+        assert!(lost.is_err());
+        assert_eq!(kept.unwrap().seq, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_first_unanswered_message_opens_the_wait_and_only_an_answer_closes_it() {
+    on_both(async |db| {
+        let conversation = conversation(&db).await;
+        let open = async || store::wait::open(&mut db.read().await.unwrap(), conversation).await.unwrap();
+        db.send(new(conversation, MessageKind::Contact, "1")).await.unwrap();
+        db.send(new(conversation, MessageKind::Contact, "2")).await.unwrap();
+        let wait = open().await.unwrap();
+        assert_eq!((wait.opened_seq, wait.due_at), (1, NOW.plus_minutes(60)));
+        for kind in [MessageKind::Note, MessageKind::Auto, MessageKind::Event] {
+            db.send(new(conversation, kind, "nichts")).await.unwrap();
+            assert_eq!(open().await.as_ref(), Some(&wait));
+        }
+        db.send(new(conversation, MessageKind::Answer, "3")).await.unwrap();
+        assert_eq!(open().await, None);
+        let all = store::wait::of_conversation(&mut db.read().await.unwrap(), conversation).await.unwrap();
+        assert_eq!(all.iter().map(|w| (w.opened_seq, w.closed_seq)).collect::<Vec<_>>(), [(1, Some(6))]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn notes_are_for_staff_only() {
+    on_both(async |db| {
+        let conversation = conversation(&db).await;
+        db.send(new(conversation, MessageKind::Contact, "frage")).await.unwrap();
+        db.send(new(conversation, MessageKind::Note, "intern")).await.unwrap();
+        assert_eq!(bodies(&db, conversation, Audience::Contact).await, [(1, "frage".to_owned())]);
+        assert_eq!(bodies(&db, conversation, Audience::Staff).await.len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_after_opening_again() {
+    for database in databases().await {
+        let conversation = conversation(&database.db).await;
+        database.db.send(new(conversation, MessageKind::Contact, "dauerhaft")).await.unwrap();
+        database.db.close().await;
+        let again = Db::open(&database.url).await.unwrap();
+        assert_eq!(bodies(&again, conversation, Audience::Contact).await, [(1, "dauerhaft".to_owned())]);
+    }
+}
