@@ -2,7 +2,7 @@
 
 use crate::settings::Settings;
 use domain::{
-    Clock, Db, Domain, Random,
+    Db, Domain, Random,
     first_admin::{self, CreateError},
     sample::{self, Sample, SampleError},
 };
@@ -17,7 +17,7 @@ use std::{
 
 pub async fn open(settings: &Settings) -> Result<Domain, String> {
     let db = Db::open(&settings.database_url).await.map_err(|e| format!("the database cannot be opened: {e}"))?;
-    Domain::open(db, Clock::System, Random::system(), &settings.public_url).await.map_err(|e| format!("the database cannot be read: {e}"))
+    Domain::open(db, settings.clock.clone(), Random::system(), &settings.public_url).await.map_err(|e| format!("the database cannot be read: {e}"))
 }
 
 pub async fn migrate(settings: &Settings) -> Result<(), String> {

@@ -1,6 +1,8 @@
 //! Settings: a flag, else the environment, else a TOML file, else the default.
 
 use clap::{Args, Parser, Subcommand};
+use domain::Clock;
+use model::At;
 use serde::Deserialize;
 use std::{
     fs,
@@ -85,6 +87,9 @@ pub struct Typed {
     /// Take visitors' addresses from X-Forwarded-For; only behind a proxy of yours that writes it
     #[arg(long, global = true, env = "LINLI_TRUST_PROXY", value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
     trust_proxy: Option<bool>,
+    /// Start the clock at this moment, such as 2026-11-20T10:00:00+08:00, to try out another hour; never in service
+    #[arg(long, global = true, env = "LINLI_CLOCK", value_name = "TIME")]
+    clock: Option<String>,
     /// A TOML file with these settings, for instance `public_url = "https://linli.example.cn"`
     #[arg(long, global = true, env = "LINLI_CONFIG", value_name = "FILE")]
     #[serde(skip)]
@@ -101,6 +106,7 @@ pub struct Settings {
     pub mail_from: String,
     pub data_dir: PathBuf,
     pub trust_proxy: bool,
+    pub clock: Clock,
 }
 
 pub fn read(typed: Typed) -> Result<Settings, String> {
@@ -120,7 +126,15 @@ pub fn read(typed: Typed) -> Result<Settings, String> {
     }
     let host = public_url.split("://").nth(1).unwrap_or("localhost").split([':', '/']).next().unwrap_or("localhost").to_owned();
     let mail_from = typed.mail_from.or(file.mail_from).unwrap_or_else(|| format!("linli@{host}"));
-    Ok(Settings { database_url, addr, public_url, smtp_url, mail_from, data_dir, trust_proxy: typed.trust_proxy.or(file.trust_proxy).unwrap_or(false) })
+    let trust_proxy = typed.trust_proxy.or(file.trust_proxy).unwrap_or(false);
+    let clock = clock(typed.clock.or(file.clock))?;
+    Ok(Settings { database_url, addr, public_url, smtp_url, mail_from, data_dir, trust_proxy, clock })
+}
+
+fn clock(typed: Option<String>) -> Result<Clock, String> {
+    let Some(text) = typed else { return Ok(Clock::System) };
+    let at: jiff::Timestamp = text.parse().map_err(|_| format!("clock: \"{text}\" is not a time with its zone, such as 2026-11-20T10:00:00+08:00"))?;
+    Ok(Clock::starting_at(At::from(at)))
 }
 
 fn read_file(path: &Path) -> Result<Typed, String> {
