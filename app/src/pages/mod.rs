@@ -10,6 +10,7 @@ pub mod home;
 pub mod invitation;
 pub mod post;
 pub mod quick_reply;
+pub mod return_link;
 pub mod session;
 pub mod staff;
 pub mod unit;
@@ -29,5 +30,6 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = admin::routes(routes);
     let routes = unit::routes(routes);
     let routes = post::routes(routes);
-    staff::routes(routes)
+    let routes = staff::routes(routes);
+    return_link::routes(routes)
 }

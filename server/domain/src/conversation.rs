@@ -372,8 +372,21 @@ pub async fn set_email(domain: &Domain, device: &Device, id: ConversationId, typ
         let mut conn = domain.db.read().await?;
         store::conversation::of_device(&mut conn, device.id, id).await?.ok_or(SendError::NotFound)?
     };
-    let contact = conversation.contact_id;
-    domain.db.write(move |c| Box::pin(async move { store::contact::set_email(c, contact, email.as_deref(), language).await })).await.map_err(SendError::Store)
+    let (contact, now) = (conversation.contact_id, domain.now());
+    domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                let known = store::contact::find(c, contact).await?;
+                if known.and_then(|k| k.email) != email {
+                    // Nothing more to the old address, and it is not kept with old mails either.
+                    store::outbox::forget_contact(c, contact, now).await?;
+                }
+                store::contact::set_email(c, contact, email.as_deref(), language).await
+            })
+        })
+        .await
+        .map_err(SendError::Store)
 }
 
 /// A line from the program itself, such as "opened on another device".

@@ -10,6 +10,7 @@
 mod conn;
 mod db;
 mod error;
+mod inspect;
 mod writer;
 
 pub mod admin;
@@ -40,3 +41,4 @@ pub mod testing;
 pub use conn::Conn;
 pub use db::Db;
 pub use error::{Error, Result};
+pub use inspect::{Inspection, Tables, inspect};

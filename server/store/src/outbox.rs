@@ -1,7 +1,10 @@
 //! Mails to send, written with what they announce.
 
-use crate::{Conn, Result, conn::*};
-use model::{At, ConversationId, InvitationId, Language, MailKind, OutboxId, StaffId};
+use crate::{
+    Conn, Result,
+    conn::{Either, execute, fetch_optional, on},
+};
+use model::{At, ContactId, ConversationId, InvitationId, Language, MailKind, OutboxId, PostId, StaffId, UnitId};
 
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Mail {
@@ -38,6 +41,89 @@ pub async fn insert(conn: &mut Conn, mail: &Mail) -> Result<()> {
     .map(|_| ())
 }
 
+pub async fn find(conn: &mut Conn, id: OutboxId) -> Result<Option<Mail>> {
+    fetch_optional!(conn, Mail, "select * from outbox where id = $1", id)
+}
+
+/// Whether a mail is due: asked often, so without writing anything.
+pub async fn is_any_due(conn: &mut Conn, now: At) -> Result<bool> {
+    let due = fetch_optional!(
+        conn,
+        (i64,),
+        "select attempts from outbox where sent_at is null and cancelled_at is null and failed_at is null and due_at <= $1 limit 1",
+        now
+    )?;
+    Ok(due.is_some())
+}
+
+/// Takes up to `limit` due mails, the longest due first, and puts them off until `until`: no other node takes them before that, and should
+/// this one stop in the middle, they are due again.
+pub async fn claim(conn: &mut Conn, now: At, until: At, limit: i64) -> Result<Vec<Mail>> {
+    macro_rules! claim {
+        ($lock:literal) => {
+            concat!(
+                "update outbox set due_at = $2 where id in (
+                    select id from outbox where sent_at is null and cancelled_at is null and failed_at is null and due_at <= $1
+                    order by due_at, id limit $3 ",
+                $lock,
+                ") returning *"
+            )
+        };
+    }
+    let mut mails: Vec<Mail> = match conn.either() {
+        Either::Sqlite(c) => sqlx::query_as(claim!("")).bind(now).bind(until).bind(limit).fetch_all(c).await?,
+        // Several nodes claim at once: each passes over what another is taking.
+        Either::Postgres(c) => sqlx::query_as(claim!("for update skip locked")).bind(now).bind(until).bind(limit).fetch_all(c).await?,
+    };
+    mails.sort_by_key(|m| m.id);
+    Ok(mails)
+}
+
+/// The mail server took it.
+pub async fn sent(conn: &mut Conn, id: OutboxId, now: At) -> Result<()> {
+    execute!(
+        conn,
+        "update outbox set sent_at = $2, attempts = attempts + 1, last_error = null where id = $1 and sent_at is null and cancelled_at is null and failed_at is null",
+        id,
+        now
+    )
+    .map(|_| ())
+}
+
+/// The mail server did not take it; to be tried again at `due_at`.
+pub async fn retry(conn: &mut Conn, id: OutboxId, due_at: At, error: &str) -> Result<()> {
+    execute!(
+        conn,
+        "update outbox set due_at = $2, attempts = attempts + 1, last_error = $3 where id = $1 and sent_at is null and cancelled_at is null and failed_at is null",
+        id,
+        due_at,
+        error
+    )
+    .map(|_| ())
+}
+
+/// Given up; the row stays as the record of it.
+pub async fn failed(conn: &mut Conn, id: OutboxId, now: At, error: &str) -> Result<()> {
+    execute!(
+        conn,
+        "update outbox set failed_at = $2, attempts = attempts + 1, last_error = $3 where id = $1 and sent_at is null and cancelled_at is null and failed_at is null",
+        id,
+        now,
+        error
+    )
+    .map(|_| ())
+}
+
+/// Not needed any more.
+pub async fn cancelled(conn: &mut Conn, id: OutboxId, now: At) -> Result<()> {
+    execute!(conn, "update outbox set cancelled_at = $2 where id = $1 and sent_at is null and cancelled_at is null and failed_at is null", id, now).map(|_| ())
+}
+
+/// Puts a mail off without counting it as an attempt.
+pub async fn hold(conn: &mut Conn, id: OutboxId, due_at: At) -> Result<()> {
+    execute!(conn, "update outbox set due_at = $2 where id = $1 and sent_at is null and cancelled_at is null and failed_at is null", id, due_at).map(|_| ())
+}
+
 /// Invitations to this member of staff that have not gone out yet will not.
 pub async fn cancel_invitations(conn: &mut Conn, staff: StaffId, now: At) -> Result<()> {
     execute!(
@@ -45,6 +131,93 @@ pub async fn cancel_invitations(conn: &mut Conn, staff: StaffId, now: At) -> Res
         "update outbox set cancelled_at = $2
          where invitation_id in (select id from invitations where staff_id = $1) and sent_at is null and cancelled_at is null and failed_at is null",
         staff,
+        now
+    )
+    .map(|_| ())
+}
+
+/// What the answer mail has to know at the moment of sending.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Answer {
+    pub conversation_id: ConversationId,
+    pub contact_id: ContactId,
+    pub contact_seen_seq: i64,
+    /// The answer the mail tells of.
+    pub mailed_seq: i64,
+    pub claim_version: i64,
+    /// The contact's address now; a contact who removed it gets no mail.
+    pub email: Option<String>,
+    pub post_id: PostId,
+    pub post_title: String,
+    pub unit_id: UnitId,
+    pub unit_name: String,
+    /// Who wrote the answer.
+    pub staff_name: Option<String>,
+    /// Another mail was written for this conversation after this one.
+    pub is_superseded: i64,
+}
+
+pub async fn answer(conn: &mut Conn, id: OutboxId) -> Result<Option<Answer>> {
+    fetch_optional!(
+        conn,
+        Answer,
+        "select c.id as conversation_id, c.contact_id, c.contact_seen_seq, c.mailed_seq, c.claim_version, k.email, p.id as post_id, p.title as post_title,
+            u.id as unit_id, u.name as unit_name, s.name as staff_name,
+            (select count(*) from outbox later where later.conversation_id = o.conversation_id and later.kind = o.kind and later.id > o.id) as is_superseded
+         from outbox o
+         join conversations c on c.id = o.conversation_id
+         join contacts k on k.id = c.contact_id
+         left join messages m on m.conversation_id = c.id and m.seq = c.mailed_seq
+         join posts p on p.id = coalesce(m.post_id, c.post_id)
+         join units u on u.id = p.unit_id
+         left join staff s on s.id = m.staff_id
+         where o.id = $1 and o.kind = 'answer'",
+        id
+    )
+}
+
+/// What the invitation mail has to know at the moment of sending.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Invitation {
+    pub id: InvitationId,
+    pub staff_id: StaffId,
+    pub staff_name: String,
+    pub email: String,
+    pub expires_at: At,
+    pub used_at: Option<At>,
+    pub ended_at: Option<At>,
+    /// The first post the person is to hold, if there is one yet.
+    pub post_title: Option<String>,
+    /// That post's unit, else the unit of the person's first grant.
+    pub unit_id: Option<UnitId>,
+    pub unit_name: Option<String>,
+}
+
+pub async fn invitation(conn: &mut Conn, id: OutboxId, now: At) -> Result<Option<Invitation>> {
+    fetch_optional!(
+        conn,
+        Invitation,
+        "select i.id, i.staff_id, s.name as staff_name, s.email, i.expires_at, i.used_at, s.ended_at, p.title as post_title, u.id as unit_id, u.name as unit_name
+         from outbox o
+         join invitations i on i.id = o.invitation_id
+         join staff s on s.id = i.staff_id
+         left join posts p on p.id = (
+            select h.post_id from holdings h where h.staff_id = s.id and (h.until_at is null or h.until_at > $2) order by h.from_at, h.id limit 1)
+         left join units u on u.id = coalesce(p.unit_id, (
+            select g.unit_id from grants g where g.staff_id = s.id and (g.until_at is null or g.until_at > $2) order by g.from_at, g.id limit 1))
+         where o.id = $1 and o.kind = 'invitation'",
+        id,
+        now
+    )
+}
+
+/// The contact does not want to be told any more: what waits is cancelled, and the address is taken out of what is done with.
+pub async fn forget_contact(conn: &mut Conn, contact: ContactId, now: At) -> Result<()> {
+    execute!(
+        conn,
+        "update outbox set recipient = '', cancelled_at = case when sent_at is null and failed_at is null then coalesce(cancelled_at, $2) end
+         where kind = 'answer' and conversation_id in (select id from conversations where contact_id = $1)",
+        contact,
         now
     )
     .map(|_| ())

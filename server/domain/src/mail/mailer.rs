@@ -1,0 +1,239 @@
+use super::template::Letter;
+use lettre::{
+    AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
+    address::AddressError,
+    message::{
+        Mailbox, MultiPart,
+        header::{HeaderName, HeaderValue},
+    },
+    transport::smtp::extension::ClientId,
+};
+use model::At;
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
+use url::Url;
+
+/// How long a mail server may take to accept a connection, and a third of what it may take for a whole mail.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Hands mails to the mail server of the settings.
+#[derive(Clone)]
+pub struct Mailer {
+    transport: Option<AsyncSmtpTransport<Tokio1Executor>>,
+    from: Mailbox,
+    /// The right side of every Message-ID.
+    host: String,
+    security: Security,
+    patience: Duration,
+}
+
+/// What a setting about mail may be wrong about. Says what is right; never the password.
+#[derive(Debug, thiserror::Error)]
+pub enum MailerError {
+    #[error("smtp_url: it is not a mail server's address, such as smtps://USER:PASSWORD@mail.example.cn or smtp+starttls://… or smtp://…")]
+    Url,
+    #[error("mail_from: it is not an e-mail address, such as linli@example.cn")]
+    From,
+    #[error("public_url: it is not a web address, such as https://linli.example.cn")]
+    PublicUrl,
+}
+
+/// How the way to the mail server is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Security {
+    Encrypted,
+    /// Not encrypted, and it stays on this machine.
+    Loopback,
+    /// Encrypted only if the server offers it, without a password.
+    IfOffered,
+    /// Encrypted only if the server offers it, with a password.
+    PasswordIfOffered,
+}
+
+/// Why a mail was not sent: never with the server's own words, which repeat the recipient's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The server's three-digit answer.
+    Status(u16),
+    TimedOut,
+    Tls,
+    Connection,
+    /// The address is none; trying again cannot help.
+    Address,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Status(code) => write!(f, "smtp {code}"),
+            Failure::TimedOut => f.write_str("timed out"),
+            Failure::Tls => f.write_str("tls"),
+            Failure::Connection => f.write_str("connection"),
+            Failure::Address => f.write_str("address"),
+        }
+    }
+}
+
+impl Mailer {
+    /// `smtp_url` is `smtps://user:password@host:port` (TLS), `smtp+starttls://…` (TLS, required, after a plain greeting) or `smtp://…`
+    /// (TLS if the server offers it; plain on this machine). Without one, mails wait. Without `from`, mails come from `linli@` the public URL's host.
+    pub fn new(smtp_url: Option<&str>, from: Option<&str>, public_url: &str) -> Result<Mailer, MailerError> {
+        let public = Url::parse(public_url).map_err(|_| MailerError::PublicUrl)?;
+        let host = public.host_str().ok_or(MailerError::PublicUrl)?.trim_matches(['[', ']']).to_owned();
+        let from = match from {
+            Some(from) => from.parse().map_err(|_: AddressError| MailerError::From)?,
+            // An address needs a name for its host; an installation that is tried out by number has none.
+            None => sender(&host).or_else(|| sender("localhost")).ok_or(MailerError::From)?,
+        };
+        let mut mailer = Mailer { transport: None, from, host, security: Security::Loopback, patience: PATIENCE };
+        if let Some(url) = smtp_url.filter(|u| !u.trim().is_empty()) {
+            mailer.security = security(&Url::parse(url).map_err(|_| MailerError::Url)?);
+            mailer.transport = Some(transport(url, mailer.security, &mailer.host)?);
+        }
+        Ok(mailer)
+    }
+
+    /// For tests that do not want to wait.
+    pub fn with_patience(mut self, patience: Duration) -> Mailer {
+        self.patience = patience;
+        self
+    }
+
+    /// Whether there is a mail server.
+    pub fn is_on(&self) -> bool {
+        self.transport.is_some()
+    }
+
+    pub fn security(&self) -> Security {
+        self.security
+    }
+
+    /// Connects, says hello, signs in and leaves. `None` without a mail server.
+    pub async fn try_connection(&self) -> Option<Result<(), Failure>> {
+        let transport = self.transport.as_ref()?;
+        Some(match tokio::time::timeout(self.patience, transport.test_connection()).await {
+            Err(_) => Err(Failure::TimedOut),
+            Ok(Err(e)) => Err(failure(&e)),
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => Err(Failure::Connection),
+        })
+    }
+
+    /// One attempt. The server has it for sure only when this is `Ok`.
+    pub(super) async fn send(&self, letter: &Letter, id: &str, created_at: At) -> Result<(), Failure> {
+        let transport = self.transport.as_ref().ok_or(Failure::Connection)?;
+        let message = self.message(letter, id, created_at)?;
+        // lettre limits only the connecting; a server that stalls later must not hold the worker either.
+        match tokio::time::timeout(self.patience * 3, transport.send(message)).await {
+            Err(_) => Err(Failure::TimedOut),
+            Ok(Err(e)) => Err(failure(&e)),
+            Ok(Ok(_)) => Ok(()),
+        }
+    }
+
+    /// The same for every attempt: Message-ID and date belong to the outbox row.
+    fn message(&self, letter: &Letter, id: &str, created_at: At) -> Result<Message, Failure> {
+        let to = letter.recipient.parse().map_err(|_: AddressError| Failure::Address)?;
+        let since_1970 = Duration::from_millis(u64::try_from(created_at.0).unwrap_or(0));
+        let mut builder = Message::builder()
+            .from(Mailbox::new(Some(letter.sender.clone()), self.from.email.clone()))
+            .to(Mailbox::new(None, to))
+            .subject(letter.subject.clone())
+            .date(SystemTime::UNIX_EPOCH + since_1970)
+            .message_id(Some(format!("<{id}@{}>", self.host)))
+            // RFC 3834: no automatic answers to this, please.
+            .raw_header(raw("Auto-Submitted", "auto-generated"));
+        if let Some(stop) = &letter.stop {
+            // RFC 8058: mail programs show their own button and post to this address.
+            builder =
+                builder.raw_header(raw("List-Unsubscribe", &format!("<{}>", stop.url))).raw_header(raw("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"));
+        }
+        builder.multipart(MultiPart::alternative_plain_html(letter.text(), letter.html())).map_err(|_| Failure::Address)
+    }
+}
+
+fn raw(name: &'static str, value: &str) -> HeaderValue {
+    HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
+}
+
+fn sender(host: &str) -> Option<Mailbox> {
+    format!("linli@{host}").parse().ok()
+}
+
+fn transport(url: &str, security: Security, host: &str) -> Result<AsyncSmtpTransport<Tokio1Executor>, MailerError> {
+    // lettre says STARTTLS in the query, people say it in the scheme.
+    let url = match url.strip_prefix("smtp+starttls://") {
+        Some(rest) => format!("smtp://{}?tls=required", rest.trim_end_matches('/')),
+        None if matches!(security, Security::IfOffered | Security::PasswordIfOffered) => format!("{}?tls=opportunistic", url.trim_end_matches('/')),
+        None => url.to_owned(),
+    };
+    let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(&url).map_err(|_| MailerError::Url)?;
+    // The machine's own name is nobody's business; the installation's is.
+    Ok(builder.hello_name(ClientId::Domain(host.to_owned())).timeout(Some(PATIENCE)).build())
+}
+
+fn security(url: &Url) -> Security {
+    let host = url.host_str().unwrap_or("").trim_matches(['[', ']']);
+    let is_loopback = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|a| a.is_loopback());
+    if url.scheme() != "smtp" {
+        Security::Encrypted
+    } else if is_loopback {
+        Security::Loopback
+    } else if url.password().is_some() {
+        Security::PasswordIfOffered
+    } else {
+        Security::IfOffered
+    }
+}
+
+fn failure(e: &lettre::transport::smtp::Error) -> Failure {
+    if let Some(code) = e.status() {
+        Failure::Status(code.into())
+    } else if e.is_timeout() {
+        Failure::TimedOut
+    } else if e.is_tls() {
+        Failure::Tls
+    } else {
+        Failure::Connection
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mailer(url: &str) -> Result<Mailer, MailerError> {
+        Mailer::new(Some(url), None, "https://linli.example.cn")
+    }
+
+    #[test]
+    fn a_mail_server_is_written_as_people_write_it() {
+        for (url, security) in [
+            ("smtps://u:p@mail.example.cn", Security::Encrypted),
+            ("smtp+starttls://u:p@mail.example.cn:587", Security::Encrypted),
+            ("smtp://127.0.0.1:25", Security::Loopback),
+            ("smtp://u:p@[::1]:2525", Security::Loopback),
+            ("smtp://mail.example.cn", Security::IfOffered),
+            ("smtp://u:p@mail.example.cn", Security::PasswordIfOffered),
+        ] {
+            let mailer = mailer(url).unwrap();
+            assert_eq!((mailer.security(), mailer.is_on()), (security, true), "{url}");
+        }
+        for bad in ["mail.example.cn", "http://mail.example.cn", "smtp://"] {
+            assert!(matches!(mailer(bad), Err(MailerError::Url)), "{bad}");
+        }
+        assert!(!Mailer::new(None, None, "https://linli.example.cn").unwrap().is_on());
+    }
+
+    #[test]
+    fn mails_come_from_the_public_urls_host_unless_told_otherwise() {
+        let from = |from, url| Mailer::new(None, from, url).map(|m| m.from.to_string());
+        assert_eq!(from(None, "https://linli.example.cn:8443").unwrap(), "linli@linli.example.cn");
+        assert_eq!(from(Some("邻里 <post@example.cn>"), "https://linli.example.cn").unwrap(), "邻里 <post@example.cn>");
+        assert!(from(None, "http://127.0.0.1:3000").unwrap().starts_with("linli@"));
+        assert!(matches!(from(Some("post"), "https://linli.example.cn"), Err(MailerError::From)));
+        assert!(matches!(from(None, "linli"), Err(MailerError::PublicUrl)));
+    }
+}

@@ -1,0 +1,177 @@
+use super::{
+    Mailer,
+    mailer::Failure,
+    template::{self, Answered, Invited, Letter},
+};
+use crate::{Domain, calendar, invitation, return_link};
+use futures::{StreamExt, stream};
+use i18n::{t, when};
+use model::{
+    At, MailKind, UnitId,
+    calendar::{Calendar, Quiet},
+};
+use store::{Conn, Result, outbox::Mail};
+
+/// Mails taken at a time, and of these sent at the same moment.
+pub const BATCH: usize = 16;
+const AT_ONCE: usize = 4;
+
+/// For how long a node keeps a mail to itself: longer than a whole batch takes with a server that stalls every time.
+const LEASE_MINUTES: i64 = 10;
+
+/// Attempts before a mail is given up: after about three days.
+pub const ATTEMPTS: i64 = 20;
+
+/// One step of the worker: takes what is due and sends it, holds it or cancels it. Gives the number of mails it took.
+pub async fn send_due(domain: &Domain, mailer: &Mailer) -> Result<usize> {
+    if !mailer.is_on() {
+        return Ok(0);
+    }
+    let now = domain.now();
+    // Mostly nothing is due, and asking costs nobody a write.
+    if !store::outbox::is_any_due(&mut domain.db.read().await?, now).await? {
+        return Ok(0);
+    }
+    let until = now.plus_minutes(LEASE_MINUTES);
+    let mails = domain.db.write(move |c| Box::pin(async move { store::outbox::claim(c, now, until, BATCH as i64).await })).await?;
+    let count = mails.len();
+    stream::iter(mails)
+        .for_each_concurrent(AT_ONCE, async |mail| {
+            let id = mail.id;
+            if let Err(error) = deal_with(domain, mailer, mail).await {
+                // Still in the outbox, and due again when the lease is over.
+                tracing::error!(outbox = %id, %error, "a mail could not be dealt with");
+            }
+        })
+        .await;
+    Ok(count)
+}
+
+/// What is to be done with a mail now.
+enum Verdict {
+    Send(Letter),
+    Hold(At),
+    Cancel,
+}
+
+async fn deal_with(domain: &Domain, mailer: &Mailer, mail: Mail) -> Result<()> {
+    let id = mail.id;
+    let verdict = {
+        let mut conn = domain.db.read().await?;
+        match mail.kind {
+            MailKind::Answer => judge_answer(domain, &mut conn, &mail).await?,
+            MailKind::Invitation => judge_invitation(domain, &mut conn, &mail).await?,
+        }
+    };
+    let (outcome, then) = match verdict {
+        Verdict::Cancel => ("cancelled", Then::Cancelled),
+        Verdict::Hold(until) => ("held", Then::Held(until)),
+        Verdict::Send(letter) => match mailer.send(&letter, &id.to_string(), mail.created_at).await {
+            Ok(()) => ("sent", Then::Sent),
+            Err(failure) if failure == Failure::Address || mail.attempts + 1 >= ATTEMPTS => {
+                tracing::error!(outbox = %id, attempts = mail.attempts + 1, %failure, "a mail was given up");
+                ("failed", Then::Failed(failure))
+            }
+            Err(failure) => {
+                tracing::warn!(outbox = %id, attempts = mail.attempts + 1, %failure, "a mail was not sent, it will be tried again");
+                ("retried", Then::Retry(backoff(domain, mail.attempts + 1), failure))
+            }
+        },
+    };
+    metrics::counter!("linli_mails_total", "outcome" => outcome).increment(1);
+    let now = domain.now();
+    domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                match then {
+                    Then::Sent => store::outbox::sent(c, id, now).await,
+                    Then::Cancelled => store::outbox::cancelled(c, id, now).await,
+                    Then::Held(until) => store::outbox::hold(c, id, until).await,
+                    Then::Retry(after, failure) => store::outbox::retry(c, id, now.plus_seconds(after), &failure.to_string()).await,
+                    Then::Failed(failure) => store::outbox::failed(c, id, now, &failure.to_string()).await,
+                }
+            })
+        })
+        .await
+}
+
+enum Then {
+    Sent,
+    Cancelled,
+    Held(At),
+    /// After so many seconds.
+    Retry(i64, Failure),
+    Failed(Failure),
+}
+
+/// Seconds until the next attempt: 1 minute, doubled each time, at most 6 hours, and up to a fifth off so that mails refused together do
+/// not come back together.
+fn backoff(domain: &Domain, attempts: i64) -> i64 {
+    let [jitter] = domain.random.bytes::<1>();
+    let full = 60_i64 << (attempts - 1).clamp(0, 10);
+    let full = full.min(6 * 60 * 60);
+    full - full * i64::from(jitter) / (5 * 255)
+}
+
+/// Nobody is woken: in quiet hours a mail waits for their end.
+fn held(calendar: &Calendar, now: At) -> Option<At> {
+    let free = calendar.after_quiet_hours(now, Quiet::default());
+    (free > now).then_some(free)
+}
+
+async fn judge_answer(domain: &Domain, conn: &mut Conn, mail: &Mail) -> Result<Verdict> {
+    let now = domain.now();
+    let Some(answer) = store::outbox::answer(conn, mail.id).await? else { return Ok(Verdict::Cancel) };
+    let is_seen = answer.contact_seen_seq >= answer.mailed_seq;
+    let is_wanted = answer.email.as_deref() == Some(mail.recipient.as_str());
+    if is_seen || !is_wanted || answer.is_superseded > 0 || return_link::is_over(mail, now) {
+        return Ok(Verdict::Cancel);
+    }
+    let unit = calendar::of_unit(domain, conn, answer.unit_id).await?;
+    if let Some(free) = held(&unit.calendar, now) {
+        return Ok(Verdict::Hold(free));
+    }
+    let (local, today) = (unit.calendar.local(return_link::until(mail)), unit.calendar.local(now));
+    let answered = Answered {
+        name: answer.staff_name.unwrap_or_else(|| answer.post_title.clone()),
+        title: answer.post_title,
+        unit: answer.unit_name,
+        until: when::date(mail.language, &local, &today),
+        open_url: return_link::link(domain, mail.id, answer.claim_version),
+        stop_url: return_link::stop_link(domain, mail.id),
+    };
+    Ok(Verdict::Send(template::answered(mail.language, mail.recipient.clone(), answered)))
+}
+
+async fn judge_invitation(domain: &Domain, conn: &mut Conn, mail: &Mail) -> Result<Verdict> {
+    let (l, now) = (mail.language, domain.now());
+    let Some(found) = store::outbox::invitation(conn, mail.id, now).await? else { return Ok(Verdict::Cancel) };
+    let is_over = found.used_at.is_some() || found.ended_at.is_some() || found.expires_at <= now;
+    if is_over || found.email != mail.recipient {
+        return Ok(Verdict::Cancel);
+    }
+    let calendar = match found.unit_id {
+        Some(unit) => calendar::of_unit(domain, conn, unit).await?.calendar.clone(),
+        None => Calendar::standard(),
+    };
+    if let Some(free) = held(&calendar, now) {
+        return Ok(Verdict::Hold(free));
+    }
+    let (local, today) = (calendar.local(found.expires_at), calendar.local(now));
+    let invited = Invited {
+        name: found.staff_name,
+        organisation: organisation(conn, found.unit_id).await?,
+        post: found.post_title.zip(found.unit_name),
+        // Not "tomorrow": a mail is read when it is read.
+        until: t!(l, common.day_at, day = when::date(l, &local, &today), time = local.strftime("%-H:%M").to_string()),
+        url: invitation::link(domain, found.id),
+    };
+    Ok(Verdict::Send(template::invited(l, mail.recipient.clone(), invited)))
+}
+
+/// The unit at the top: who invites.
+async fn organisation(conn: &mut Conn, unit: Option<UnitId>) -> Result<Option<String>> {
+    let Some(unit) = unit else { return Ok(None) };
+    Ok(store::unit::path(conn, unit).await?.pop().map(|top| top.name))
+}

@@ -1,0 +1,574 @@
+//! The outbox against a real SMTP server that also refuses, stalls and drops. Run with `scripts/with-services.sh`.
+
+mod common;
+
+use common::Fresh;
+use domain::{
+    Clock, Device, Keys, Random, claim, conversation,
+    mail::{self, ATTEMPTS, Mailer},
+    return_link,
+};
+use model::*;
+use serde_json::{Value, json};
+use std::{
+    collections::HashSet,
+    env,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+use store::outbox::Mail;
+
+/// The test server, ended with the test.
+struct Smtp {
+    process: Child,
+    smtp_port: u64,
+    http_port: u64,
+}
+
+impl Smtp {
+    fn start() -> Smtp {
+        let command = env::var("LINLI_TEST_SMTP").expect("LINLI_TEST_SMTP: run the tests with scripts/with-services.sh");
+        let mut process = Command::new("sh").args(["-c", &format!("exec {command}")]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let ports: Value = serde_json::from_str(&line).unwrap();
+        Smtp { process, smtp_port: ports["smtp_port"].as_u64().unwrap(), http_port: ports["http_port"].as_u64().unwrap() }
+    }
+
+    fn http(&self, method: &str, path: &str, body: &str) -> Value {
+        let mut stream = TcpStream::connect(("127.0.0.1", u16::try_from(self.http_port).unwrap())).unwrap();
+        write!(stream, "{method} {path} HTTP/1.0\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(" 200 "), "{answer}");
+        serde_json::from_str(body).unwrap()
+    }
+
+    fn mails(&self) -> Vec<Value> {
+        self.http("GET", "/mails", "").as_array().unwrap().clone()
+    }
+
+    fn attempts(&self) -> Vec<Value> {
+        self.http("GET", "/attempts", "").as_array().unwrap().clone()
+    }
+
+    fn behave(&self, mode: &str, times: Option<u64>) {
+        let order = times.map_or(json!({ "mode": mode }), |t| json!({ "mode": mode, "times": t }));
+        self.http("POST", "/behave", &order.to_string());
+    }
+}
+
+impl Drop for Smtp {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+const HOST: &str = "linli.example";
+const KEY: &str = "contactsdevicekeyabcdefghi";
+
+/// A district with one grid, 王芳 in it, and a contact who wrote to her.
+struct House {
+    domain: Fresh,
+    clock: Clock,
+    smtp: Smtp,
+    mailer: Mailer,
+    post: PostId,
+    staff: StaffId,
+    contact: ContactId,
+    conversation: ConversationId,
+}
+
+/// Friday 10:00 in Yichang.
+fn friday_morning() -> At {
+    "2026-11-20T10:00:00+08:00".parse::<jiff::Timestamp>().unwrap().into()
+}
+
+/// Plays a test on each database.
+async fn on_both(test: impl AsyncFn(House)) {
+    let clock = Clock::fixed(friday_morning());
+    for domain in common::domains(clock.clone()).await {
+        clock.set(friday_morning());
+        test(house(domain, clock.clone()).await).await;
+    }
+}
+
+async fn house(domain: Fresh, clock: Clock) -> House {
+    let smtp = Smtp::start();
+    let mailer = Mailer::new(Some(&format!("smtp://127.0.0.1:{}", smtp.smtp_port)), None, &domain.public_url).unwrap();
+    let (district, grid, post, staff) = (UnitId(domain.id()), UnitId(domain.id()), PostId(domain.id()), StaffId(domain.id()));
+    let (contact, device, conversation) = (ContactId(domain.id()), DeviceId(domain.id()), ConversationId(domain.id()));
+    let holding = HoldingId(domain.id());
+    let now = domain.now();
+    let claim_hash = Keys::hash(domain.keys.claim_code(conversation, 1).as_str());
+    domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                let unit =
+                    |id, parent_id, kind, name: &str| store::unit::Unit { id, parent_id, kind, name: name.into(), code: None, created_at: now, ended_at: None };
+                store::unit::insert(c, &unit(district, None, UnitKind::District, "西陵区")).await?;
+                store::unit::insert(c, &unit(grid, Some(district), UnitKind::Grid, "第三网格")).await?;
+                let seat = store::post::Post {
+                    id: post,
+                    unit_id: grid,
+                    title: "网格员".into(),
+                    substitute_id: None,
+                    welcome: None,
+                    answering_id: Some(post),
+                    created_at: now,
+                    ended_at: None,
+                };
+                store::post::insert(c, &seat).await?;
+                let wang = store::staff::Staff {
+                    id: staff,
+                    email: "wang.fang@example.cn".into(),
+                    name: "王芳".into(),
+                    title: None,
+                    language: Language::Chinese,
+                    password_hash: None,
+                    created_at: now,
+                    activated_at: Some(now),
+                    ended_at: None,
+                    off_duty_since: None,
+                    off_duty_until: None,
+                };
+                store::staff::insert(c, &wang).await?;
+                let holds = store::holding::Holding { id: holding, post_id: post, staff_id: staff, from_at: now, until_at: None };
+                store::holding::insert(c, &holds).await?;
+                store::contact::insert(c, contact, Language::Chinese, now).await?;
+                store::contact::insert_device(c, device, contact, &Keys::hash(KEY), now).await?;
+                store::contact::set_email(c, contact, Some("zhang@example.cn"), Language::Chinese).await?;
+                let begun = store::conversation::Conversation {
+                    id: conversation,
+                    contact_id: contact,
+                    post_id: post,
+                    contact_point_id: None,
+                    state: ConversationState::Open,
+                    claim_version: 1,
+                    last_seq: 0,
+                    last_message_at: now,
+                    preview: String::new(),
+                    contact_seen_seq: 0,
+                    staff_seen_seq: 0,
+                    mailed_seq: 0,
+                    opened_at: now,
+                    closed_at: None,
+                };
+                store::conversation::insert(c, &begun, &claim_hash).await
+            })
+        })
+        .await
+        .map_err(|e: store::Error| e)
+        .unwrap();
+    House { domain, clock, smtp, mailer, post, staff, contact, conversation }
+}
+
+impl House {
+    /// 王芳 answers, and a mail tells of it.
+    async fn answer(&self, language: Language) -> OutboxId {
+        let d = &self.domain;
+        let new = store::message::New {
+            id: MessageId(d.id()),
+            conversation_id: self.conversation,
+            kind: MessageKind::Answer,
+            post_id: Some(self.post),
+            staff_id: Some(self.staff),
+            body: "井盖今天下午换好".into(),
+            client_key: ClientKey(d.id()),
+            sent_at: d.now(),
+            wait: None,
+        };
+        let mail = self.row(MailKind::Answer, "zhang@example.cn", language);
+        let id = mail.id;
+        d.db.write(move |c| {
+            Box::pin(async move {
+                let sent = store::message::send(c, std::slice::from_ref(&new)).await?;
+                store::conversation::set_mailed(c, new.conversation_id, sent[0].seq).await?;
+                store::outbox::insert(c, &mail).await
+            })
+        })
+        .await
+        .map_err(|e: store::Error| e)
+        .unwrap();
+        id
+    }
+
+    fn row(&self, kind: MailKind, recipient: &str, language: Language) -> Mail {
+        let now = self.domain.now();
+        Mail {
+            id: OutboxId(self.domain.id()),
+            kind,
+            recipient: recipient.into(),
+            language,
+            conversation_id: (kind == MailKind::Answer).then_some(self.conversation),
+            invitation_id: None,
+            created_at: now,
+            due_at: now,
+            attempts: 0,
+            last_error: None,
+            sent_at: None,
+            cancelled_at: None,
+            failed_at: None,
+        }
+    }
+
+    async fn mail(&self, id: OutboxId) -> Mail {
+        store::outbox::find(&mut self.domain.db.read().await.unwrap(), id).await.unwrap().unwrap()
+    }
+
+    async fn step(&self) -> usize {
+        mail::send_due(&self.domain, &self.mailer).await.unwrap()
+    }
+
+    async fn conversation(&self) -> store::conversation::Conversation {
+        store::conversation::find(&mut self.domain.db.read().await.unwrap(), self.conversation).await.unwrap().unwrap()
+    }
+
+    async fn claims(&self) -> usize {
+        store::conversation::claims(&mut self.domain.db.read().await.unwrap(), self.conversation).await.unwrap().len()
+    }
+
+    async fn device(&self, key: &str) -> Option<Device> {
+        domain::caller::device(&self.domain, key).await.unwrap()
+    }
+
+    fn later(&self, seconds: i64) {
+        self.clock.set(self.clock.now().plus_seconds(seconds));
+    }
+}
+
+/// The token of the link in a mail's text, without what follows it.
+fn token(mail: &Value, is_stop: bool) -> String {
+    let text = mail["text"].as_str().unwrap();
+    let links: Vec<&str> = text.lines().filter_map(|l| l.trim().strip_prefix(&format!("https://{HOST}/r/")[..])).collect();
+    assert_eq!(links.len(), 2, "{text}");
+    links[usize::from(is_stop)].trim_end_matches("/stop").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_mail_has_everything_it_needs_and_is_sent_once() {
+    on_both(async |house| {
+        let id = house.answer(Language::Chinese).await;
+        house.later(60);
+        assert_eq!((house.step().await, house.step().await), (1, 0));
+        let mails = house.smtp.mails();
+        assert_eq!(mails.len(), 1);
+        let (mail, headers) = (&mails[0], &mails[0]["headers"]);
+        assert_eq!(mail["subject"], "王芳答复了您");
+        assert_eq!(mail["to"], json!(["zhang@example.cn"]));
+        assert_eq!(mail["from"], "linli@linli.example");
+        assert_eq!(mail["message_id"], format!("<{id}@{HOST}>"));
+        assert_eq!(headers["Date"], "Fri, 20 Nov 2026 02:00:00 +0000", "when it was written, not when it was sent");
+        assert_eq!(headers["Auto-Submitted"], "auto-generated");
+        assert_eq!(headers["List-Unsubscribe-Post"], "List-Unsubscribe=One-Click");
+        assert_eq!(headers["List-Unsubscribe"], format!("<https://{HOST}/r/{}/stop>", token(mail, true)));
+        assert!(headers["Content-Type"].as_str().unwrap().starts_with("multipart/alternative"));
+        assert_eq!(headers.get("Precedence"), None);
+        for body in ["text", "html"] {
+            let body = mail[body].as_str().unwrap();
+            assert!(body.contains("第三网格") && body.contains(&token(mail, false)) && body.contains("12月20日"), "{body}");
+            assert!(!body.contains("井盖"), "what was written stays in the conversation");
+        }
+        let row = house.mail(id).await;
+        assert_eq!((row.attempts, row.sent_at, row.last_error), (1, Some(house.domain.now()), None));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_says_who_invites_for_what_and_until_when_in_english_too() {
+    on_both(async |house| {
+        let (domain, staff) = (&house.domain, house.staff);
+        let (invitation, now) = (InvitationId(domain.id()), domain.now());
+        let mail = Mail { invitation_id: Some(invitation), ..house.row(MailKind::Invitation, "wang.fang@example.cn", Language::English) };
+        let id = mail.id;
+        domain
+            .db
+            .write(move |c| {
+                Box::pin(async move {
+                    let row = store::invitation::Invitation { id: invitation, staff_id: staff, created_at: now, expires_at: now.plus_days(7), used_at: None };
+                    store::invitation::insert(c, &row).await?;
+                    store::outbox::insert(c, &mail).await
+                })
+            })
+            .await
+            .map_err(|e: store::Error| e)
+            .unwrap();
+        assert_eq!(house.step().await, 1);
+        let mails = house.smtp.mails();
+        assert_eq!(mails[0]["subject"], "西陵区 invites you to Linli");
+        assert_eq!(mails[0]["headers"].get("List-Unsubscribe"), None);
+        let text = mails[0]["text"].as_str().unwrap();
+        let link = format!("https://{HOST}/invitation/{invitation}.{}", domain.keys.sign("invitation", &invitation.to_string()));
+        for part in ["Hello 王芳", "网格员, 第三网格", "27 Nov 10:00", &link] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert!(house.mail(id).await.sent_at.is_some());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_refused_for_now_is_tried_again_later_under_the_same_message_id() {
+    on_both(async |house| {
+        let id = house.answer(Language::English).await;
+        house.smtp.behave("refuse4xx", Some(2));
+        for (attempt, longest) in [(1, 60), (2, 120)] {
+            assert_eq!(house.step().await, 1);
+            let row = house.mail(id).await;
+            assert_eq!((row.attempts, row.last_error.as_deref(), row.sent_at), (attempt, Some("smtp 451"), None));
+            let wait = row.due_at.seconds_since(house.domain.now());
+            assert!((longest * 4 / 5 - 1..=longest).contains(&wait), "{wait}");
+            house.later(wait - 1);
+            assert_eq!(house.step().await, 0, "not before it is due");
+            house.later(2);
+        }
+        assert_eq!(house.step().await, 1);
+        assert!(house.mail(id).await.sent_at.is_some());
+        let ids: HashSet<String> = house.smtp.attempts().iter().map(|a| a["message_id"].to_string()).collect();
+        assert_eq!((house.smtp.attempts().len(), ids.len(), house.smtp.mails().len()), (3, 1, 1));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_refused_for_good_is_given_up_after_three_days_and_stays_as_a_record() {
+    on_both(async |house| {
+        let id = house.answer(Language::Chinese).await;
+        house.smtp.behave("refuse5xx", None);
+        for _ in 0..3 * ATTEMPTS {
+            house.step().await;
+            let row = house.mail(id).await;
+            if row.failed_at.is_some() {
+                break;
+            }
+            house.clock.set(row.due_at);
+        }
+        let row = house.mail(id).await;
+        assert_eq!((row.attempts, row.last_error.as_deref(), row.sent_at), (ATTEMPTS, Some("smtp 550"), None));
+        let days = row.failed_at.unwrap().seconds_since(row.created_at) / (24 * 60 * 60);
+        assert!((2..=6).contains(&days), "{days} days, nights not counted");
+        house.later(30 * 24 * 60 * 60);
+        assert_eq!(house.step().await, 0);
+        assert_eq!(house.smtp.attempts().len() as i64, ATTEMPTS);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stalls_holds_the_worker_only_as_long_as_its_patience() {
+    on_both(async |mut house| {
+        house.mailer = house.mailer.with_patience(Duration::from_secs(1));
+        let id = house.answer(Language::Chinese).await;
+        house.smtp.behave("stall", Some(1));
+        let begun = Instant::now();
+        assert_eq!(house.step().await, 1);
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        let row = house.mail(id).await;
+        assert_eq!((row.attempts, row.last_error.as_deref()), (1, Some("timed out")));
+        house.later(61);
+        assert_eq!(house.step().await, 1);
+        assert!(house.mail(id).await.sent_at.is_some());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_random_histories_lose_nothing_and_repeat_only_under_the_same_message_id() {
+    on_both(async |mut house| {
+        house.mailer = house.mailer.with_patience(Duration::from_millis(500));
+        let dice = Random::seeded(20261122);
+        let faults = ["refuse4xx", "refuse5xx", "drop", "drop_after_data", "accept_then_drop"];
+        for history in 0..20 {
+            house.smtp.http("DELETE", "/mails", "");
+            house.clock.set(friday_morning().plus_days(history * 7));
+            let id = house.answer(Language::Chinese).await;
+            let [length, picks @ ..] = dice.bytes::<6>();
+            // A stall costs a second and a half: one history in ten has one.
+            let mut modes: Vec<&str> = picks[..usize::from(length % 6)].iter().map(|p| faults[usize::from(*p) % faults.len()]).collect();
+            if history % 10 == 0 {
+                modes.insert(0, "stall");
+            }
+            for mode in &modes {
+                house.smtp.behave(mode, Some(1));
+                assert_eq!(house.step().await, 1, "{modes:?}");
+                assert_eq!(house.mail(id).await.sent_at, None, "{mode} in {modes:?}");
+                house.clock.set(house.mail(id).await.due_at);
+            }
+            assert_eq!(house.step().await, 1, "{modes:?}");
+            let row = house.mail(id).await;
+            assert!(row.sent_at.is_some() && row.attempts == modes.len() as i64 + 1, "{modes:?} {row:?}");
+            let mails = house.smtp.mails();
+            let doubles = modes.iter().filter(|m| **m == "accept_then_drop").count();
+            assert_eq!(mails.len(), 1 + doubles, "{modes:?}");
+            assert!(mails.iter().all(|m| m["message_id"] == format!("<{id}@{HOST}>")), "{modes:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_quiet_hours_a_mail_waits_until_seven_in_the_morning() {
+    on_both(async |house| {
+        house.clock.set(friday_morning().plus_seconds(13 * 60 * 60 + 30 * 60));
+        let id = house.answer(Language::Chinese).await;
+        assert_eq!(house.step().await, 1);
+        let row = house.mail(id).await;
+        assert_eq!(row.due_at, friday_morning().plus_seconds(21 * 60 * 60), "Saturday 07:00");
+        assert_eq!((row.attempts, house.smtp.attempts().len()), (0, 0));
+        house.clock.set(At(row.due_at.0 - 1));
+        assert_eq!(house.step().await, 0);
+        house.clock.set(row.due_at);
+        assert_eq!(house.step().await, 1);
+        assert_eq!(house.smtp.mails().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_is_not_needed_any_more_is_not_sent() {
+    on_both(async |house| {
+        // The contact has looked meanwhile.
+        let seen = house.answer(Language::Chinese).await;
+        let device = house.device(KEY).await.unwrap();
+        let conversation = house.conversation().await;
+        conversation::saw(&house.domain, &conversation, conversation.last_seq).await.unwrap();
+        house.step().await;
+        assert!(house.mail(seen).await.cancelled_at.is_some());
+
+        // Two mails of one conversation wait: only the later tells of it.
+        house.later(60);
+        let earlier = house.answer(Language::Chinese).await;
+        house.later(60);
+        let later = house.answer(Language::Chinese).await;
+        house.step().await;
+        assert!(house.mail(earlier).await.cancelled_at.is_some());
+        assert!(house.mail(later).await.sent_at.is_some());
+
+        // The address was removed: the mail is cancelled and the address not kept with it.
+        house.later(60);
+        let unwanted = house.answer(Language::Chinese).await;
+        conversation::set_email(&house.domain, &device, house.conversation, "", Language::Chinese).await.unwrap();
+        assert_eq!(house.step().await, 0);
+        for id in [seen, earlier, later, unwanted] {
+            assert_eq!(house.mail(id).await.recipient, "");
+        }
+        assert!(house.mail(unwanted).await.cancelled_at.is_some());
+        assert_eq!((house.mail(later).await.cancelled_at, house.smtp.mails().len()), (None, 1));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_nodes_never_send_a_mail_at_once_and_a_node_that_dies_loses_none() {
+    on_both(async |house| {
+        house.answer(Language::Chinese).await;
+        let now = house.domain.now();
+        // A node that takes the mail and dies.
+        let taken = house.domain.db.write(move |c| Box::pin(async move { store::outbox::claim(c, now, now.plus_minutes(10), 16).await })).await.unwrap();
+        assert_eq!(taken.len(), 1);
+        house.later(599);
+        assert_eq!(house.step().await, 0, "still the other node's");
+        house.later(1);
+        let (one, two) = tokio::join!(house.step(), house.step());
+        assert_eq!(one + two, 1);
+        assert_eq!((house.smtp.mails().len(), house.smtp.attempts().len()), (1, 1));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_mail_server_mails_wait() {
+    on_both(async |house| {
+        let id = house.answer(Language::Chinese).await;
+        let off = Mailer::new(None, None, &house.domain.public_url).unwrap();
+        assert_eq!(mail::send_due(&house.domain, &off).await.unwrap(), 0);
+        let row = house.mail(id).await;
+        assert_eq!((row.attempts, row.due_at, row.sent_at), (0, house.domain.now(), None));
+        house.later(14 * 24 * 60 * 60);
+        assert_eq!(house.step().await, 1);
+        assert_eq!(house.smtp.mails().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn looking_at_a_return_link_changes_nothing_and_opening_it_lets_the_device_in() {
+    on_both(async |house| {
+        house.answer(Language::Chinese).await;
+        house.step().await;
+        let (domain, token) = (&house.domain, token(&house.smtp.mails()[0], false));
+        let before = house.conversation().await;
+        for _ in 0..3 {
+            let found = return_link::find(domain, None, &token).await.unwrap().unwrap();
+            assert_eq!((found.conversation_id, found.name.as_str(), found.has_access), (house.conversation, "王芳", false));
+        }
+        assert_eq!((house.conversation().await, house.claims().await), (before, 0));
+        let owner = house.device(KEY).await;
+        assert!(return_link::find(domain, owner.as_ref(), &token).await.unwrap().unwrap().has_access);
+
+        let other_key = "anotherdevicekeyabcdefghij";
+        assert_eq!(return_link::open(domain, other_key, &token, Language::Chinese).await.unwrap(), Some(house.conversation));
+        let other = house.device(other_key).await.unwrap();
+        assert!(conversation::view(domain, &other, house.conversation, None).await.unwrap().is_some());
+        assert_eq!(house.claims().await, 1);
+
+        // "That was not me" ends the mails sent before as well.
+        claim::end_all(domain, &owner.unwrap(), house.conversation).await.unwrap();
+        assert!(return_link::open(domain, other_key, &token, Language::Chinese).await.unwrap().is_none());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_return_link_is_good_for_thirty_days_and_only_as_it_was_written() {
+    on_both(async |house| {
+        house.answer(Language::Chinese).await;
+        house.step().await;
+        let mail = &house.smtp.mails()[0];
+        let (domain, token, stop) = (&house.domain, token(mail, false), token(mail, true));
+        let (id, signature) = token.split_once('.').unwrap();
+        for wrong in ["", "x", id, &format!("{id}."), &format!("{id}.{}", &signature[1..]), &stop, &format!("{}.{signature}", OutboxId(domain.id()))] {
+            assert!(return_link::find(domain, None, wrong).await.unwrap().is_none(), "{wrong}");
+            assert!(return_link::open(domain, KEY, wrong, Language::Chinese).await.unwrap().is_none(), "{wrong}");
+        }
+        house.later(30 * 24 * 60 * 60 - 1);
+        assert!(return_link::find(domain, None, &token).await.unwrap().is_some());
+        house.later(1);
+        assert!(return_link::find(domain, None, &token).await.unwrap().is_none());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopping_forgets_the_address_of_that_mail_and_no_other() {
+    on_both(async |house| {
+        house.answer(Language::Chinese).await;
+        house.step().await;
+        let mail = &house.smtp.mails()[0];
+        let (domain, stop) = (&house.domain, token(mail, true));
+        let email = async || store::contact::find(&mut domain.db.read().await.unwrap(), house.contact).await.unwrap().unwrap().email;
+        assert!(return_link::stop(domain, &token(mail, false)).await.unwrap().is_none(), "a return link does not stop");
+        assert!(!return_link::find_stop(domain, &stop).await.unwrap().unwrap().is_stopped);
+        assert_eq!(email().await.as_deref(), Some("zhang@example.cn"), "looking changes nothing");
+
+        house.later(60);
+        let waiting = house.answer(Language::Chinese).await;
+        for _ in 0..2 {
+            assert!(return_link::stop(domain, &stop).await.unwrap().unwrap().is_stopped);
+            assert_eq!(email().await, None);
+        }
+        assert!(house.mail(waiting).await.cancelled_at.is_some());
+
+        let device = house.device(KEY).await.unwrap();
+        conversation::set_email(domain, &device, house.conversation, "new@example.cn", Language::Chinese).await.unwrap();
+        return_link::stop(domain, &stop).await.unwrap();
+        assert_eq!(email().await.as_deref(), Some("new@example.cn"), "an address given since then stays");
+    })
+    .await;
+}
