@@ -56,6 +56,8 @@ export async function startLinli(): Promise<{ linli: Linli; stop: () => Promise<
     LINLI_ADDR: new URL(url).host,
     LINLI_PUBLIC_URL: url,
     LINLI_DATA_DIR: data,
+    // A Friday morning, so that people are on duty and mails are not held, whatever the hour.
+    LINLI_CLOCK: '2026-11-20T10:00:00+08:00',
     LINLI_SMTP_URL: `smtp://127.0.0.1:${mail.smtpPort}`,
   };
 

@@ -8,6 +8,8 @@ use std::sync::{
 #[derive(Clone, Debug)]
 pub enum Clock {
     System,
+    /// The system's clock moved by so many milliseconds: to try out another hour or day.
+    Shifted(i64),
     Fixed(Arc<AtomicI64>),
 }
 
@@ -17,10 +19,16 @@ impl Clock {
         Clock::Fixed(Arc::new(AtomicI64::new(at.0)))
     }
 
+    /// A clock that shows `at` now and goes on from there.
+    pub fn starting_at(at: At) -> Clock {
+        Clock::Shifted(at.0 - Clock::System.now().0)
+    }
+
     #[allow(clippy::disallowed_methods)]
     pub fn now(&self) -> At {
         match self {
             Clock::System => At::from(jiff::Timestamp::now()),
+            Clock::Shifted(by) => At(Clock::System.now().0 + by),
             Clock::Fixed(at) => At(at.load(Ordering::SeqCst)),
         }
     }
