@@ -2,6 +2,7 @@
 
 pub mod assets;
 pub mod commands;
+pub mod doctor;
 pub mod log;
 pub mod metrics;
 pub mod serve;

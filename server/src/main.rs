@@ -3,7 +3,7 @@
 use clap::Parser;
 use server::{
     commands::{self, NewAdmin},
-    log, serve,
+    doctor, log, serve,
     settings::{self, AdminCommand, Cli, Command},
 };
 use std::process::ExitCode;
@@ -30,6 +30,7 @@ fn main() -> ExitCode {
             Command::Serve { sample } => serve::serve(&settings, sample).await,
             Command::Migrate => commands::migrate(&settings).await,
             Command::Demo { json } => commands::demo(&settings, json).await,
+            Command::Doctor => doctor::run(&settings).await,
             Command::Admin { admin: AdminCommand::Create { name, email, unit, password_stdin } } => {
                 commands::create_admin(&settings, NewAdmin { name, email, unit, password_from_stdin: password_stdin }).await
             }

@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use domain::{Domain, first_admin, routing};
+use domain::{Domain, first_admin, mail, routing};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, signal::unix, sync::watch, time};
 use tower::ServiceBuilder;
@@ -50,6 +50,10 @@ pub async fn serve(settings: &Settings, sample: bool) -> Result<(), String> {
     let (stop, stopping) = watch::channel(false);
     let app = App { domain: domain.clone(), assets: Arc::new(Assets { base: assets::base() }), trust_proxy: settings.trust_proxy, stopping: stopping.clone() };
     let upkeep = tokio::spawn(upkeep(domain.clone(), stopping.clone()));
+    let mut told = stopping.clone();
+    let mails = tokio::spawn(mail::run(domain.clone(), settings.mailer().map_err(|e| e.to_string())?, async move {
+        let _ = told.wait_for(|s| *s).await;
+    }));
 
     let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
     let mut told = stopping.clone();
@@ -67,6 +71,8 @@ pub async fn serve(settings: &Settings, sample: bool) -> Result<(), String> {
         info!("some requests did not end in time");
     }
     let _ = upkeep.await;
+    // A mail that is on its way is finished; one that hangs stays in the outbox for the next start.
+    let _ = time::timeout(DRAIN, mails).await;
     domain.db.close().await;
     Ok(())
 }

@@ -1,7 +1,10 @@
 //! Settings: a flag, else the environment, else a TOML file, else the default.
 
 use clap::{Args, Parser, Subcommand};
-use domain::Clock;
+use domain::{
+    Clock,
+    mail::{Mailer, MailerError},
+};
 use model::At;
 use serde::Deserialize;
 use std::{
@@ -41,6 +44,8 @@ pub enum Command {
         #[command(subcommand)]
         admin: AdminCommand,
     },
+    /// Look at database, disk, clock, public URL and mail, and say what to do
+    Doctor,
 }
 
 #[derive(Subcommand)]
@@ -75,7 +80,7 @@ pub struct Typed {
     /// How people reach this installation; printed in every QR code [default: http://ADDR]
     #[arg(long, global = true, env = "LINLI_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
-    /// The mail server: `smtp://USER:PASSWORD@HOST:PORT` (STARTTLS where offered), `smtps://…` (TLS); without it no mail leaves
+    /// The mail server: `smtps://USER:PASSWORD@HOST:PORT` (TLS), `smtp+starttls://…` (STARTTLS), `smtp://…` (STARTTLS where offered); without it no mail leaves
     #[arg(long, global = true, env = "LINLI_SMTP_URL", value_name = "URL", hide_env_values = true)]
     smtp_url: Option<String>,
     /// Who mails come from [default: linli@HOST of the public URL]
@@ -103,7 +108,7 @@ pub struct Settings {
     pub addr: SocketAddr,
     pub public_url: String,
     pub smtp_url: Option<String>,
-    pub mail_from: String,
+    pub mail_from: Option<String>,
     pub data_dir: PathBuf,
     pub trust_proxy: bool,
     pub clock: Clock,
@@ -119,16 +124,18 @@ pub fn read(typed: Typed) -> Result<Settings, String> {
     let public_url = public_url(typed.public_url.or(file.public_url).unwrap_or_else(|| format!("http://{addr}")))?;
     let database_url = database_url(typed.database_url.or(file.database_url), &data_dir)?;
     let smtp_url = typed.smtp_url.or(file.smtp_url).filter(|u| !u.is_empty());
-    if let Some(url) = &smtp_url
-        && !["smtp://", "smtps://"].iter().any(|scheme| url.starts_with(scheme))
-    {
-        return Err("smtp_url: it begins with smtp:// or smtps://, for instance smtp://user:password@mail.example.cn:587".to_owned());
-    }
-    let host = public_url.split("://").nth(1).unwrap_or("localhost").split([':', '/']).next().unwrap_or("localhost").to_owned();
-    let mail_from = typed.mail_from.or(file.mail_from).unwrap_or_else(|| format!("linli@{host}"));
+    let mail_from = typed.mail_from.or(file.mail_from).filter(|f| !f.is_empty());
     let trust_proxy = typed.trust_proxy.or(file.trust_proxy).unwrap_or(false);
     let clock = clock(typed.clock.or(file.clock))?;
-    Ok(Settings { database_url, addr, public_url, smtp_url, mail_from, data_dir, trust_proxy, clock })
+    let settings = Settings { database_url, addr, public_url, smtp_url, mail_from, data_dir, trust_proxy, clock };
+    settings.mailer().map_err(|e| e.to_string())?;
+    Ok(settings)
+}
+
+impl Settings {
+    pub fn mailer(&self) -> Result<Mailer, MailerError> {
+        Mailer::new(self.smtp_url.as_deref(), self.mail_from.as_deref(), &self.public_url)
+    }
 }
 
 fn clock(typed: Option<String>) -> Result<Clock, String> {
