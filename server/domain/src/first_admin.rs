@@ -194,6 +194,7 @@ async fn write(c: &mut Conn, new: &New) -> Result<Option<StaffId>> {
     let Some(root) = root(c, new).await? else { return Ok(None) };
     let staff = match store::staff::by_email(c, &new.email).await? {
         Some(known) => {
+            store::staff::reinstate(c, known.id).await?;
             if let Some(hash) = &new.password_hash {
                 store::staff::activate(c, known.id, &new.name, hash, now).await?;
             }

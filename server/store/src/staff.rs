@@ -110,6 +110,11 @@ pub async fn activate(conn: &mut Conn, id: StaffId, name: &str, password_hash: &
         .map(|_| ())
 }
 
+/// Somebody who had left is back.
+pub async fn reinstate(conn: &mut Conn, id: StaffId) -> Result<()> {
+    execute!(conn, "update staff set ended_at = null where id = $1", id).map(|_| ())
+}
+
 pub async fn set_password(conn: &mut Conn, id: StaffId, password_hash: &str) -> Result<()> {
     execute!(conn, "update staff set password_hash = $2 where id = $1", id, password_hash).map(|_| ())
 }

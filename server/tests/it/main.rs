@@ -1,5 +1,6 @@
 //! The server as its users meet it: requests in, pages out, on SQLite and on PostgreSQL. Files mirror the URLs.
 
+mod account;
 mod actor;
 mod app;
 mod claim;
@@ -7,3 +8,4 @@ mod contact_point;
 mod conversation;
 mod look;
 mod policy;
+mod sign_in;

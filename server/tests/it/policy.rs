@@ -33,12 +33,12 @@ async fn no_route_gives_anybody_what_is_not_theirs() {
         let (other_contact, _) = app.contact(&other_sticker, "别人").await;
         let staff = app.staff("外人").await;
         app.hold(staff, other_sticker.post).await;
-        let other_staff = app.signed_in(staff).await;
         let admin = app.staff("外区管理员").await;
         app.grant(admin, model::Role::Admin, other_sticker.street).await;
-        let other_admin = app.signed_in(admin).await;
-        let actors = [("anonymous", app.anonymous()), ("contact", other_contact), ("staff", other_staff), ("admin", other_admin)];
         for entry in &app.routes {
+            // Signed in anew for each route: one of them signs out.
+            let (other_staff, other_admin) = (app.signed_in(staff).await, app.signed_in(admin).await);
+            let actors = [("anonymous", app.anonymous()), ("contact", other_contact.clone()), ("staff", other_staff), ("admin", other_admin)];
             let path = foreign(entry.path, &conversation);
             for (who, actor) in &actors {
                 let page = ask(&mut actor.clone(), &entry.method, &path).await;

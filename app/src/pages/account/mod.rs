@@ -13,5 +13,5 @@ pub fn routes(routes: Routes) -> Routes {
         .post("/account", Policy::Staff, show::save)
         .post("/account/off-duty", Policy::Staff, off_duty::change)
         .post("/account/photo", Policy::Staff, photo::save.layer(DefaultBodyLimit::max(photo::BODY_LIMIT)))
-        .get("/photo/{staff}/{changed}", Policy::Public, photo::show)
+        .get("/photo/{staff}/{updated_at}", Policy::Public, photo::show)
 }

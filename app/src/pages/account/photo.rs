@@ -1,4 +1,4 @@
-//! `POST /account/photo` takes a photo or takes it away; `/photo/{staff}/{changed}` shows it to everybody while they hold a post.
+//! `POST /account/photo` takes a photo or takes it away; `/photo/{staff}/{updated_at}` shows it to everybody while they hold a post.
 
 use super::show::{Typed, page};
 use crate::{
@@ -6,7 +6,10 @@ use crate::{
     visit::{SignedIn, Visit},
 };
 use axum::{
-    extract::{Multipart, Path, multipart::MultipartError},
+    extract::{
+        Multipart, Path,
+        multipart::{MultipartError, MultipartRejection},
+    },
     http::{StatusCode, header},
     response::{IntoResponse, Redirect, Response},
 };
@@ -17,17 +20,18 @@ use model::StaffId;
 /// The photo and the form around it.
 pub const BODY_LIMIT: usize = UPLOAD_LIMIT + 64 * 1024;
 
-pub async fn show(visit: Visit, Path((staff, changed)): Path<(String, i64)>) -> Result<Response, AppError> {
+pub async fn show(visit: Visit, Path((staff, updated_at)): Path<(String, String)>) -> Result<Response, AppError> {
     let staff: StaffId = staff.parse().map_err(|_| AppError::NotFound)?;
     let found = photo::shown(&visit.app.domain, staff).await?;
-    let photo = found.filter(|p| p.updated_at.0 == changed).ok_or(AppError::NotFound)?;
+    let photo = found.filter(|p| p.updated_at.0.to_string() == updated_at).ok_or(AppError::NotFound)?;
     // A day only: somebody who has left their post is not shown much longer.
     let headers = [(header::CONTENT_TYPE, "image/jpeg"), (header::CACHE_CONTROL, "public, max-age=86400")];
     Ok((headers, photo.image).into_response())
 }
 
-pub async fn save(visit: Visit, SignedIn(staff): SignedIn, form: Multipart) -> Result<Response, AppError> {
+pub async fn save(visit: Visit, SignedIn(staff): SignedIn, form: Result<Multipart, MultipartRejection>) -> Result<Response, AppError> {
     let (domain, l) = (&visit.app.domain, visit.language);
+    let form = form.map_err(|_| AppError::BadRequest)?;
     let words = match read(form).await {
         Err(e) if e.status() == StatusCode::PAYLOAD_TOO_LARGE => t!(l, account.photo_large),
         Err(_) => return Err(AppError::BadRequest),

@@ -28,14 +28,14 @@ use serde::Deserialize;
 #[derive(Deserialize)]
 pub struct Asked {
     /// The quick reply to edit.
-    edit: Option<QuickReplyId>,
+    edit: Option<String>,
 }
 
 pub async fn show(visit: Visit, SignedIn(staff): SignedIn, Query(Asked { edit }): Query<Asked>) -> Result<Response, AppError> {
     let draft = match edit {
         None => Draft::default(),
-        Some(id) => match quick_reply::find(&visit.app.domain, &staff, id).await {
-            Ok(reply) => Draft { edits: Some(id), post: Some(reply.post_id), title: reply.title, body: reply.body, ..Draft::default() },
+        Some(id) => match quick_reply::find(&visit.app.domain, &staff, id.parse().map_err(|_| AppError::NotFound)?).await {
+            Ok(reply) => Draft { edits: Some(reply.id), post: Some(reply.post_id), title: reply.title, body: reply.body, ..Draft::default() },
             Err(QuickReplyError::Store(e)) => return Err(e.into()),
             Err(_) => return Err(AppError::NotFound),
         },
@@ -126,7 +126,7 @@ fn list(visit: &Visit, shelves: &[Shelf]) -> impl IntoView + use<> {
             let of = (!is_one).then(|| view! { <h3>{format!("{} {}", shelf.post.unit_name, shelf.post.title)}</h3> });
             let none = shelf.replies.is_empty().then(|| view! { <p class="soft">{t!(l, account.quick_empty)}</p> });
             let lines: Vec<_> = shelf.replies.iter().map(|reply| line(visit, reply)).collect();
-            view! { {of}{none}<ul class="links items">{lines}</ul> }
+            view! { {of}{none}<ul class="items">{lines}</ul> }
         })
         .collect();
     view! { <section aria-labelledby="l"><h2 id="l">{t!(l, account.quick_mine)}</h2>{lists}</section> }

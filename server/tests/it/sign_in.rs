@@ -1,0 +1,162 @@
+//! `/sign-in`, `/sign-out`, `/invitation/{token}`, `/first/{token}`
+
+use crate::{
+    actor::Actor,
+    app::{TestApp, on_both},
+};
+use domain::{first_admin, invitation, sign_in::FAILURES};
+use model::{InvitationId, Language, OutboxId, StaffId};
+
+const PASSWORD: &str = "correct horse battery";
+
+/// The path of a link to this installation.
+fn path(link: &str) -> String {
+    link.strip_prefix("http://linli.test").unwrap().to_owned()
+}
+
+/// The first admin, with the page that made them.
+async fn admin(app: &TestApp) -> Actor {
+    let mut admin = app.anonymous();
+    let fields = [("name", "陈丽"), ("email", "chen@linli.test"), ("password", PASSWORD), ("unit", "西陵区"), ("kind", "district")];
+    let made = admin.post(&path(&first_admin::link(&app.domain)), &fields).await;
+    assert_eq!(made.location(), "/admin");
+    admin
+}
+
+async fn invited(app: &TestApp, email: &'static str) -> (StaffId, String) {
+    let (id, now) = (StaffId(app.domain.id()), app.domain.now());
+    let ids = (InvitationId(app.domain.id()), OutboxId(app.domain.id()));
+    let staff = store::staff::Staff {
+        id,
+        email: email.into(),
+        name: "王芳".into(),
+        title: None,
+        language: Language::Chinese,
+        password_hash: None,
+        created_at: now,
+        activated_at: None,
+        ended_at: None,
+        off_duty_since: None,
+        off_duty_until: None,
+    };
+    app.domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                store::staff::insert(c, &staff).await?;
+                invitation::invite(c, ids, id, now).await
+            })
+        })
+        .await
+        .unwrap();
+    (id, path(&invitation::link(&app.domain, ids.0)))
+}
+
+fn typed<'a>(email: &'a str, password: &'a str) -> [(&'a str, &'a str); 2] {
+    [("email", email), ("password", password)]
+}
+
+#[tokio::test]
+async fn signing_in_leads_back_to_the_page_that_asked_for_it() {
+    on_both(async |app| {
+        admin(&app).await;
+        let mut browser = app.anonymous();
+        let asked = browser.get("/account").await.location();
+        assert_eq!(asked, "/sign-in?back=/account");
+        let back = browser.get(&asked).await.field("back");
+        let page = browser.post("/sign-in", &[("email", "chen@linli.test"), ("password", PASSWORD), ("back", &back)]).await;
+        assert_eq!(page.location(), "/account");
+        let cookies: Vec<&str> = page.headers.get_all("set-cookie").iter().map(|v| v.to_str().unwrap()).collect();
+        let session = cookies.iter().find(|c| c.starts_with("session=")).unwrap();
+        assert!(session.contains("HttpOnly") && session.contains("SameSite=Lax") && session.contains("Path=/;"), "{session}");
+        browser.get("/account").await.is(200).has("陈丽");
+        assert_eq!(browser.get("/sign-in").await.location(), "/inbox");
+        let elsewhere = [("email", "chen@linli.test"), ("password", PASSWORD), ("back", "//evil.example")];
+        assert_eq!(browser.post("/sign-in", &elsewhere).await.location(), "/inbox");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_said_kindly_and_keeps_the_address() {
+    on_both(async |app| {
+        admin(&app).await;
+        let mut browser = app.anonymous();
+        let wrong = browser.post("/sign-in", &typed("chen@linli.test", "wrong horse battery")).await;
+        wrong.is(422).has("邮箱或密码不对").has("chen@linli.test").has_not("wrong horse");
+        let unknown = browser.post("/sign-in", &typed("nobody@linli.test", "wrong horse battery")).await;
+        unknown.is(422).has("邮箱或密码不对");
+        browser.headers.insert("accept-language".into(), "en".into());
+        browser.post("/sign-in", &typed("chen@linli.test", "")).await.is(422).has("The e-mail address or the password is wrong");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn strangers_who_guess_wait_and_the_known_browser_does_not() {
+    on_both(async |app| {
+        let mut known = admin(&app).await;
+        known.post("/sign-out", &[]).await.is(303);
+        assert_eq!(known.get("/account").await.location(), "/sign-in?back=/account");
+        let mut stranger = app.anonymous();
+        for _ in 0..FAILURES {
+            stranger.post("/sign-in", &typed("chen@linli.test", "wrong horse battery")).await.is(422);
+        }
+        let refused = stranger.post("/sign-in", &typed("chen@linli.test", PASSWORD)).await;
+        refused.is(429).has("15 分钟").has("chen@linli.test");
+        assert_eq!(refused.headers["retry-after"], "900");
+        assert_eq!(known.post("/sign-in", &typed("chen@linli.test", PASSWORD)).await.location(), "/inbox");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_first_admins_link_works_once() {
+    on_both(async |app| {
+        let link = path(&first_admin::link(&app.domain));
+        let mut newcomer = app.anonymous();
+        newcomer.get("/first/made-up").await.is(404);
+        newcomer.get(&link).await.is(200).has("单位名称");
+        let short = newcomer.post(&link, &[("name", ""), ("email", "x"), ("password", "short"), ("unit", "西陵区")]).await;
+        short.is(422).has("请改正 3 处").has("value=\"西陵区\"").has_not("short");
+        admin(&app).await.get("/account").await.is(200);
+        newcomer.get(&link).await.is(404).has("这个链接不能用了");
+        newcomer.post(&link, &[("name", "别人"), ("email", "other@linli.test"), ("password", PASSWORD)]).await.is(404);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_invitation_is_single_use_and_a_mail_scanner_uses_nothing_up() {
+    on_both(async |app| {
+        admin(&app).await;
+        let (_, link) = invited(&app, "wang@linli.test").await;
+        let mut scanner = app.anonymous();
+        for _ in 0..3 {
+            scanner.get(&link).await.is(200).has("王芳，欢迎您");
+        }
+        scanner.get("/account").await.is(303);
+        let mut wang = app.anonymous();
+        wang.post(&link, &[("name", "王芳"), ("password", "short")]).await.is(422).has("至少要 10 个字符");
+        assert_eq!(wang.post(&link, &[("name", "王芳"), ("password", PASSWORD)]).await.location(), "/inbox");
+        wang.get("/account").await.is(200).has("王芳");
+        scanner.get(&link).await.is(410).has("已经用过");
+        scanner.post(&link, &[("name", "别人"), ("password", PASSWORD)]).await.is(410);
+        scanner.get("/invitation/0000.0000").await.is(404).has("没有这个邀请");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_invitation_is_over_after_seven_days() {
+    on_both(async |app| {
+        admin(&app).await;
+        let (_, link) = invited(&app, "wang@linli.test").await;
+        app.advance_minutes(7 * 24 * 60 - 1);
+        app.anonymous().get(&link).await.is(200);
+        app.advance_minutes(1);
+        app.anonymous().get(&link).await.is(410).has("已经失效");
+        app.anonymous().post(&link, &[("name", "王芳"), ("password", PASSWORD)]).await.is(410);
+    })
+    .await;
+}
