@@ -60,12 +60,18 @@ mod attached {
             let (with_messages, with_later) = (log.clone(), log.clone());
             calls.push(("messages", Box::new(move |html| with_messages.add(html))));
             calls.push(("later", Box::new(move |html| with_later.set_later(html))));
-            calls.push(("state", Box::new(|html| {
-                renew_by_id("state", html);
-            })));
-            calls.push(("presence", Box::new(|html| {
-                renew_by_id("here", html);
-            })));
+            calls.push((
+                "state",
+                Box::new(|html| {
+                    renew_by_id("state", html);
+                }),
+            ));
+            calls.push((
+                "presence",
+                Box::new(|html| {
+                    renew_by_id("here", html);
+                }),
+            ));
             let address = form.get_attribute("action")?;
             let draft = Kept::for_this_tab(format!("linli.draft.{address}"));
             let queue = Kept::for_this_tab(format!("linli.queue.{address}"));
@@ -96,8 +102,7 @@ mod attached {
                 (open, _) => format!("/inbox?fragment=list&open={open}"),
             };
             let title = document().map(|d| d.title()).unwrap_or_default();
-            let list =
-                Rc::new(List { address, title, is_pressed: Cell::new(false), is_stale: Cell::new(false), is_busy: Cell::new(false) });
+            let list = Rc::new(List { address, title, is_pressed: Cell::new(false), is_stale: Cell::new(false), is_busy: Cell::new(false) });
             list.count();
             // Nothing is moved from under a finger.
             let same = list.clone();

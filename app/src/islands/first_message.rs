@@ -22,7 +22,7 @@ use super::{browser, kept::Kept};
 #[cfg(feature = "hydrate")]
 fn attach(code: &str, waiting: String) -> Option<()> {
     use std::rc::Rc;
-    use web_sys::{Element, HtmlFormElement, HtmlInputElement, HtmlTextAreaElement};
+    use web_sys::{HtmlElement, HtmlFormElement, HtmlInputElement, HtmlTextAreaElement};
 
     let form: HtmlFormElement = browser::by_id("write")?;
     let text: HtmlTextAreaElement = browser::find(&form, "textarea")?;
@@ -41,32 +41,45 @@ fn attach(code: &str, waiting: String) -> Option<()> {
         move || draft.write(&browser::fields(&[("key", &key.value()), ("text", &text.value())]))
     };
     let keep = Rc::new(keep);
+    // Some may have been typed before the client was there.
+    if !text.value().is_empty() {
+        keep();
+    }
     let kept = keep.clone();
     browser::on(&text, "input", move |_| kept());
 
-    let said: Element = browser::find(&form, "[role=status]")?;
     let held = Rc::new(std::cell::Cell::new(false));
-    let (is_held, sent_form) = (held.clone(), form.clone());
-    browser::on(&form, "submit", move |event| {
+    let (is_held, same) = (held.clone(), form.clone());
+    browser::on(&form.clone(), "submit", move |event| {
         keep();
         if browser::is_online() {
             sent().write(&name);
         } else {
             event.prevent_default();
-            is_held.set(true);
-            said.set_text_content(Some(&waiting));
+            if !is_held.replace(true) {
+                say(&form, &waiting);
+            }
         }
     });
     browser::on_window("online", move |_| {
         if held.take() {
             // Not `submit()`: that would leave out the listener above, which notes what was sent.
-            let button: Option<web_sys::HtmlElement> = browser::find(&sent_form, "button");
+            let button: Option<HtmlElement> = browser::find(&same, "button");
             if let Some(button) = button {
                 button.click();
             }
         }
     });
     Some(())
+}
+
+#[cfg(feature = "hydrate")]
+fn say(form: &web_sys::Element, words: &str) {
+    let Some(line) = browser::document().and_then(|d| d.create_element("p").ok()) else { return };
+    line.set_class_name("hint");
+    let _ = line.set_attribute("role", "alert");
+    line.set_text_content(Some(words));
+    let _ = form.append_child(&line);
 }
 
 /// The name of the draft last sent.

@@ -154,7 +154,7 @@ impl Log {
     fn expected(&self, line: &Element) -> Option<Element> {
         let text = said(line)?;
         let pending = self.first_pending()?;
-        let is_same_kind = ["mine", "memo"].iter().all(|class| has_class(&pending, class) == has_class(&line, class));
+        let is_same_kind = ["mine", "memo"].iter().all(|class| has_class(&pending, class) == has_class(line, class));
         (is_same_kind && said(&pending)? == text).then_some(pending)
     }
 

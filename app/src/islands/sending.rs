@@ -87,7 +87,8 @@ impl Sending {
         {
             self.text.set_value(&draft);
         }
-        self.grow();
+        // Some may have been typed before the client was there.
+        self.typed();
         let waiting = self.waiting.borrow().clone();
         for entry in &waiting {
             self.show(entry);
@@ -151,7 +152,7 @@ impl Sending {
     fn insert(&self, text: &str) {
         let (start, end) = (self.text.selection_start().ok().flatten().unwrap_or_default(), self.text.selection_end().ok().flatten().unwrap_or_default());
         let _ = self.text.focus();
-        let _ = self.text.set_range_text_with_start_and_end_and_selection_mode(text, start, end);
+        let _ = self.text.set_range_text_with_start_and_end_and_mode(text, start, end, "end");
         self.typed();
     }
 

@@ -40,8 +40,6 @@ pub fn open(path: String, last: i64, calls: Vec<(&'static str, Call)>) {
     let same = stream.clone();
     // Another network: the old connection may be dead without knowing.
     on_window("online", move |_| same.connect());
-    let same = stream.clone();
-    on_window("pageshow", move |_| same.wake());
     on_document("visibilitychange", move |_| {
         if !is_hidden() {
             stream.wake();

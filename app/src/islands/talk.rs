@@ -23,7 +23,7 @@ pub fn Talk(
 #[cfg(feature = "hydrate")]
 fn attach(address: String, last_seq: i64, words: super::sending::Words) -> Option<()> {
     use super::{browser, first_message, kept::Kept, log::Log, sending, stream};
-    use web_sys::{Element, HtmlElement, HtmlFormElement};
+    use web_sys::{Element, HtmlFormElement};
 
     first_message::forget_sent();
     let form: HtmlFormElement = browser::by_id("write")?;
