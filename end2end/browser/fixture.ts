@@ -85,11 +85,14 @@ function watch(context: BrowserContext, linli: Linli, problems: string[]) {
   });
   context.on('response', (response) => {
     if (response.status() >= 500) problems.push(`${response.status()} from ${response.url()}`);
-    if (response.status() >= 400 && response.request().isNavigationRequest()) refusedPages.add(response.url());
+    const isAsked = response.request().isNavigationRequest() || response.request().method() === 'POST';
+    if (response.status() >= 400 && isAsked) refusedPages.add(response.url());
   });
   context.on('console', (message) => {
     if (message.type() !== 'error') return;
-    // Chromium reports every page with an error status here. Which status a page has is for the test to say.
+    // The network is only away where a test takes it away.
+    if (message.text().includes('net::ERR_INTERNET_DISCONNECTED')) return;
+    // Chromium reports every page and every sending with an error status here. Which status it has is for the test to say.
     if (message.text().startsWith('Failed to load resource') && refusedPages.has(message.location().url)) return;
     problems.push(`console: ${message.text()} (${message.location().url})`);
   });

@@ -14,5 +14,32 @@ pub fn Talk(
     sending: String,
     failed: String,
 ) -> impl IntoView {
-    let _ = (address, last_seq, waiting, sending, failed);
+    #[cfg(feature = "hydrate")]
+    attach(address, last_seq, super::sending::Words { waiting, sending, failed });
+    #[cfg(not(feature = "hydrate"))]
+    drop((address, last_seq, waiting, sending, failed));
+}
+
+#[cfg(feature = "hydrate")]
+fn attach(address: String, last_seq: i64, words: super::sending::Words) -> Option<()> {
+    use super::{browser, first_message, kept::Kept, log::Log, sending, stream};
+    use web_sys::{Element, HtmlFormElement};
+
+    first_message::forget_sent();
+    let form: HtmlFormElement = browser::by_id("write")?;
+    let log = Log::new(browser::by_id("log")?, form.clone().into());
+    let promise = browser::by_id::<Element>("promise")?;
+    let draft = Kept::for_long(format!("linli.draft.{address}"));
+    let queue = Kept::for_long(format!("linli.queue.{address}"));
+    sending::attach(form, log.clone(), words, draft, queue);
+    stream::open(
+        format!("{address}/live"),
+        last_seq,
+        vec![
+            ("messages", Box::new(move |html| log.add(html))),
+            ("promise", Box::new(move |html| browser::renew_inside(&promise, html))),
+            ("end", Box::new(|_| {})),
+        ],
+    );
+    Some(())
 }

@@ -8,6 +8,7 @@ use crate::{
     },
     error::AppError,
     form::{Posted, field_error, text_error},
+    islands::first_message::FirstMessage,
     shell::Page,
     visit::Visit,
 };
@@ -116,7 +117,7 @@ fn write_page(visit: &Visit, point: &Point, draft: Draft) -> Response {
         <main id="main" class="col">
             {full_card(visit, &point.answering, &point.point.place, &point.point.check_phrase)}
             {welcome}
-            <form class="write" method="post" action=format!("/q/{}", point.point.code)>
+            <form class="write" id="write" method="post" action=format!("/q/{}", point.point.code)>
                 <input type="hidden" name="key" value=draft.key/>
                 {visit.csrf_field()}
                 <label for="text">{t!(l, resident.write_to, name = name.clone())}</label>
@@ -134,9 +135,10 @@ fn write_page(visit: &Visit, point: &Point, draft: Draft) -> Response {
                 <button class="btn wide">{icon(Icon::Send)}{t!(l, resident.send)}</button>
                 <p class="hint" id="text-h">{t!(l, resident.write_hint, name = name.clone())}</p>
             </form>
+            <FirstMessage code=point.point.code.to_string() waiting=t!(l, resident.waiting_for_network)/>
         </main>
     };
-    Page::new(visit, t!(l, resident.write_to, name = name)).unit(&point.answering.post.unit_name).render(main)
+    Page::new(visit, t!(l, resident.write_to, name = name)).unit(&point.answering.post.unit_name).with_islands().render(main)
 }
 
 fn name_of(answering: &Answering) -> String {
