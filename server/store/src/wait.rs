@@ -30,6 +30,28 @@ pub async fn of_conversation(conn: &mut Conn, conversation: ConversationId) -> R
     fetch_all!(conn, Wait, select!("where conversation_id = $1 order by opened_seq"), conversation)
 }
 
+/// A wait with the words that opened it.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Told {
+    pub opened_at: At,
+    pub due_at: At,
+    pub closed_at: Option<At>,
+    /// Empty when the message has been removed.
+    pub text: String,
+}
+
+/// The last ten waits of a conversation, newest first, each with the message that opened it.
+pub async fn history(conn: &mut Conn, conversation: ConversationId) -> Result<Vec<Told>> {
+    fetch_all!(
+        conn,
+        Told,
+        "select w.opened_at, w.due_at, w.closed_at, case when m.removed_at is null then m.body else '' end as text
+         from waits w join messages m on m.conversation_id = w.conversation_id and m.seq = w.opened_seq
+         where w.conversation_id = $1 order by w.opened_seq desc limit 10",
+        conversation
+    )
+}
+
 /// The last waits of a post that were answered, newest first: what "usually answers within" is worked out from.
 pub async fn answered_by_post(conn: &mut Conn, post: PostId, limit: i64) -> Result<Vec<Wait>> {
     fetch_all!(conn, Wait, select!("where post_id = $1 and closed_at is not null order by opened_at desc limit $2"), post, limit)
