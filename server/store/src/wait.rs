@@ -25,6 +25,11 @@ pub async fn open(conn: &mut Conn, conversation: ConversationId) -> Result<Optio
     fetch_optional!(conn, Wait, select!("where conversation_id = $1 and closed_at is null"), conversation)
 }
 
+/// The newest wait of a conversation, open or closed.
+pub async fn last(conn: &mut Conn, conversation: ConversationId) -> Result<Option<Wait>> {
+    fetch_optional!(conn, Wait, select!("where conversation_id = $1 order by opened_seq desc limit 1"), conversation)
+}
+
 /// All waits of a conversation, oldest first.
 pub async fn of_conversation(conn: &mut Conn, conversation: ConversationId) -> Result<Vec<Wait>> {
     fetch_all!(conn, Wait, select!("where conversation_id = $1 order by opened_seq"), conversation)
