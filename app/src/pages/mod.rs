@@ -6,6 +6,7 @@ pub mod contact_point;
 pub mod conversation;
 pub mod first_admin;
 pub mod home;
+pub mod inbox;
 pub mod invitation;
 pub mod quick_reply;
 pub mod session;
@@ -17,9 +18,10 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = contact_point::routes(routes);
     let routes = conversation::routes(routes);
     let routes = claim::routes(routes);
-    let routes = session::routes(routes);
-    let routes = invitation::routes(routes);
-    let routes = first_admin::routes(routes);
+    let routes = inbox::routes(routes);
     let routes = account::routes(routes);
+    let routes = first_admin::routes(routes);
+    let routes = invitation::routes(routes);
+    let routes = session::routes(routes);
     quick_reply::routes(routes)
 }

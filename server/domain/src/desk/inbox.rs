@@ -181,6 +181,12 @@ pub(super) fn start_of_day(calendar: &model::calendar::Calendar, at: At) -> At {
     calendar.local(at).start_of_day().map_or(at, |z| At::from(z.timestamp()))
 }
 
+/// The posts of somebody's inbox, for whoever watches them.
+pub async fn posts(domain: &Domain, staff: &Staff) -> Result<Vec<PostId>> {
+    let mut conn = domain.db.read().await?;
+    store::post::answered_by(&mut conn, staff.id, domain.now()).await
+}
+
 /// Conversations with something new in them, for the mark in the navigation.
 pub async fn unread(domain: &Domain, staff: &Staff) -> Result<i64> {
     let mut conn = domain.db.read().await?;

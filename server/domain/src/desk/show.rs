@@ -24,6 +24,7 @@ use store::{
 /// How a conversation stands at this moment: what the head and the dock of the page show.
 pub struct Standing {
     pub conversation: Conversation,
+    pub contact: Contact,
     pub post: Card,
     /// The open wait.
     pub wait: Option<Wait>,
@@ -40,7 +41,6 @@ pub struct Standing {
 
 pub struct View {
     pub standing: Standing,
-    pub contact: Contact,
     pub devices: i64,
     /// The post is another's.
     pub stands_in: bool,
@@ -61,7 +61,6 @@ pub async fn show(domain: &Domain, staff: &Staff, id: ConversationId, before: Op
     let c = &mut conn;
     let conversation = store::conversation::of_staff(c, staff.id, id, now).await?.ok_or(DeskError::NotFound)?;
     let messages = store::message::before(c, id, Audience::Staff, before.unwrap_or(i64::MAX), PAGE).await?;
-    let contact = store::contact::find(c, conversation.contact_id).await?.ok_or(DeskError::NotFound)?;
     let place = match conversation.contact_point_id {
         Some(point) => store::contact_point::find(c, point).await?.map(|p| p.place),
         None => None,
@@ -75,7 +74,6 @@ pub async fn show(domain: &Domain, staff: &Staff, id: ConversationId, before: Op
         targets: store::inbox::targets(c, post_id, now).await?,
         quick_replies: store::quick_reply::of_post(c, post_id).await?,
         standing: standing(domain, c, staff.id, conversation).await?.ok_or(DeskError::NotFound)?,
-        contact,
         place,
         messages,
     };
@@ -91,6 +89,7 @@ pub async fn show(domain: &Domain, staff: &Staff, id: ConversationId, before: Op
 
 async fn standing(domain: &Domain, c: &mut Conn, staff: StaffId, conversation: Conversation) -> Result<Option<Standing>> {
     let Some(post) = store::post::card(c, conversation.post_id, domain.now()).await? else { return Ok(None) };
+    let Some(contact) = store::contact::find(c, conversation.contact_id).await? else { return Ok(None) };
     let calendar = calendar::of_unit(domain, c, post.unit_id).await?;
     let last = store::wait::last(c, conversation.id).await?;
     let mut also_here: Vec<String> =
@@ -103,6 +102,7 @@ async fn standing(domain: &Domain, c: &mut Conn, staff: StaffId, conversation: C
         later_at: later(domain, c, staff, &post).await?,
         calendar,
         conversation,
+        contact,
         post,
         also_here,
     }))
