@@ -12,7 +12,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
-use domain::desk::{self, Target, View};
+use domain::desk::{self, DeskError, Target, View};
 use i18n::t;
 use leptos::prelude::*;
 use model::{ConversationId, Language, PostId};
@@ -21,7 +21,7 @@ use serde::Deserialize;
 /// What was typed, and what is wrong with it.
 #[derive(Deserialize)]
 pub struct Handing {
-    post: PostId,
+    post: Option<PostId>,
     #[serde(default)]
     reason: String,
     #[serde(skip)]
@@ -29,7 +29,11 @@ pub struct Handing {
 }
 
 pub async fn hand_over(visit: Visit, SignedIn(staff): SignedIn, Path(id): Path<ConversationId>, Posted(form): Posted<Handing>) -> Result<Response, AppError> {
-    match desk::hand_over(&visit.app.domain, &staff, id, form.post, &form.reason).await {
+    let outcome = match form.post {
+        Some(post) => desk::hand_over(&visit.app.domain, &staff, id, post, &form.reason).await,
+        None => Err(DeskError::NotATarget),
+    };
+    match outcome {
         Ok(()) => Ok(Redirect::to("/inbox").into_response()),
         Err(e) => {
             let handing = Handing { error: Some(mistake(visit.language, e)?), ..form };
@@ -46,7 +50,7 @@ pub fn menu(visit: &Visit, view: &View, handing: Option<&Handing>) -> impl IntoV
     let error = handing.and_then(|h| h.error.clone());
     let is_bad = error.is_some();
     let option = |target: &Target| {
-        let is_chosen = handing.is_some_and(|h| h.post == target.id);
+        let is_chosen = handing.is_some_and(|h| h.post == Some(target.id));
         view! { <option value=target.id.to_string() selected=is_chosen>{name(l, target)}</option> }
     };
     let form = if view.targets.is_empty() {

@@ -28,7 +28,7 @@ use domain::{
 };
 use i18n::{t, when};
 use leptos::prelude::*;
-use model::{At, ClientKey, ConversationId, ConversationState, Language, QuickReplyId, text::TextError};
+use model::{At, ClientKey, ConversationId, ConversationState, Language, QuickReplyId};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -128,14 +128,14 @@ fn written(key: ClientKey) -> String {
 /// What the page shows besides what is in the database.
 pub struct Shown {
     pub status: StatusCode,
-    older: Option<i64>,
+    pub older: Option<i64>,
     /// In the box.
-    text: String,
-    key: String,
+    pub text: String,
+    pub key: String,
     pub error: Option<String>,
-    quick: Option<QuickReplyId>,
+    pub quick: Option<QuickReplyId>,
     /// A name that will not do, and why.
-    name: Option<(String, String)>,
+    pub name: Option<(String, String)>,
     pub handing: Option<Handing>,
 }
 
@@ -260,8 +260,9 @@ fn close_button(visit: &Visit, standing: &Standing) -> AnyView {
 /// Who else looks at this conversation.
 pub fn here(l: Language, standing: &Standing) -> impl IntoView + use<> {
     let names = standing.also_here.join(&t!(l, inbox.names_and));
-    let words = (!names.is_empty()).then(|| view! { {icon(Icon::Eye)}{t!(l, inbox.also_here, names = names)} });
-    view! { <p class="here" id="here" role="status" hidden=words.is_none()>{words}</p> }
+    let is_alone = names.is_empty();
+    let words = (!is_alone).then(|| view! { {icon(Icon::Eye)}{t!(l, inbox.also_here, names = names)} });
+    view! { <p class="here" id="here" role="status" hidden=is_alone>{words}</p> }
 }
 
 /// The promise and the time left, or what became of it.
@@ -375,8 +376,8 @@ fn quick_menu(visit: &Visit, view: &View) -> impl IntoView + use<> {
         .iter()
         .map(|reply| {
             let body = filled(visit, view, reply);
-            let title = reply.title.clone();
-            view! { <button class="item" name="quick" value=reply.id.to_string() data-text=body.clone()><b>{title}</b><small>{body}</small></button> }
+            let (title, shown) = (reply.title.clone(), body.clone());
+            view! { <button class="item" name="quick" value=reply.id.to_string() data-text=body><b>{title}</b><small>{shown}</small></button> }
         })
         .collect();
     let none = items.is_empty().then(|| view! { <p><a href="/quick-replies">{t!(l, inbox.quick_replies_none)}</a></p> });
@@ -475,6 +476,7 @@ fn name_fold(visit: &Visit, view: &View, mistake: Option<&(String, String)>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::text::TextError;
 
     #[test]
     fn a_quick_reply_goes_below_what_is_written_already() {
