@@ -16,23 +16,10 @@ use std::{
     net::{IpAddr, Ipv4Addr},
     sync::atomic::{AtomicU64, Ordering},
 };
-use store::{message::Audience, post::Post};
+use store::{message::Audience, post::Post, testing::databases};
 
 fn at(wall: &str) -> At {
     At::from(format!("{wall}[Asia/Shanghai]").parse::<jiff::Zoned>().unwrap().timestamp())
-}
-
-/// The databases to test on, each with its name.
-async fn databases() -> Vec<(&'static str, Db)> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let folder = std::env::temp_dir().join(format!("linli-desk-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let file = folder.join(format!("{}.db", COUNT.fetch_add(1, Ordering::Relaxed)));
-    let mut databases = vec![("sqlite", Db::open(&format!("sqlite:{}", file.display())).await.unwrap())];
-    if let Ok(url) = std::env::var("LINLI_TEST_POSTGRES_URL") {
-        databases.push(("postgres", Db::open(&url).await.unwrap()));
-    }
-    databases
 }
 
 /// A community with a desk and two grids: 陈丽 at the desk, 王芳 in the first grid, 李强 in the second.
@@ -193,8 +180,9 @@ const OTHER_PHONE: &str = "phonephonephonephonephone2";
 
 #[tokio::test]
 async fn the_inbox_shows_who_waits_longest_first_and_only_to_those_who_answer() {
-    for (name, db) in databases().await {
-        let w = World::new(db, MONDAY).await;
+    for database in databases().await {
+        let name = if database.db.is_postgres() { "PostgreSQL" } else { "SQLite" };
+        let w = World::new(database.db.clone(), MONDAY).await;
         let first = w.start(PHONE, "路灯不亮").await;
         w.pass(30);
         let second = w.start(OTHER_PHONE, "垃圾满了").await;
@@ -220,8 +208,9 @@ async fn the_inbox_shows_who_waits_longest_first_and_only_to_those_who_answer() 
 
 #[tokio::test]
 async fn a_long_inbox_comes_in_pages_without_gaps_or_repeats() {
-    for (name, db) in databases().await {
-        let w = World::new(db, MONDAY).await;
+    for database in databases().await {
+        let name = if database.db.is_postgres() { "PostgreSQL" } else { "SQLite" };
+        let w = World::new(database.db.clone(), MONDAY).await;
         let mut all = Vec::new();
         for n in 0..130 {
             let id = w.start(&format!("phonephonephonephone{n:05}"), "您好").await;
@@ -252,8 +241,9 @@ async fn a_long_inbox_comes_in_pages_without_gaps_or_repeats() {
 
 #[tokio::test]
 async fn a_search_finds_words_inside_a_sentence_and_names_but_nothing_of_others() {
-    for (name, db) in databases().await {
-        let w = World::new(db, MONDAY).await;
+    for database in databases().await {
+        let name = if database.db.is_postgres() { "PostgreSQL" } else { "SQLite" };
+        let w = World::new(database.db.clone(), MONDAY).await;
         let drain = w.start(PHONE, "3号楼下水道又堵了，脏水漫到楼道口").await;
         let lamp = w.start(OTHER_PHONE, "The street lamp at Building 7 is broken").await;
         desk::note(&w.domain, &w.wang, lamp, "问过电工", w.key()).await.unwrap();
@@ -281,8 +271,9 @@ async fn a_search_finds_words_inside_a_sentence_and_names_but_nothing_of_others(
 
 #[tokio::test]
 async fn a_hand_over_moves_the_conversation_tells_the_contact_and_leaves_the_clock_alone() {
-    for (name, db) in databases().await {
-        let w = World::new(db, MONDAY).await;
+    for database in databases().await {
+        let name = if database.db.is_postgres() { "PostgreSQL" } else { "SQLite" };
+        let w = World::new(database.db.clone(), MONDAY).await;
         let id = w.start(PHONE, "下水道堵了").await;
         let due = w.waits(id).await[0].due_at;
         w.pass(40);
@@ -307,8 +298,9 @@ async fn a_hand_over_moves_the_conversation_tells_the_contact_and_leaves_the_clo
 
 #[tokio::test]
 async fn a_conversation_closes_only_when_nobody_waits_and_opens_again_by_itself() {
-    for (name, db) in databases().await {
-        let w = World::new(db, MONDAY).await;
+    for database in databases().await {
+        let name = if database.db.is_postgres() { "PostgreSQL" } else { "SQLite" };
+        let w = World::new(database.db.clone(), MONDAY).await;
         let id = w.start(PHONE, "下水道堵了").await;
         assert!(matches!(desk::close(&w.domain, &w.wang, id, None).await, Err(DeskError::StillWaiting)), "{name}");
         assert_eq!(w.conversation(id).await.state, ConversationState::Open);
@@ -331,8 +323,9 @@ async fn a_conversation_closes_only_when_nobody_waits_and_opens_again_by_itself(
 
 #[tokio::test]
 async fn a_reply_written_at_night_goes_out_at_half_past_eight() {
-    for (name, db) in databases().await {
-        let w = World::new(db, MONDAY).await;
+    for database in databases().await {
+        let name = if database.db.is_postgres() { "PostgreSQL" } else { "SQLite" };
+        let w = World::new(database.db.clone(), MONDAY).await;
         let id = w.start(PHONE, "下水道堵了").await;
         assert!(matches!(desk::schedule(&w.domain, &w.wang, id, "明早去", w.key()).await, Err(DeskError::WorkingTime)), "{name}");
         w.set("2026-11-23T21:15");
@@ -363,8 +356,9 @@ async fn a_reply_written_at_night_goes_out_at_half_past_eight() {
 
 #[tokio::test]
 async fn a_reply_for_later_is_not_sent_by_someone_who_no_longer_answers_there() {
-    for (name, db) in databases().await {
-        let w = World::new(db, MONDAY).await;
+    for database in databases().await {
+        let name = if database.db.is_postgres() { "PostgreSQL" } else { "SQLite" };
+        let w = World::new(database.db.clone(), MONDAY).await;
         let id = w.start(PHONE, "下水道堵了").await;
         w.set("2026-11-23T21:15");
         desk::schedule(&w.domain, &w.wang, id, "明早去", w.key()).await.unwrap();
@@ -380,8 +374,9 @@ async fn a_reply_for_later_is_not_sent_by_someone_who_no_longer_answers_there() 
 
 #[tokio::test]
 async fn one_mail_for_each_stretch_of_answers_the_contact_has_not_seen() {
-    for (name, db) in databases().await {
-        let w = World::new(db, MONDAY).await;
+    for database in databases().await {
+        let name = if database.db.is_postgres() { "PostgreSQL" } else { "SQLite" };
+        let w = World::new(database.db.clone(), MONDAY).await;
         let id = w.start(PHONE, "下水道堵了").await;
         let answer = async |text| desk::answer(&w.domain, &w.wang, id, text, w.key()).await.unwrap().seq;
         answer("收到").await;
@@ -399,8 +394,9 @@ async fn one_mail_for_each_stretch_of_answers_the_contact_has_not_seen() {
 
 #[tokio::test]
 async fn standing_in_opens_the_inbox_and_reading_there_is_recorded_once_a_day() {
-    for (name, db) in databases().await {
-        let w = World::new(db, MONDAY).await;
+    for database in databases().await {
+        let name = if database.db.is_postgres() { "PostgreSQL" } else { "SQLite" };
+        let w = World::new(database.db.clone(), MONDAY).await;
         let id = w.start(PHONE, "下水道堵了").await;
         assert_eq!(w.listed(&w.chen, Asked::default()).await, []);
         w.set_off_duty(&w.wang, Some(w.domain.now())).await;
@@ -426,8 +422,8 @@ async fn standing_in_opens_the_inbox_and_reading_there_is_recorded_once_a_day() 
 
 #[tokio::test]
 async fn two_workers_on_one_conversation_see_each_other() {
-    for (_, db) in databases().await {
-        let w = World::new(db, MONDAY).await;
+    for database in databases().await {
+        let w = World::new(database.db.clone(), MONDAY).await;
         let id = w.start(PHONE, "下水道堵了").await;
         w.set_off_duty(&w.wang, Some(w.domain.now())).await;
         assert!(desk::watch(&w.domain, &w.li, id).await.unwrap().is_none());
@@ -586,8 +582,8 @@ proptest! {
     fn whatever_happens_the_rules_of_waits_hold(steps in vec(any_step(), 1..40)) {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
-            for (_, db) in databases().await {
-                play(db, &steps).await?;
+            for database in databases().await {
+                play(database.db.clone(), &steps).await?;
             }
             Ok::<(), TestCaseError>(())
         })?;
