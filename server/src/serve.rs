@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use domain::{Domain, first_admin, routing};
+use domain::{Domain, desk, first_admin, routing};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, signal::unix, sync::watch, time};
 use tower::ServiceBuilder;
@@ -50,6 +50,7 @@ pub async fn serve(settings: &Settings, sample: bool) -> Result<(), String> {
     let (stop, stopping) = watch::channel(false);
     let app = App { domain: domain.clone(), assets: Arc::new(Assets { base: assets::base() }), trust_proxy: settings.trust_proxy, stopping: stopping.clone() };
     let upkeep = tokio::spawn(upkeep(domain.clone(), stopping.clone()));
+    let scheduled = tokio::spawn(send_scheduled(domain.clone(), stopping.clone()));
 
     let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
     let mut told = stopping.clone();
@@ -67,6 +68,7 @@ pub async fn serve(settings: &Settings, sample: bool) -> Result<(), String> {
         info!("some requests did not end in time");
     }
     let _ = upkeep.await;
+    let _ = scheduled.await;
     domain.db.close().await;
     Ok(())
 }
@@ -97,6 +99,21 @@ async fn upkeep(domain: Domain, mut stopping: watch::Receiver<bool>) {
         domain.calendars.clear();
         if let Err(e) = routing::refresh(&domain).await {
             tracing::error!(error = %e, "routing could not be refreshed");
+        }
+    }
+}
+
+/// Sends the replies whose moment has come.
+async fn send_scheduled(domain: Domain, mut stopping: watch::Receiver<bool>) {
+    let mut ticks = time::interval(Duration::from_secs(5));
+    ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stopping.wait_for(|s| *s) => return,
+        }
+        if let Err(e) = desk::send_due(&domain).await {
+            tracing::error!(error = %e, "scheduled replies could not be sent");
         }
     }
 }

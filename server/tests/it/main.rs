@@ -5,5 +5,6 @@ mod app;
 mod claim;
 mod contact_point;
 mod conversation;
+mod inbox;
 mod look;
 mod policy;

@@ -84,8 +84,11 @@ pub async fn send_due(domain: &Domain) -> store::Result<usize> {
     let count = due.len();
     for reply in due {
         let id = reply.conversation_id;
-        if let Some(card) = send(domain, reply).await? {
-            domain.hub.wake_all(topics(id, &card));
+        match send(domain, reply).await {
+            Ok(Some(card)) => domain.hub.wake_all(topics(id, &card)),
+            Ok(None) => {}
+            // The others are not held up by one; it is tried again.
+            Err(e) => tracing::error!(error = %e, "a scheduled reply could not be sent"),
         }
     }
     Ok(count)
