@@ -13,6 +13,8 @@ use tokio::sync::watch;
 pub enum Read {
     /// Send these, then wait.
     Events(Vec<Event>),
+    /// Send these, then wait for other wake-ups than before.
+    Watch(Vec<watch::Receiver<u64>>, Vec<Event>),
     /// The reader may not see this any more, or it is over: end the stream for good.
     End,
 }
@@ -49,6 +51,10 @@ where
             Read::End => Some((vec![Event::default().event("end").data("")], (None, read))),
             Read::Events(events) => {
                 let next = Watching { wakes: watching.wakes, stopping: watching.stopping, state, is_first: false };
+                Some((events, (Some(next), read)))
+            }
+            Read::Watch(wakes, events) => {
+                let next = Watching { wakes, stopping: watching.stopping, state, is_first: false };
                 Some((events, (Some(next), read)))
             }
         }

@@ -259,6 +259,7 @@ create table audit_entries (
     previous_hash bytea not null,
     hash bytea not null
 );
+create index audit_entries_target on audit_entries (target);
 
 -- Each message's words as model::search::terms writes them.
 create table message_search (

@@ -259,6 +259,7 @@ create table audit_entries (
     previous_hash blob not null,
     hash blob not null
 ) strict;
+create index audit_entries_target on audit_entries (target);
 
 -- Each message's words as model::search::terms writes them.
 create virtual table message_search using fts5 (terms, conversation_id unindexed, seq unindexed, tokenize = 'unicode61 remove_diacritics 0', detail = full);

@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use domain::{Domain, first_admin, mail, routing};
+use domain::{Domain, desk, first_admin, mail, routing};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, signal::unix, sync::watch, time};
 use tower::ServiceBuilder;
@@ -54,6 +54,7 @@ pub async fn serve(settings: &Settings, sample: bool) -> Result<(), String> {
     let mails = tokio::spawn(mail::run(domain.clone(), settings.mailer().map_err(|e| e.to_string())?, async move {
         let _ = told.wait_for(|s| *s).await;
     }));
+    let scheduled = tokio::spawn(send_scheduled(domain.clone(), stopping.clone()));
 
     let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
     let mut told = stopping.clone();
@@ -73,6 +74,7 @@ pub async fn serve(settings: &Settings, sample: bool) -> Result<(), String> {
     let _ = upkeep.await;
     // A mail that is on its way is finished; one that hangs stays in the outbox for the next start.
     let _ = time::timeout(DRAIN, mails).await;
+    let _ = scheduled.await;
     domain.db.close().await;
     Ok(())
 }
@@ -103,6 +105,21 @@ async fn upkeep(domain: Domain, mut stopping: watch::Receiver<bool>) {
         domain.calendars.clear();
         if let Err(e) = routing::refresh(&domain).await {
             tracing::error!(error = %e, "routing could not be refreshed");
+        }
+    }
+}
+
+/// Sends the replies whose moment has come.
+async fn send_scheduled(domain: Domain, mut stopping: watch::Receiver<bool>) {
+    let mut ticks = time::interval(Duration::from_secs(5));
+    ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stopping.wait_for(|s| *s) => return,
+        }
+        if let Err(e) = desk::send_due(&domain).await {
+            tracing::error!(error = %e, "scheduled replies could not be sent");
         }
     }
 }

@@ -12,15 +12,20 @@ use model::{At, Event, Language, MessageKind, calendar::Calendar};
 
 /// Whose page the messages stand on: their own are right, the others' left.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Side {
+pub enum Side<'a> {
     Contact,
-    Staff,
+    Staff {
+        /// The contact's name in the lists of staff.
+        contact: &'a str,
+        /// The number up to which the contact has seen everything.
+        seen: i64,
+    },
 }
 
 /// How messages are put on a page.
 pub struct Log<'a> {
     pub language: Language,
-    pub side: Side,
+    pub side: Side<'a>,
     pub calendar: &'a Calendar,
     pub now: At,
 }
@@ -61,8 +66,11 @@ impl Log<'_> {
         let id = format!("m{}", message.seq);
         match message.kind {
             MessageKind::Event => view! { <li class="sys" id=id>{self.event(&message.body)}</li> }.into_any(),
-            MessageKind::Auto => self.bubble(&id, "msg first auto", self.auto_by(), self.event(&message.body)),
-            MessageKind::Note => self.bubble(&id, "msg note first", self.by(message), message.body.clone()),
+            MessageKind::Auto => {
+                let class = if self.side == Side::Contact { "msg first auto" } else { "msg mine first auto" };
+                self.bubble(&id, class, self.auto_by(), self.event(&message.body), None)
+            }
+            MessageKind::Note => self.bubble(&id, "msg memo", self.note_by(message), message.body.clone(), None),
             MessageKind::Contact | MessageKind::Answer => {
                 let is_mine = (message.kind == MessageKind::Contact) == (self.side == Side::Contact);
                 let is_first = !above.is_some_and(|a| a.kind == message.kind && a.staff_id == message.staff_id);
@@ -72,24 +80,44 @@ impl Log<'_> {
                     if is_first { " first" } else { "" },
                     if message.removed_at.is_some() { " gone" } else { "" }
                 );
-                let says_who = is_first && message.kind == MessageKind::Answer;
-                let by = if says_who { self.by(message) } else { ().into_any() };
+                let by = if is_first && !is_mine { self.by(message) } else { ().into_any() };
                 let text = if message.removed_at.is_some() { t!(self.language, resident.removed) } else { message.body.clone() };
-                self.bubble(&id, &class, by, text)
+                let state = if is_mine { self.state(message) } else { None };
+                self.bubble(&id, &class, by, text, state)
             }
         }
     }
 
-    fn bubble(&self, id: &str, class: &str, by: AnyView, text: String) -> AnyView {
-        view! { <li class=class.to_owned() id=id.to_owned()>{by}<p class="say">{text}</p></li> }.into_any()
+    fn bubble(&self, id: &str, class: &str, by: AnyView, text: String, state: Option<String>) -> AnyView {
+        let state = state.map(|s| view! { <span class="state">{s}</span> });
+        view! { <li class=class.to_owned() id=id.to_owned()>{by}<p class="say">{text}</p>{state}</li> }.into_any()
     }
 
+    /// Who speaks, at the start of a run.
     fn by(&self, message: &Message) -> AnyView {
+        if let Side::Staff { contact, .. } = self.side {
+            return view! { <span class="disc" aria-hidden="true">{initials(contact)}</span><span class="by">{contact.to_owned()}</span> }.into_any();
+        }
         let name = message.staff_name.clone().unwrap_or_default();
         let unit = message.unit_name.as_ref().map(|u| format!("@{u}"));
-        let disc = (self.side == Side::Contact).then(|| view! { <span class="disc" aria-hidden="true">{initials(&name)}</span> });
-        let note = (message.kind == MessageKind::Note).then(|| view! { {icon(Icon::Note)}<span class="sr">{t!(self.language, inbox.note)}" "</span> });
-        view! { {disc}<span class="by">{note}{name}" "<span class="unit">{unit}</span></span> }.into_any()
+        view! { <span class="disc" aria-hidden="true">{initials(&name)}</span><span class="by">{name}" "<span class="unit">{unit}</span></span> }.into_any()
+    }
+
+    /// Under an answer, for staff: who wrote it when, and whether it has been read.
+    fn state(&self, message: &Message) -> Option<String> {
+        let Side::Staff { seen, .. } = self.side else { return None };
+        let (name, time) = (message.staff_name.clone().unwrap_or_default(), self.clock(message.sent_at));
+        let l = self.language;
+        Some(if message.seq <= seen { t!(l, inbox.said_and_read, name = name, time = time) } else { t!(l, inbox.said, name = name, time = time) })
+    }
+
+    fn clock(&self, at: At) -> String {
+        self.local(at).strftime("%-H:%M").to_string()
+    }
+
+    fn note_by(&self, message: &Message) -> AnyView {
+        let by = t!(self.language, inbox.note_by, name = message.staff_name.clone().unwrap_or_default(), time = self.clock(message.sent_at));
+        view! { <span class="by">{icon(Icon::Note)}" "{by}</span> }.into_any()
     }
 
     fn auto_by(&self) -> AnyView {
@@ -100,6 +128,15 @@ impl Log<'_> {
     fn event(&self, body: &str) -> String {
         let l = self.language;
         let Some(event) = Event::read(body) else { return String::new() };
+        if let Side::Staff { .. } = self.side {
+            match event {
+                Event::HandedOver { to } => return t!(l, inbox.handed_over, name = to.name, title = to.title, unit = to.unit),
+                Event::Claimed => return t!(l, inbox.claimed),
+                Event::ClaimsEnded => return t!(l, inbox.claims_ended),
+                Event::Closed => return t!(l, inbox.was_closed),
+                Event::OffDuty { .. } => {}
+            }
+        }
         match event {
             Event::OffDuty { name, until, stand_in } => {
                 let back = match until {

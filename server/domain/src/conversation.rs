@@ -152,7 +152,7 @@ fn fresh_conversation(id: ConversationId, contact_id: ContactId, post_id: PostId
     }
 }
 
-fn first(sent: Vec<Sent>) -> store::Result<Sent> {
+pub(crate) fn first(sent: Vec<Sent>) -> store::Result<Sent> {
     sent.into_iter().next().ok_or(store::Error::Stopped)
 }
 

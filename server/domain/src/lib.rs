@@ -9,6 +9,7 @@ pub mod claim;
 mod clock;
 pub mod contact_point;
 pub mod conversation;
+pub mod desk;
 pub mod doctor;
 pub mod duty;
 pub mod first_admin;

@@ -9,8 +9,9 @@ pub use store::{
     photo::Photo,
     post::{Card, Line, Post},
     quick_reply::QuickReply,
+    scheduled_reply::ScheduledReply,
     session::Session,
     staff::{Grant, GrantLine},
     unit::{Branch, Unit},
-    wait::Wait,
+    wait::{Told, Wait},
 };

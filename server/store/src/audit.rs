@@ -42,3 +42,17 @@ pub async fn append(conn: &mut Conn, entry: &Entry) -> Result<()> {
     )
     .map(|_| ())
 }
+
+/// Whether this person has done this to this since a moment.
+pub async fn has_done(conn: &mut Conn, staff: StaffId, action: &str, target: &str, since: At) -> Result<bool> {
+    let found = fetch_optional!(
+        conn,
+        (i64,),
+        "select seq from audit_entries where target = $1 and action = $2 and staff_id = $3 and at >= $4 limit 1",
+        target,
+        action,
+        staff,
+        since
+    )?;
+    Ok(found.is_some())
+}

@@ -48,3 +48,9 @@ pub async fn set_email(conn: &mut Conn, id: ContactId, email: Option<&str>, lang
 pub async fn set_name(conn: &mut Conn, id: ContactId, name: Option<&str>) -> Result<()> {
     execute!(conn, "update contacts set name = $2 where id = $1", id, name).map(|_| ())
 }
+
+/// How many devices a contact is known by.
+pub async fn count_devices(conn: &mut Conn, id: ContactId) -> Result<i64> {
+    let (count,) = fetch_one!(conn, (i64,), "select count(*) from devices where contact_id = $1", id)?;
+    Ok(count)
+}

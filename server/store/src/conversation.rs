@@ -1,6 +1,9 @@
 //! Conversations, loaded through the one who asks: what a device or a member of staff may not see is not found.
 
-use crate::{Conn, Result, conn::*};
+use crate::{
+    Conn, Result,
+    conn::{Either, execute, fetch_all, fetch_optional, on},
+};
 use model::{At, ContactId, ContactPointId, ConversationId, ConversationState, DeviceId, PostId, StaffId};
 
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -115,6 +118,14 @@ pub async fn of_staff(conn: &mut Conn, staff: StaffId, id: ConversationId, now: 
         id,
         now
     )
+}
+
+/// Holds a conversation until the transaction ends, so that what is decided about it stays true. SQLite writes one transaction at a time anyway.
+pub async fn hold(conn: &mut Conn, id: ConversationId) -> Result<()> {
+    if let Either::Postgres(c) = conn.either() {
+        sqlx::query("select 1 from conversations where id = $1 for update").bind(id).execute(c).await?;
+    }
+    Ok(())
 }
 
 /// For work the program does itself, with no caller to check.

@@ -25,9 +25,36 @@ pub async fn open(conn: &mut Conn, conversation: ConversationId) -> Result<Optio
     fetch_optional!(conn, Wait, select!("where conversation_id = $1 and closed_at is null"), conversation)
 }
 
+/// The newest wait of a conversation, open or closed.
+pub async fn last(conn: &mut Conn, conversation: ConversationId) -> Result<Option<Wait>> {
+    fetch_optional!(conn, Wait, select!("where conversation_id = $1 order by opened_seq desc limit 1"), conversation)
+}
+
 /// All waits of a conversation, oldest first.
 pub async fn of_conversation(conn: &mut Conn, conversation: ConversationId) -> Result<Vec<Wait>> {
     fetch_all!(conn, Wait, select!("where conversation_id = $1 order by opened_seq"), conversation)
+}
+
+/// A wait with the words that opened it.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Told {
+    pub opened_at: At,
+    pub due_at: At,
+    pub closed_at: Option<At>,
+    /// Empty when the message has been removed.
+    pub text: String,
+}
+
+/// The last ten waits of a conversation, newest first, each with the message that opened it.
+pub async fn history(conn: &mut Conn, conversation: ConversationId) -> Result<Vec<Told>> {
+    fetch_all!(
+        conn,
+        Told,
+        "select w.opened_at, w.due_at, w.closed_at, case when m.removed_at is null then m.body else '' end as text
+         from waits w join messages m on m.conversation_id = w.conversation_id and m.seq = w.opened_seq
+         where w.conversation_id = $1 order by w.opened_seq desc limit 10",
+        conversation
+    )
 }
 
 /// The last waits of a post that were answered, newest first: what "usually answers within" is worked out from.

@@ -6,6 +6,7 @@ mod app;
 mod claim;
 mod contact_point;
 mod conversation;
+mod inbox;
 mod look;
 mod policy;
 mod sign_in;

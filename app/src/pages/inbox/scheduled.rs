@@ -1,0 +1,28 @@
+//! `/inbox/{id}/scheduled/{sid}/cancel`: a reply that waits for its hour is not sent after all.
+
+use super::show::{Shown, mistake, page};
+use crate::{
+    error::AppError,
+    visit::{SignedIn, Visit},
+};
+use axum::{
+    extract::Path,
+    http::StatusCode,
+    response::{IntoResponse, Redirect, Response},
+};
+use domain::desk;
+use model::{ConversationId, ScheduledReplyId};
+
+pub async fn cancel(
+    visit: Visit,
+    SignedIn(staff): SignedIn,
+    Path((id, reply)): Path<(ConversationId, ScheduledReplyId)>,
+) -> Result<Response, AppError> {
+    match desk::cancel_scheduled(&visit.app.domain, &staff, id, reply).await {
+        Ok(()) => Ok(Redirect::to(&format!("/inbox/{id}")).into_response()),
+        Err(e) => {
+            let error = mistake(visit.language, e)?;
+            page(&visit, &staff, id, Shown { status: StatusCode::CONFLICT, error: Some(error), ..Shown::new(&visit) }).await
+        }
+    }
+}

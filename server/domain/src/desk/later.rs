@@ -1,0 +1,133 @@
+//! Replies written out of hours and sent when work begins.
+
+use super::{DeskError, Held};
+use crate::{Domain, Staff, calendar::UnitCalendar, conversation::topics};
+use i18n::t;
+use model::{At, ClientKey, ConversationId, ScheduledReplyId, text};
+use store::{
+    post::Card,
+    scheduled_reply::{self, ScheduledReply},
+};
+
+/// The moment "send later" means: when work begins again. Not offered to somebody who is at work. `off_duty` holds until when, if that is known.
+pub(super) fn later_at(calendar: &UnitCalendar, off_duty: Option<Option<At>>, now: At) -> Option<At> {
+    let calendar = &calendar.calendar;
+    let at = match off_duty {
+        Some(Some(until)) => calendar.next_working(until.max(now))?,
+        // Off duty with no end in sight: the next time work begins.
+        Some(None) if calendar.is_working(now) => calendar.next_working(calendar.changes_at(now)?)?,
+        _ => calendar.next_working(now)?,
+    };
+    (at > now).then_some(at)
+}
+
+/// Keeps a reply until work begins. The same client key again keeps the first.
+pub async fn schedule(domain: &Domain, staff: &Staff, id: ConversationId, typed: &str, client_key: ClientKey) -> Result<ScheduledReply, DeskError> {
+    let body = text::message(typed)?;
+    let (d, staff, now) = (domain.clone(), staff.id, domain.now());
+    let (reply, card) = domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                let held = Held::load(c, staff, id, now).await?;
+                let send_at = super::show::later(&d, c, staff, &held.card).await?.ok_or(DeskError::WorkingTime)?;
+                let reply = ScheduledReply {
+                    id: ScheduledReplyId(d.id()),
+                    conversation_id: id,
+                    staff_id: staff,
+                    body,
+                    client_key,
+                    created_at: now,
+                    send_at,
+                    sent_at: None,
+                    cancelled_at: None,
+                };
+                scheduled_reply::insert(c, &reply).await?;
+                Ok::<_, DeskError>((reply, held.card))
+            })
+        })
+        .await?;
+    domain.hub.wake_all(topics(id, &card));
+    Ok(reply)
+}
+
+/// Takes a scheduled reply back. Whoever may write in the conversation may do that.
+pub async fn cancel_scheduled(domain: &Domain, staff: &Staff, id: ConversationId, reply: ScheduledReplyId) -> Result<(), DeskError> {
+    let (staff, now) = (staff.id, domain.now());
+    let card = domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                let held = Held::load(c, staff, id, now).await?;
+                let found = scheduled_reply::find(c, reply).await?.filter(|r| r.conversation_id == id).ok_or(DeskError::NotFound)?;
+                if !scheduled_reply::cancel(c, found.id, now).await? {
+                    return Err(DeskError::TooLate);
+                }
+                Ok::<_, DeskError>(held.card)
+            })
+        })
+        .await?;
+    domain.hub.wake_all(topics(id, &card));
+    Ok(())
+}
+
+/// Scheduled replies sent in one go.
+const BATCH: i64 = 200;
+
+/// Sends what is due; called every few seconds. A writer who may no longer write there does not send: what they wrote is left as a note, so
+/// that whoever answers now can use it. Gives how many were dealt with.
+pub async fn send_due(domain: &Domain) -> store::Result<usize> {
+    let due = {
+        let mut conn = domain.db.read().await?;
+        scheduled_reply::due(&mut conn, domain.now(), BATCH).await?
+    };
+    let count = due.len();
+    for reply in due {
+        let id = reply.conversation_id;
+        match send(domain, reply).await {
+            Ok(Some(card)) => domain.hub.wake_all(topics(id, &card)),
+            Ok(None) => {}
+            // The others are not held up by one; it is tried again.
+            Err(e) => tracing::error!(error = %e, "a scheduled reply could not be sent"),
+        }
+    }
+    Ok(count)
+}
+
+async fn send(domain: &Domain, reply: ScheduledReply) -> store::Result<Option<Card>> {
+    let (d, now) = (domain.clone(), domain.now());
+    domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                store::conversation::hold(c, reply.conversation_id).await?;
+                // Another node, or a cancellation, may have come first.
+                if !scheduled_reply::set_sent(c, reply.id, now).await? {
+                    return Ok(None);
+                }
+                let writer = store::staff::find(c, reply.staff_id).await?;
+                let is_there = writer.as_ref().is_some_and(|w| w.ended_at.is_none());
+                match Held::load(c, reply.staff_id, reply.conversation_id, now).await {
+                    Ok(held) if is_there => {
+                        held.answer(&d, c, reply.body, reply.client_key).await?;
+                        Ok(Some(held.card))
+                    }
+                    Ok(_) | Err(DeskError::NotFound) => drop_with_note(&d, c, reply, writer).await,
+                    Err(DeskError::Store(e)) => Err(e),
+                    Err(_) => Ok(None),
+                }
+            })
+        })
+        .await
+}
+
+async fn drop_with_note(domain: &Domain, c: &mut store::Conn, reply: ScheduledReply, writer: Option<store::staff::Staff>) -> store::Result<Option<Card>> {
+    let now = domain.now();
+    let Some(conversation) = store::conversation::find(c, reply.conversation_id).await? else { return Ok(None) };
+    let Some(card) = store::post::card(c, conversation.post_id, now).await? else { return Ok(None) };
+    let Some(writer) = writer else { return Ok(Some(card)) };
+    let body = t!(writer.language, inbox.not_sent, name = writer.name, text = reply.body);
+    let held = Held { conversation, staff: writer.id, writes_for: card.post_id, card, now };
+    held.note(domain, c, body, ClientKey(domain.id())).await?;
+    Ok(Some(held.card))
+}
