@@ -78,7 +78,9 @@ impl Actor {
                 self.cookies.insert(name.into(), value.into());
             }
         }
-        let bytes = axum::body::to_bytes(body, 10 << 20).await.unwrap();
+        // A live stream has no end to wait for.
+        let is_stream = parts.headers.get(header::CONTENT_TYPE).is_some_and(|t| t == "text/event-stream");
+        let bytes = if is_stream { Default::default() } else { axum::body::to_bytes(body, 10 << 20).await.unwrap() };
         Page { status: parts.status, headers: parts.headers, body: String::from_utf8_lossy(&bytes).into_owned() }
     }
 
