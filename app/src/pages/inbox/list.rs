@@ -6,6 +6,7 @@ use crate::{
         icon::{Icon, icon},
     },
     error::AppError,
+    islands::desk::Desk,
     shell::{Page, render},
     visit::{SignedIn, Visit},
 };
@@ -77,6 +78,7 @@ pub async fn list(visit: Visit, SignedIn(staff): SignedIn, Query(asking): Query<
             {today_pane(l, &today)}
         </main>
         {keys(l)}
+        {island(l)}
     };
     let page = Page::new(&visit, t!(l, inbox.title)).for_staff(&staff).body_class("full at-desk").with_islands();
     let page = if asking.is_search() { page } else { page.refresh_without_script(REFRESH) };
@@ -306,6 +308,10 @@ fn today_pane(l: Language, today: &Today) -> impl IntoView + use<> {
             <p><a class="btn alt" href="/account#off-duty">{icon(Icon::Rest)}{t!(l, inbox.rest)}</a></p>
         </section>
     }
+}
+
+pub fn island(l: Language) -> impl IntoView + use<> {
+    view! { <Desk waiting=t!(l, resident.waiting_for_network) sending=t!(l, resident.sending) failed=t!(l, resident.send_failed)/> }
 }
 
 /// The shortcuts, opened by the island.

@@ -3,7 +3,7 @@
 
 use super::{
     hand_over::{self, Handing},
-    list::{Asking, contact_name, keys, length, pane, post_name},
+    list::{Asking, contact_name, island, keys, length, pane, post_name},
 };
 use crate::{
     components::{
@@ -167,6 +167,7 @@ pub async fn page(visit: &Visit, staff: &Staff, id: ConversationId, mut shown: S
             {person(visit, &view, &inbox, &name, shown.name.as_ref())}
         </main>
         {keys(l)}
+        {island(l)}
     };
     Ok(Page::new(visit, format!("{title} · {}", t!(l, inbox.title)))
         .for_staff(staff)
