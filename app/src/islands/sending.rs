@@ -60,6 +60,8 @@ pub fn attach(form: HtmlFormElement, log: Log, words: Words, draft: Kept, queue:
     let key: HtmlInputElement = find(&form, "[name=key]")?;
     // A browser that fills in what stood here before must not bring back the key of another message.
     key.set_value(&key.default_value());
+    // A second tap finds the box empty, which is nothing to complain about.
+    form.set_no_validate(true);
     let waiting = queue.read().unwrap_or_default().lines().map(str::to_owned).collect();
     let sending = Rc::new(Sending {
         form,
