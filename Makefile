@@ -1,13 +1,14 @@
-# Linli's two commands:
+# Linli's commands:
 #   make run    build everything that is missing and start Linli with the sample district
 #   make test   everything that must hold before a change lands
+#   make bench  how many messages a second, each looked up afterwards
 # and their parts: `make tools`, `make site`, `make server`.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: run test tools site server clean
+.PHONY: run test bench tools site server clean
 
 # The paths below, and the scripts', count on it.
 export CARGO_TARGET_DIR := $(CURDIR)/target
@@ -19,6 +20,12 @@ run: tools site server
 
 test:
 	@scripts/test.sh
+
+# Together with the server, so that both share what was built for it.
+bench: tools site
+	@echo "→ Building the server and the load generator (the first time takes about 5 minutes on 2 cores)"
+	@cargo build --quiet --release -p server -p load
+	@end2end/load/run.sh
 
 tools:
 	@scripts/setup.sh run

@@ -1,0 +1,178 @@
+//! `linli-load`: many residents write to a running server at once; every acknowledged message is looked up in its database afterwards.
+
+mod http;
+mod ledger;
+mod machine;
+mod now;
+mod phase;
+mod resident;
+mod scratch;
+
+use clap::Parser;
+use http::Connection;
+use ledger::Comparison;
+use phase::Phase;
+use resident::{FURTHER, Street};
+use serde_json::json;
+use std::{
+    net::SocketAddr,
+    path::Path,
+    process::ExitCode,
+    sync::{Arc, atomic::AtomicU32},
+    time::{Duration, Instant},
+};
+use store::Db;
+use tokio::{net, time};
+
+/// Measures how many messages a running Linli stores in a second, and looks every acknowledged one up in its database afterwards.
+#[derive(Parser)]
+struct Typed {
+    /// The server, such as http://127.0.0.1:3000
+    #[arg(long)]
+    url: String,
+    /// A sticker's address, such as /q/CODE; its post must have somebody on duty
+    #[arg(long)]
+    scan: String,
+    /// The server's database, as sqlite:PATH
+    #[arg(long)]
+    database: String,
+    /// Clients sending at the same time
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    clients: u16,
+    /// How long to send
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    seconds: u64,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let typed = Typed::parse();
+    match run(&typed).await {
+        Ok(report) => {
+            report.print(typed.json);
+            if report.comparison.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(why) => {
+            eprintln!("linli-load: {why}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+struct Report {
+    phases: Vec<Phase>,
+    sends_to_up: f64,
+    sends_to_single_commits: f64,
+    comparison: Comparison,
+}
+
+async fn run(typed: &Typed) -> Result<Report, String> {
+    let host = host(&typed.url).await?;
+    let scan = typed.scan.find("/q/").map(|at| typed.scan[at..].to_owned()).ok_or("--scan: it has no /q/CODE in it")?;
+    let database = Path::new(typed.database.strip_prefix("sqlite:").ok_or("--database: it begins with sqlite:")?);
+    if !database.is_file() {
+        return Err(format!("--database: there is no {}", database.display()));
+    }
+    wait_for(host).await?;
+    let clients = usize::from(typed.clients);
+    let street = Arc::new(Street::new(host, scan));
+
+    up(&street, "warming up", clients, 1).await?;
+    let up = up(&street, "GET /up", clients, typed.seconds).await?;
+
+    // A short run says how many residents the long one needs.
+    begin(&street, clients, clients * 4).await?;
+    let trial = send(&street, clients, typed.seconds).await?;
+    let needed = (trial.per_second() * 1.5).ceil() as usize * usize::try_from(typed.seconds).unwrap_or(1) / FURTHER as usize + clients;
+    let first_messages = begin(&street, clients, needed).await?;
+    let sends = send(&street, clients, typed.seconds).await?;
+
+    street.residents.lock().await.truncate(ONE_CLIENTS_RESIDENTS);
+    let have = street.residents.lock().await.len();
+    begin(&street, clients, ONE_CLIENTS_RESIDENTS - have).await?;
+    let one_client = send(&street, 1, typed.seconds).await?;
+
+    let [alone, shared] = scratch::measure(database, clients, typed.seconds.div_ceil(3)).await?;
+
+    let db = Db::open(&typed.database).await.map_err(|e| format!("the database cannot be opened: {e}"))?;
+    let comparison = ledger::compare(&db, &*street.ledger.lock().await).await.map_err(|e| format!("the database cannot be read: {e}"))?;
+    db.close().await;
+    Ok(Report {
+        sends_to_up: sends.per_second() / up.per_second(),
+        sends_to_single_commits: sends.per_second() / alone.per_second(),
+        phases: vec![up, first_messages, sends, one_client, alone, shared],
+        comparison,
+    })
+}
+
+/// Enough further messages for a p99 that means something.
+const ONE_CLIENTS_RESIDENTS: usize = 250;
+
+async fn host(url: &str) -> Result<SocketAddr, String> {
+    let name = url.strip_prefix("http://").ok_or("--url: it begins with http://")?.trim_end_matches('/');
+    let mut found = net::lookup_host(name).await.map_err(|e| format!("--url: {name}: {e}"))?;
+    found.find(SocketAddr::is_ipv4).ok_or_else(|| format!("--url: {name} has no IPv4 address"))
+}
+
+/// A server just started may need a moment.
+async fn wait_for(host: SocketAddr) -> Result<(), String> {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        match Connection::open(host).await {
+            Ok(_) => return Ok(()),
+            Err(e) if Instant::now() > deadline => return Err(format!("--url: {host}: {e}")),
+            Err(_) => time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+fn after(seconds: u64) -> Instant {
+    Instant::now() + Duration::from_secs(seconds)
+}
+
+async fn up(street: &Arc<Street>, name: &'static str, clients: usize, seconds: u64) -> Result<Phase, String> {
+    let deadline = after(seconds);
+    phase::run(name, clients, |_| resident::up(street.clone(), deadline)).await
+}
+
+async fn begin(street: &Arc<Street>, clients: usize, count: usize) -> Result<Phase, String> {
+    let left = Arc::new(AtomicU32::new(u32::try_from(count).unwrap_or(u32::MAX)));
+    phase::run("first messages, each after its page", clients, |_| resident::begin(street.clone(), left.clone())).await
+}
+
+async fn send(street: &Arc<Street>, clients: usize, seconds: u64) -> Result<Phase, String> {
+    let deadline = after(seconds);
+    phase::run("sends, on the disk when acknowledged", clients, |_| resident::send(street.clone(), deadline)).await
+}
+
+impl Report {
+    fn print(&self, as_json: bool) {
+        if as_json {
+            println!("{}", self.json());
+            return;
+        }
+        println!("{}\n\n{}", machine::line(), Phase::HEADER);
+        for phase in &self.phases {
+            println!("{}", phase.row());
+        }
+        println!("\nsends : GET /up                  {:.2}", self.sends_to_up);
+        println!("sends : one commit per message   {:.2}", self.sends_to_single_commits);
+        println!("\n{}", self.comparison.row());
+        for error in self.phases.iter().flat_map(Phase::errors) {
+            println!("{error}");
+        }
+    }
+
+    fn json(&self) -> serde_json::Value {
+        json!({
+            "machine": machine::line(),
+            "phases": self.phases.iter().map(Phase::json).collect::<Vec<_>>(),
+            "sends_to_up": self.sends_to_up,
+            "sends_to_one_commit_per_message": self.sends_to_single_commits,
+            "comparison": self.comparison.json(),
+        })
+    }
+}
