@@ -18,7 +18,7 @@ async fn the_sample_fills_an_empty_database_at_any_hour() {
             assert!(sample.scan_urls.iter().all(|s| s.url.starts_with("https://linli.example/q/")));
             let mut conn = domain.db.read().await.unwrap();
             for sign_in in &sample.sign_ins {
-                let staff = store::staff::by_email(&mut conn, sign_in.email).await.unwrap().unwrap();
+                let staff = store::staff::by_email(&mut conn, &sign_in.email).await.unwrap().unwrap();
                 assert!(staff.activated_at.is_some());
             }
             let code = model::PointCode::read(sample.scan_urls[0].url.rsplit('/').next().unwrap()).unwrap();
