@@ -102,13 +102,8 @@ pub struct NewAdmin {
 pub async fn create_admin(settings: &Settings, new: NewAdmin) -> Result<(), String> {
     let domain = open(settings).await?;
     let password = new.password_from_stdin.then(read_line).transpose()?;
-    let typed = first_admin::Create {
-        name: &new.name,
-        email: &new.email,
-        password: password.as_deref(),
-        unit: new.unit.as_deref(),
-        language: Language::Chinese,
-    };
+    let typed =
+        first_admin::Create { name: &new.name, email: &new.email, password: password.as_deref(), unit: new.unit.as_deref(), language: Language::Chinese };
     let link = first_admin::create(&domain, typed).await.map_err(|e| match e {
         CreateError::NoUnit => "there is no unit yet: name the first one with --unit".to_owned(),
         CreateError::Invalid(wrong) => say_invalid(&wrong),

@@ -13,7 +13,7 @@ pub use show::{News, Standing, View, news, show, watch};
 pub use store::inbox::{Place, Post, Row, Target};
 pub use write::{answer, close, name, note};
 
-use model::{At, ContactId, PostId, StaffId, ConversationId, text::TextError};
+use model::{At, ContactId, ConversationId, PostId, StaffId, text::TextError};
 use store::{Conn, conversation::Conversation, post::Card};
 
 /// Why something was not done.

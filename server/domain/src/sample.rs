@@ -208,7 +208,8 @@ const QUICK_REPLIES: [(&str, &str, &str); 6] = [
 
 /// Fills an empty database with the sample district, in one transaction.
 pub async fn create(domain: &Domain) -> Result<Sample, SampleError> {
-    let sign_ins: Vec<SignIn> = PEOPLE.iter().map(|p| SignIn { role: p.role.into(), name: p.name.into(), email: p.email.into(), password: new_password(domain) }).collect();
+    let sign_ins: Vec<SignIn> =
+        PEOPLE.iter().map(|p| SignIn { role: p.role.into(), name: p.name.into(), email: p.email.into(), password: new_password(domain) }).collect();
     let mut hashes = Vec::new();
     for sign_in in &sign_ins {
         hashes.push(password::hash(domain, &sign_in.password).await?);

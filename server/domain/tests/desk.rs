@@ -7,8 +7,8 @@ use domain::{
     routing,
 };
 use model::{
-    At, ClientKey, ContactPointId, ConversationId, ConversationState, HoldingId, Language, MessageKind, PointCode, PostId, SessionId, StaffId, UnitId, UnitKind,
-    WaitId,
+    At, ClientKey, ContactPointId, ConversationId, ConversationState, HoldingId, Language, MessageKind, PointCode, PostId, SessionId, StaffId, UnitId,
+    UnitKind, WaitId,
 };
 use proptest::{collection::vec, prelude::*};
 use std::{
@@ -146,8 +146,7 @@ async fn unit(d: &Domain, c: &mut store::Conn, parent: Option<UnitId>, kind: Uni
 
 async fn post(d: &Domain, c: &mut store::Conn, unit_id: UnitId, title: &str) -> store::Result<PostId> {
     let id = PostId(d.id());
-    let row =
-        Post { id, unit_id, title: title.into(), substitute_id: None, welcome: None, answering_id: None, created_at: d.now(), ended_at: None };
+    let row = Post { id, unit_id, title: title.into(), substitute_id: None, welcome: None, answering_id: None, created_at: d.now(), ended_at: None };
     store::post::insert(c, &row).await?;
     Ok(id)
 }

@@ -70,14 +70,12 @@ pub async fn due(conn: &mut Conn, now: At, limit: i64) -> Result<Vec<ScheduledRe
 
 /// True if it had been neither sent nor cancelled.
 pub async fn set_sent(conn: &mut Conn, id: ScheduledReplyId, now: At) -> Result<bool> {
-    let changed =
-        execute!(conn, "update scheduled_replies set sent_at = $2 where id = $1 and sent_at is null and cancelled_at is null", id, now)?;
+    let changed = execute!(conn, "update scheduled_replies set sent_at = $2 where id = $1 and sent_at is null and cancelled_at is null", id, now)?;
     Ok(changed > 0)
 }
 
 /// True if it had been neither sent nor cancelled.
 pub async fn cancel(conn: &mut Conn, id: ScheduledReplyId, now: At) -> Result<bool> {
-    let changed =
-        execute!(conn, "update scheduled_replies set cancelled_at = $2 where id = $1 and sent_at is null and cancelled_at is null", id, now)?;
+    let changed = execute!(conn, "update scheduled_replies set cancelled_at = $2 where id = $1 and sent_at is null and cancelled_at is null", id, now)?;
     Ok(changed > 0)
 }

@@ -1,8 +1,6 @@
 //! What the store promises, on SQLite and on PostgreSQL alike.
 
-use model::{
-    At, ClientKey, ContactId, ConversationId, ConversationState, DeviceId, Language, MessageId, MessageKind, PostId, UnitId, UnitKind, WaitId,
-};
+use model::{At, ClientKey, ContactId, ConversationId, ConversationState, DeviceId, Language, MessageId, MessageKind, PostId, UnitId, UnitKind, WaitId};
 use store::{
     Db, Error,
     conversation::Conversation,
@@ -38,8 +36,16 @@ async fn conversation(db: &Db) -> ConversationId {
         Box::pin(async move {
             let grid = Unit { id: unit, parent_id: None, kind: UnitKind::Grid, name: "第一网格".into(), code: None, created_at: NOW, ended_at: None };
             store::unit::insert(c, &grid).await?;
-            let seat =
-                Post { id: post, unit_id: unit, title: "网格员".into(), substitute_id: None, welcome: None, answering_id: None, created_at: NOW, ended_at: None };
+            let seat = Post {
+                id: post,
+                unit_id: unit,
+                title: "网格员".into(),
+                substitute_id: None,
+                welcome: None,
+                answering_id: None,
+                created_at: NOW,
+                ended_at: None,
+            };
             store::post::insert(c, &seat).await?;
             store::contact::insert(c, contact, Language::Chinese, NOW).await?;
             store::contact::insert_device(c, DeviceId(id()), contact, id().as_bytes(), NOW).await?;

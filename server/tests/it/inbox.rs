@@ -59,7 +59,13 @@ async fn the_inbox_shows_who_waits_and_opens_the_conversation() {
         d.wang.get("/inbox").await.is(200).has("1 段在等").has("路灯不亮了").has("3号楼东门").has(&d.at_desk).has("剩 3 天");
         d.li.get("/inbox").await.is(200).has_not("路灯不亮了").has("没有人在等");
         let page = d.wang.get(&d.at_desk).await;
-        page.is(200).has("路灯不亮了").has("答应在").has("id=\"log\"").has("data-last=\"1\"").has("name=\"intent\" value=\"answer\"").has_not("value=\"schedule\"");
+        page.is(200)
+            .has("路灯不亮了")
+            .has("答应在")
+            .has("id=\"log\"")
+            .has("data-last=\"1\"")
+            .has("name=\"intent\" value=\"answer\"")
+            .has_not("value=\"schedule\"");
         d.wang.get("/inbox?fragment=list").await.is(200).has("id=\"list\"").has_not("<html");
         let mut guest = app.anonymous();
         assert_eq!(guest.get("/inbox").await.location(), "/sign-in?back=/inbox");

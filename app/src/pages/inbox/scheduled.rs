@@ -13,11 +13,7 @@ use axum::{
 use domain::desk;
 use model::{ConversationId, ScheduledReplyId};
 
-pub async fn cancel(
-    visit: Visit,
-    SignedIn(staff): SignedIn,
-    Path((id, reply)): Path<(ConversationId, ScheduledReplyId)>,
-) -> Result<Response, AppError> {
+pub async fn cancel(visit: Visit, SignedIn(staff): SignedIn, Path((id, reply)): Path<(ConversationId, ScheduledReplyId)>) -> Result<Response, AppError> {
     match desk::cancel_scheduled(&visit.app.domain, &staff, id, reply).await {
         Ok(()) => Ok(Redirect::to(&format!("/inbox/{id}")).into_response()),
         Err(e) => {

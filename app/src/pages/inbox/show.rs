@@ -244,7 +244,8 @@ fn talk(visit: &Visit, view: &View, inbox: &Inbox, name: &str, shown: &Shown) ->
 fn close_button(visit: &Visit, standing: &Standing) -> AnyView {
     let l = visit.language;
     if standing.wait.is_some() {
-        return view! { <button class="btn alt" form="answer" name="intent" value="close">{icon(Icon::Tick)}{t!(l, inbox.answer_and_close)}</button> }.into_any();
+        return view! { <button class="btn alt" form="answer" name="intent" value="close">{icon(Icon::Tick)}{t!(l, inbox.answer_and_close)}</button> }
+            .into_any();
     }
     if standing.conversation.state == ConversationState::Closed {
         return ().into_any();

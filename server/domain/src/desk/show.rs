@@ -92,8 +92,7 @@ async fn standing(domain: &Domain, c: &mut Conn, staff: StaffId, conversation: C
     let Some(contact) = store::contact::find(c, conversation.contact_id).await? else { return Ok(None) };
     let calendar = calendar::of_unit(domain, c, post.unit_id).await?;
     let last = store::wait::last(c, conversation.id).await?;
-    let mut also_here: Vec<String> =
-        domain.hub.looking_at(conversation.id).into_iter().filter(|(other, _)| *other != staff).map(|(_, name)| name).collect();
+    let mut also_here: Vec<String> = domain.hub.looking_at(conversation.id).into_iter().filter(|(other, _)| *other != staff).map(|(_, name)| name).collect();
     also_here.sort();
     Ok(Some(Standing {
         answered_after: last.as_ref().and_then(|w| Some(calendar.calendar.working_seconds(w.opened_at, w.closed_at?))),

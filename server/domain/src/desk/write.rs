@@ -6,11 +6,7 @@ use crate::{
     conversation::{first, tell, topics},
     live::Topic,
 };
-use model::{
-    ClientKey, ConversationId, ConversationState, Event, MailKind, MessageId, MessageKind, OutboxId,
-    calendar::Quiet,
-    text,
-};
+use model::{ClientKey, ConversationId, ConversationState, Event, MailKind, MessageId, MessageKind, OutboxId, calendar::Quiet, text};
 use store::{
     Conn,
     message::{New, Sent},
@@ -162,4 +158,3 @@ impl Held {
         store::conversation::set_mailed(c, conversation.id, seq).await
     }
 }
-
