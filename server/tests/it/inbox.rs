@@ -56,7 +56,7 @@ fn at(wall: &str) -> At {
 async fn the_inbox_shows_who_waits_and_opens_the_conversation() {
     on_both(async |app| {
         let mut d = desk(&app, "路灯不亮了").await;
-        d.wang.get("/inbox").await.is(200).has("1 段在等").has("路灯不亮了").has("3号楼东门").has(&d.at_desk).has("剩 1 天");
+        d.wang.get("/inbox").await.is(200).has("1 段在等").has("路灯不亮了").has("3号楼东门").has(&d.at_desk).has("剩 3 天");
         d.li.get("/inbox").await.is(200).has_not("路灯不亮了").has("没有人在等");
         let page = d.wang.get(&d.at_desk).await;
         page.is(200).has("路灯不亮了").has("答应在").has("id=\"log\"").has("data-last=\"1\"").has("name=\"intent\" value=\"answer\"").has_not("value=\"schedule\"");
