@@ -146,18 +146,23 @@ pub async fn end(domain: &Domain, admin: &Admin, id: HoldingId, last_day: &str) 
         "" => now,
         text => start_of(&calendar.calendar, text, 1, now).ok_or(invalid(DayError::NotADate))?,
     };
-    if until < now || term.until_at.is_some_and(|u| u <= now) {
+    // Left empty, one that has not begun never will.
+    let never_begins = last_day.trim().is_empty() && term.from_at > now;
+    let is_too_early = until < now || until <= term.from_at || term.until_at.is_some_and(|u| u <= now);
+    if is_too_early && !never_begins {
         return Err(invalid(DayError::TooEarly));
     }
-    // One that has not begun never will.
-    let until = until.max(term.from_at);
     let post_id = term.post_id;
     let changes = domain
         .db
         .write(move |c| {
             Box::pin(async move {
                 post::mine(c, by, post_id, now).await?.ok_or(HoldingError::NotFound)?;
-                store::holding::set_until(c, id, until).await?;
+                if never_begins {
+                    store::holding::delete(c, id).await?;
+                } else {
+                    store::holding::set_until(c, id, until).await?;
+                }
                 audit::append(c, now, Some(by), "holding.end", &id.to_string(), &format!("{post_id} {}", term.staff_id)).await?;
                 let changes = routing::settle(c, now).await?;
                 if routing::orphans(c, &changes).await? { Err(HoldingError::Ownerless) } else { Ok(changes) }

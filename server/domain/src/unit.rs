@@ -144,7 +144,7 @@ pub async fn tree(domain: &Domain, admin: &Admin, open: Option<UnitId>, page: i6
     let tops = tops_of(c, admin).await?;
     let open = match open {
         Some(id) if covers(c, admin.staff.id, id, now).await? => Some(id),
-        _ => tops.first().filter(|_| tops.len() == 1).map(|t| t.id),
+        _ => first_fork(c, &tops, now).await?,
     };
     // From the open unit up.
     let mut way: Vec<UnitId> = Vec::new();
@@ -182,6 +182,19 @@ pub async fn tree(domain: &Domain, admin: &Admin, open: Option<UnitId>, page: i6
         }
     }
     Ok(Tree { nodes, open, page, has_more })
+}
+
+/// Where a tree with one top first branches: a single unit with a single one below it says nothing.
+async fn first_fork(c: &mut Conn, tops: &[Unit], now: At) -> Result<Option<UnitId>> {
+    let [top] = tops else { return Ok(None) };
+    let mut at = top.id;
+    while let [only] = &store::unit::below(c, at, now, 2, 0).await?[..] {
+        if only.children == 0 {
+            break;
+        }
+        at = only.id;
+    }
+    Ok(Some(at))
 }
 
 /// A unit in a list, with the names above it.

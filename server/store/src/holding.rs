@@ -114,6 +114,11 @@ pub async fn set_until(conn: &mut Conn, id: HoldingId, until: At) -> Result<()> 
     execute!(conn, "update holdings set until_at = $2 where id = $1", id, until).map(|_| ())
 }
 
+/// Takes back a holding that has not begun.
+pub async fn delete(conn: &mut Conn, id: HoldingId) -> Result<()> {
+    execute!(conn, "delete from holdings where id = $1", id).map(|_| ())
+}
+
 /// Ends everything a member of staff holds or was to hold.
 pub async fn end_all(conn: &mut Conn, staff: StaffId, now: At) -> Result<()> {
     execute!(conn, "delete from holdings where staff_id = $1 and from_at > $2", staff, now)?;

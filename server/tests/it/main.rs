@@ -2,6 +2,7 @@
 
 mod account;
 mod actor;
+mod admin;
 mod app;
 mod claim;
 mod contact_point;

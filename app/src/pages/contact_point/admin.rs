@@ -3,7 +3,6 @@
 use crate::{
     components::{
         admin::{Danger, Done, area, crumb_links, saved},
-        card::seal,
         field::{Field, titled_summary},
         icon::{Icon, icon},
         qr::qr,
@@ -24,7 +23,7 @@ use domain::{
 };
 use i18n::t;
 use leptos::prelude::*;
-use model::{ContactPointId, Language};
+use model::{CheckPhrase, ContactPointId, Language};
 use qrcode::EcLevel;
 use serde::Deserialize;
 
@@ -150,20 +149,26 @@ fn in_use(visit: &Visit, view: &View, form: Form, revoke_error: Option<String>) 
                 </form>
                 {revoke.view(visit)}
             </section>
-            <section class="card">
+            <div class="card">
                 <div class="qr">{qr(&view.url, EcLevel::H, t!(l, admin.qr_of, url = view.url.clone()))}</div>
                 <dl class="pairs">
                     <div><dt>{t!(l, admin.point_code)}</dt><dd class="code">{view.point.code.to_string()}</dd></div>
                     <div><dt>{t!(l, admin.address)}</dt><dd><a href=view.url.clone()>{view.url.clone()}</a></dd></div>
+                    <div><dt>{t!(l, admin.phrase)}</dt><dd>{characters(&view.point.check_phrase)}</dd></div>
                 </dl>
-                {seal(l, &view.point.check_phrase)}
                 <div class="acts">
                     <a class="btn" href=format!("{base}/sheet")>{icon(Icon::Print)}{t!(l, admin.print_a4)}</a>
                     <a class="btn alt" href=format!("{base}/qr.svg")>"SVG"</a>
                     <a class="btn alt" href=format!("{base}/qr.png")>"PNG"</a>
                 </div>
-            </section>
+            </div>
         </div>
     }
     .into_any()
+}
+
+/// The four characters as they are printed.
+fn characters(phrase: &CheckPhrase) -> impl IntoView + use<> {
+    let characters: Vec<_> = phrase.as_str().chars().map(|c| view! { <span aria-hidden="true">{c.to_string()}</span> }).collect();
+    view! { <span class="seal" role="img" aria-label=format!("{phrase} ({})", phrase.reading()) lang="zh-CN">{characters}</span> }
 }

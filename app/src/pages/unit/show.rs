@@ -94,10 +94,10 @@ async fn page(visit: &Visit, admin: &Admin, id: UnitId, done: &Done, draft: Draf
                     <h2>{t!(l, admin.name_and_code)}</h2>
                     {form(visit, &view, draft)}
                 </section>
-                <section>
+                <div>
                     <h2>{t!(l, admin.working_time)}</h2>
                     {working_time(l, &view)}
-                </section>
+                </div>
             </div>
         </main>
     };
