@@ -8,12 +8,12 @@ use store::outbox::{Answer, Mail};
 const DAYS: i64 = 30;
 
 /// Ended when the contact shuts other devices out: the claim version is part of what is signed.
-pub(crate) fn link(domain: &Domain, id: OutboxId, claim_version: i64) -> String {
+pub fn link(domain: &Domain, id: OutboxId, claim_version: i64) -> String {
     format!("{}/r/{id}.{}", domain.public_url, domain.keys.sign("return", &signed(id, claim_version)))
 }
 
 /// Works for ever: nobody has to keep getting mail because a link is old.
-pub(crate) fn stop_link(domain: &Domain, id: OutboxId) -> String {
+pub fn stop_link(domain: &Domain, id: OutboxId) -> String {
     format!("{}/r/{id}.{}/stop", domain.public_url, domain.keys.sign("stop", &id.to_string()))
 }
 

@@ -10,4 +10,5 @@ mod conversation;
 mod inbox;
 mod look;
 mod policy;
+mod return_link;
 mod sign_in;
