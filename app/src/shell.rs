@@ -24,7 +24,6 @@ pub struct Page {
     has_islands: bool,
     unit: Option<String>,
     staff: Option<Staff>,
-    refresh: Option<u32>,
     cookies: Vec<String>,
 }
 
@@ -39,7 +38,6 @@ impl Page {
             has_islands: false,
             unit: None,
             staff: None,
-            refresh: None,
             cookies: Vec::new(),
         }
     }
@@ -73,12 +71,6 @@ impl Page {
         self
     }
 
-    /// Without JavaScript the page loads itself again after so many seconds.
-    pub fn refresh_without_script(mut self, seconds: u32) -> Page {
-        self.refresh = Some(seconds);
-        self
-    }
-
     pub fn cookie(mut self, cookie: String) -> Page {
         self.cookies.push(cookie);
         self
@@ -107,7 +99,6 @@ impl Page {
             _ => None,
         };
         let scripts = self.has_islands.then(|| view! { <HydrationScripts options=options(&app.assets.base) islands=true/> });
-        let refresh = self.refresh.map(|s| view! { <noscript><meta http-equiv="refresh" content=s.to_string()/></noscript> });
         let desk = self.is_desk.then(|| view! { <link rel="stylesheet" href=app.assets.url("desk.css")/> });
         let bar = match &self.staff {
             Some(staff) => staff_bar(visit, staff).into_any(),
@@ -126,7 +117,6 @@ impl Page {
                     <link rel="icon" href=app.assets.url("icon.svg") type="image/svg+xml"/>
                     <link rel="stylesheet" href=app.assets.url("main.css")/>
                     {desk}
-                    {refresh}
                     {scripts}
                 </head>
                 <body class=self.body_class>

@@ -2,7 +2,7 @@
 
 pub mod when;
 
-#[allow(clippy::all, unused_imports)]
+#[allow(clippy::all, clippy::expect_used, unused_imports)]
 mod catalogue {
     include!(concat!(env!("OUT_DIR"), "/catalogue.rs"));
 }

@@ -107,7 +107,7 @@ mod tests {
     async fn all_clients_are_added_up() {
         let client = |index: usize| async move {
             let mut tally = Tally { micros: vec![u32::try_from(index).unwrap() * 1000], ..Tally::default() };
-            if index % 2 == 0 {
+            if index.is_multiple_of(2) {
                 tally.failed("status 500");
             }
             tally

@@ -57,9 +57,6 @@ impl Asking {
     }
 }
 
-/// Seconds after which the list loads itself again where there is no script.
-const REFRESH: u32 = 60;
-
 pub async fn list(visit: Visit, SignedIn(staff): SignedIn, Query(asking): Query<Asking>) -> Result<Response, AppError> {
     let domain = &visit.app.domain;
     let inbox = desk::inbox(domain, &staff, &asking.asked()).await?;
@@ -81,7 +78,6 @@ pub async fn list(visit: Visit, SignedIn(staff): SignedIn, Query(asking): Query<
         {island(l)}
     };
     let page = Page::new(&visit, t!(l, inbox.title)).for_staff(&staff).body_class("full at-desk").with_islands();
-    let page = if asking.is_search() { page } else { page.refresh_without_script(REFRESH) };
     Ok(page.render(main))
 }
 
@@ -99,6 +95,7 @@ pub fn pane(visit: &Visit, staff: &Staff, inbox: &Inbox, asking: &Asking, open: 
             <header class="head">
                 {heading}
                 <span class="soft num" id="waiting">{waiting(l, inbox)}</span>
+                <noscript><a class="btn text" href="/inbox">{t!(l, inbox.reload)}</a></noscript>
                 <form class="find" role="search" action="/inbox">
                     <label class="sr" for="q">{label.clone()}</label>
                     <input class="in" id="q" name="q" type="search" value=asking.q.clone() placeholder=label data-key="/"/>
