@@ -1,5 +1,7 @@
 //! Both languages say the same things with the same variables.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,5 +1,7 @@
 //! The desk on a real database: SQLite always, PostgreSQL too where `LINLI_TEST_POSTGRES_URL` names one.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use domain::{
     Clock, Db, Device, Domain, Random, Staff,
     conversation::{self, SendError, Typed},

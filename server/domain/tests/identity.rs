@@ -1,5 +1,7 @@
 //! Staff getting in and staying in: signing in, sessions, invitations, the first admin, duty and quick replies.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod common;
 
 use common::{Fresh, domains};

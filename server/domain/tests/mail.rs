@@ -1,5 +1,7 @@
 //! The outbox against a real SMTP server that also refuses, stalls and drops. Run with `scripts/with-services.sh`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod common;
 
 use common::Fresh;

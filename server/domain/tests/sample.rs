@@ -1,5 +1,7 @@
 //! The sample district, on both databases.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod common;
 
 use domain::{Clock, sample};

@@ -1,5 +1,7 @@
 //! What the store promises, on SQLite and on PostgreSQL alike.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use model::{At, ClientKey, ContactId, ConversationId, ConversationState, DeviceId, Language, MessageId, MessageKind, PostId, UnitId, UnitKind, WaitId};
 use store::{
     Db, Error,

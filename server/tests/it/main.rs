@@ -1,5 +1,7 @@
 //! The server as its users meet it: requests in, pages out, on SQLite and on PostgreSQL. Files mirror the URLs.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod account;
 mod actor;
 mod admin;

@@ -303,7 +303,7 @@ fn month(visit: &Visit, view: &View, first: Date, today: Date) -> impl IntoView 
     let length = usize::from(first.days_in_month().unsigned_abs());
     let mut cells: Vec<AnyView> = (0..lead).map(|_| view! { <td class="out"></td> }.into_any()).collect();
     cells.extend(first.series(jiff::Span::new().days(1)).take(length).map(|date| cell(l, view, date, today)));
-    while cells.len() % 7 != 0 {
+    while !cells.len().is_multiple_of(7) {
         cells.push(view! { <td class="out"></td> }.into_any());
     }
     let mut rows = Vec::new();

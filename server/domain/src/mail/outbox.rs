@@ -49,7 +49,7 @@ pub async fn send_due(domain: &Domain, mailer: &Mailer) -> Result<usize> {
 
 /// What is to be done with a mail now.
 enum Verdict {
-    Send(Letter),
+    Send(Box<Letter>),
     Hold(At),
     Cancel,
 }
@@ -141,7 +141,7 @@ async fn judge_answer(domain: &Domain, conn: &mut Conn, mail: &Mail) -> Result<V
         open_url: return_link::link(domain, mail.id, answer.claim_version),
         stop_url: return_link::stop_link(domain, mail.id),
     };
-    Ok(Verdict::Send(template::answered(mail.language, mail.recipient.clone(), answered)))
+    Ok(Verdict::Send(Box::new(template::answered(mail.language, mail.recipient.clone(), answered))))
 }
 
 async fn judge_invitation(domain: &Domain, conn: &mut Conn, mail: &Mail) -> Result<Verdict> {
@@ -167,7 +167,7 @@ async fn judge_invitation(domain: &Domain, conn: &mut Conn, mail: &Mail) -> Resu
         until: t!(l, common.day_at, day = when::date(l, &local, &today), time = local.strftime("%-H:%M").to_string()),
         url: invitation::link(domain, found.id),
     };
-    Ok(Verdict::Send(template::invited(l, mail.recipient.clone(), invited)))
+    Ok(Verdict::Send(Box::new(template::invited(l, mail.recipient.clone(), invited))))
 }
 
 /// The unit at the top: who invites.
