@@ -119,7 +119,9 @@ async fn closing_is_refused_while_the_resident_waits_unless_an_answer_comes_alon
     on_both(async |app| {
         let mut d = desk(&app, "路灯不亮了").await;
         write(&mut d.wang, &d.at_desk, "close", "").await.is(422).has("对方还在等答复");
-        assert_eq!(write(&mut d.wang, &d.at_desk, "close", "已经修好").await.location(), "/inbox");
+        write(&mut d.wang, &d.at_desk, "close", "已经修好").await.is(422).has("已经修好</textarea>").has("还没发出").has("value=\"answer_and_close\"");
+        write(&mut d.wang, &d.at_desk, "answer_and_close", "").await.is(422).has("还没有写内容");
+        assert_eq!(write(&mut d.wang, &d.at_desk, "answer_and_close", "已经修好").await.location(), "/inbox");
         d.resident.get(&d.conversation).await.has("已经修好").has("办结");
         d.wang.get("/inbox").await.has_not(&d.at_desk);
         d.wang.get("/inbox?closed=1").await.has(&d.at_desk);

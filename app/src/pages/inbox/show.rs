@@ -49,6 +49,7 @@ enum Intent {
     Note,
     Schedule,
     Close,
+    AnswerAndClose,
     Name,
 }
 
@@ -79,22 +80,17 @@ pub async fn write(
         return page(&visit, &staff, id, Shown { text: form.text, key: written(key), quick: Some(quick), ..Shown::new(&visit) }).await;
     }
     let intent = form.intent.unwrap_or(Intent::Answer);
-    let outcome = match intent {
-        Intent::Answer => desk::answer(domain, &staff, id, &form.text, key).await.map(|sent| Some(sent.seq)),
-        Intent::Note => desk::note(domain, &staff, id, &form.text, key).await.map(|sent| Some(sent.seq)),
-        Intent::Schedule => desk::schedule(domain, &staff, id, &form.text, key).await.map(|_| None),
-        Intent::Close => {
-            let answer = (!form.text.trim().is_empty()).then_some((form.text.as_str(), key));
-            desk::close(domain, &staff, id, answer).await.map(|()| None)
+    let error = if intent == Intent::Close && !form.text.trim().is_empty() {
+        // What stands in the box is not sent by the way, and not lost either.
+        t!(visit.language, inbox.unsent)
+    } else {
+        match done(&visit, &staff, id, intent, &form, key).await {
+            Ok(seq) if is_island => return Ok(seq.map(|s| s.to_string()).unwrap_or_default().into_response()),
+            Ok(Some(seq)) => return Ok(Redirect::to(&format!("/inbox/{id}#m{seq}")).into_response()),
+            Ok(None) if matches!(intent, Intent::Close | Intent::AnswerAndClose) => return Ok(Redirect::to("/inbox").into_response()),
+            Ok(None) => return Ok(Redirect::to(&format!("/inbox/{id}")).into_response()),
+            Err(e) => mistake(visit.language, e)?,
         }
-        Intent::Name => desk::name(domain, &staff, id, &form.name).await.map(|()| None),
-    };
-    let error = match outcome {
-        Ok(seq) if is_island => return Ok(seq.map(|s| s.to_string()).unwrap_or_default().into_response()),
-        Ok(Some(seq)) => return Ok(Redirect::to(&format!("/inbox/{id}#m{seq}")).into_response()),
-        Ok(None) if intent == Intent::Close => return Ok(Redirect::to("/inbox").into_response()),
-        Ok(None) => return Ok(Redirect::to(&format!("/inbox/{id}")).into_response()),
-        Err(e) => mistake(visit.language, e)?,
     };
     if is_island {
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, error).into_response());
@@ -103,9 +99,23 @@ pub async fn write(
     let shown = if intent == Intent::Name {
         Shown { name: Some((form.name, error)), ..shown }
     } else {
-        Shown { text: form.text, key: written(key), error: Some(error), ..shown }
+        let closes = matches!(intent, Intent::Close | Intent::AnswerAndClose);
+        Shown { text: form.text, key: written(key), error: Some(error), closes, ..shown }
     };
     page(&visit, &staff, id, Shown { status: StatusCode::UNPROCESSABLE_ENTITY, ..shown }).await
+}
+
+/// Does what was meant; the number of what was written, if anything.
+async fn done(visit: &Visit, staff: &Staff, id: ConversationId, intent: Intent, form: &Written, key: ClientKey) -> Result<Option<i64>, DeskError> {
+    let domain = &visit.app.domain;
+    match intent {
+        Intent::Answer => desk::answer(domain, staff, id, &form.text, key).await.map(|sent| Some(sent.seq)),
+        Intent::Note => desk::note(domain, staff, id, &form.text, key).await.map(|sent| Some(sent.seq)),
+        Intent::Schedule => desk::schedule(domain, staff, id, &form.text, key).await.map(|_| None),
+        Intent::Close => desk::close(domain, staff, id, None).await.map(|()| None),
+        Intent::AnswerAndClose => desk::close(domain, staff, id, Some((form.text.as_str(), key))).await.map(|()| None),
+        Intent::Name => desk::name(domain, staff, id, &form.name).await.map(|()| None),
+    }
 }
 
 /// What went wrong, in the reader's words, where a person can do something about it.
@@ -134,6 +144,8 @@ pub struct Shown {
     pub key: String,
     pub error: Option<String>,
     pub quick: Option<QuickReplyId>,
+    /// Offer to answer and close in one.
+    pub closes: bool,
     /// A name that will not do, and why.
     pub name: Option<(String, String)>,
     pub handing: Option<Handing>,
@@ -141,7 +153,17 @@ pub struct Shown {
 
 impl Shown {
     pub fn new(visit: &Visit) -> Shown {
-        Shown { status: StatusCode::OK, older: None, text: String::new(), key: visit.client_key(), error: None, quick: None, name: None, handing: None }
+        Shown {
+            status: StatusCode::OK,
+            older: None,
+            text: String::new(),
+            key: visit.client_key(),
+            error: None,
+            quick: None,
+            closes: false,
+            name: None,
+            handing: None,
+        }
     }
 }
 
@@ -240,23 +262,13 @@ fn talk(visit: &Visit, view: &View, inbox: &Inbox, name: &str, shown: &Shown) ->
     }
 }
 
-/// Closing is one press when nobody waits; while somebody does, it takes the answer in the box along.
+/// Closes when nobody waits. It belongs to the box, so that what is typed there is kept when it is not time to close.
 fn close_button(visit: &Visit, standing: &Standing) -> AnyView {
-    let l = visit.language;
-    if standing.wait.is_some() {
-        return view! { <button class="btn alt" form="answer" name="intent" value="close">{icon(Icon::Tick)}{t!(l, inbox.answer_and_close)}</button> }
-            .into_any();
-    }
     if standing.conversation.state == ConversationState::Closed {
         return ().into_any();
     }
-    view! {
-        <form method="post" action=format!("/inbox/{}", standing.conversation.id)>
-            {visit.csrf_field()}
-            <button class="btn alt" name="intent" value="close">{icon(Icon::Tick)}{t!(l, inbox.close)}</button>
-        </form>
-    }
-    .into_any()
+    let name = t!(visit.language, inbox.close);
+    view! { <button class="btn alt" form="answer" name="intent" value="close">{icon(Icon::Tick)}{name}</button> }.into_any()
 }
 
 /// Who else looks at this conversation.
@@ -340,6 +352,9 @@ fn answer_form(visit: &Visit, view: &View, name: &str, shown: &Shown) -> impl In
         let time = if is_near { at.strftime("%-H:%M").to_string() } else { when::moment(l, &at, &now) };
         view! { <button class="btn text" name="intent" value="schedule">{icon(Icon::Clock)}{t!(l, inbox.later, time = time)}</button> }
     });
+    let close = shown
+        .closes
+        .then(|| view! { <button class="btn alt" name="intent" value="answer_and_close">{icon(Icon::Tick)}{t!(l, inbox.answer_and_close)}</button> });
     view! {
         <form class="write dock" id="answer" method="post" action=format!("/inbox/{}", standing.conversation.id)>
             <input type="hidden" name="key" value=shown.key.clone()/>
@@ -361,6 +376,7 @@ fn answer_form(visit: &Visit, view: &View, name: &str, shown: &Shown) -> impl In
                 {quick_menu(visit, view)}
                 <button class="btn text" name="intent" value="note" data-key="n">{icon(Icon::Note)}{t!(l, inbox.keep_note)}</button>
                 {later}
+                {close}
                 <button class="btn" name="intent" value="answer">{icon(Icon::Send)}{t!(l, inbox.answer)}</button>
             </div>
             <nav class="reach" aria-label=t!(l, inbox.back)>
