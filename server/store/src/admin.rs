@@ -18,11 +18,14 @@ macro_rules! held {
     };
 }
 
-/// The staff of an admin's units, for use after `mine`: invited there, holding a post there, or with a grant there.
+/// The staff of an admin's units, for use after `mine`: invited there, holding a post there (or none anywhere any more, and the last ones there),
+/// or with a grant there.
 macro_rules! people {
     () => {
         "select s.id from staff s join mine on mine.id = s.unit_id
-         union select h.staff_id from holdings h join posts p on p.id = h.post_id join mine on mine.id = p.unit_id where h.until_at is null or h.until_at > $2
+         union select h.staff_id from holdings h join posts p on p.id = h.post_id join mine on mine.id = p.unit_id
+            where h.until_at is null or h.until_at > $2
+                or not exists (select 1 from holdings o where o.staff_id = h.staff_id and (o.until_at is null or o.until_at > $2))
          union select g.staff_id from grants g join mine on mine.id = g.unit_id where g.until_at is null or g.until_at > $2"
     };
 }

@@ -67,7 +67,7 @@ pub async fn card(conn: &mut Conn, id: PostId, now: At) -> Result<Option<Card>> 
             s.id as staff_id, s.name as staff_name, s.off_duty_since, s.off_duty_until, f.updated_at as photo_at
          from posts p join units u on u.id = p.unit_id
          left join holdings h on h.post_id = p.id and h.from_at <= $2 and (h.until_at is null or h.until_at > $2)
-         left join staff s on s.id = h.staff_id and s.ended_at is null
+         left join staff s on s.id = h.staff_id and s.activated_at is not null and s.ended_at is null
          left join photos f on f.staff_id = s.id
          where p.id = $1
          order by case when s.id is null then 2 when s.off_duty_since is not null and (s.off_duty_until is null or s.off_duty_until > $2) then 1 else 0 end,

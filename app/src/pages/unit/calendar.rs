@@ -12,7 +12,7 @@ use crate::{
     visit::{AsAdmin, Visit},
 };
 use axum::{
-    extract::{FromRequest, Multipart, Path, Query, Request},
+    extract::{FromRequest, Multipart, Path, Query, Request, multipart::MultipartError},
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
@@ -33,6 +33,8 @@ use serde::Deserialize;
 const FIELDS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 /// Bytes of a calendar file; three years of holidays are 24 kB.
 const FILE_LIMIT: usize = 1024 * 1024;
+/// Bytes of the form around it.
+pub const BODY_LIMIT: usize = FILE_LIMIT + 64 * 1024;
 
 /// The forms of the page in one: `intent` says which was sent.
 #[derive(Default, Deserialize)]
@@ -113,12 +115,12 @@ pub async fn import(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<UnitId
     calendar::view(&visit.app.domain, &admin, id).await?.ok_or(AppError::NotFound)?;
     let mut form = Multipart::from_request(request, &()).await.map_err(|_| AppError::BadRequest)?;
     let mut text = String::new();
-    while let Some(mut field) = form.next_field().await.map_err(|_| AppError::BadRequest)? {
+    while let Some(mut field) = form.next_field().await.map_err(unreadable)? {
         if field.name() != Some("ics") {
             continue;
         }
         let mut bytes = Vec::new();
-        while let Some(chunk) = field.chunk().await.map_err(|_| AppError::BadRequest)? {
+        while let Some(chunk) = field.chunk().await.map_err(unreadable)? {
             if bytes.len() + chunk.len() > FILE_LIMIT {
                 return Err(AppError::TooLarge);
             }
@@ -127,6 +129,10 @@ pub async fn import(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<UnitId
         text = String::from_utf8_lossy(&bytes).into_owned();
     }
     imported(&visit, &admin, id, &text).await
+}
+
+fn unreadable(e: MultipartError) -> AppError {
+    if e.status() == StatusCode::PAYLOAD_TOO_LARGE { AppError::TooLarge } else { AppError::BadRequest }
 }
 
 async fn imported(visit: &Visit, admin: &Admin, id: UnitId, text: &str) -> Result<Response, AppError> {

@@ -8,6 +8,7 @@ mod show;
 pub use show::named;
 
 use crate::routes::{Policy, Routes};
+use axum::{extract::DefaultBodyLimit, handler::Handler};
 
 pub fn routes(routes: Routes) -> Routes {
     routes
@@ -18,5 +19,5 @@ pub fn routes(routes: Routes) -> Routes {
         .post("/admin/units/{id}", Policy::Admin, show::change)
         .get("/admin/units/{id}/calendar", Policy::Admin, calendar::show)
         .post("/admin/units/{id}/calendar", Policy::Admin, calendar::change)
-        .post("/admin/units/{id}/calendar/import", Policy::Admin, calendar::import)
+        .post("/admin/units/{id}/calendar/import", Policy::Admin, calendar::import.layer(DefaultBodyLimit::max(calendar::BODY_LIMIT)))
 }
