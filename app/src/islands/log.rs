@@ -65,6 +65,16 @@ impl Log {
         said.set_text_content(Some(text));
         let _ = line.append_child(&said);
         let _ = self.list.insert_before(&line, self.later().as_deref());
+    }
+
+    /// Makes a change while the form stays where it is on the screen: a second tap must not hit something else.
+    pub fn holding_form(&self, change: impl FnOnce()) {
+        let foot = || self.form.get_bounding_client_rect().bottom();
+        let before = foot();
+        change();
+        if let Some(window) = window() {
+            window.scroll_by_with_x_and_y(0.0, foot() - before);
+        }
         self.to_end();
     }
 

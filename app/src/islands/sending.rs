@@ -181,13 +181,15 @@ impl Sending {
         if text.is_empty() {
             return true;
         }
-        self.all_well();
         let entry = fields(&[("key", &self.key.value()), ("intent", intent), ("text", text)]);
         self.waiting.borrow_mut().push(entry.clone());
         self.keep(|kept| kept.push(entry.clone()));
-        self.show(&entry);
         self.key.set_value(&new_key());
-        self.write("");
+        self.log.holding_form(|| {
+            self.all_well();
+            self.show(&entry);
+            self.write("");
+        });
         let (same, key) = (self.clone(), value(&entry, "key"));
         after(SLOW, move || {
             if same.is_busy.get() && same.waiting.borrow().contains(&entry) {
