@@ -31,6 +31,11 @@ pub fn resume_point(headers: &HeaderMap, page: i64) -> i64 {
     last.unwrap_or(page).max(0)
 }
 
+/// One event. Browsers pass on none without data, so there is always some.
+pub fn event(name: &str, html: &str) -> Event {
+    Event::default().event(name).data(if html.is_empty() { " " } else { html })
+}
+
 /// A stream that calls `read` at once and again at every wake-up, each time with the state it left behind.
 pub fn stream<S, F, Fut>(app: &App, wakes: Vec<watch::Receiver<u64>>, state: S, read: F) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<S, F, Fut>>
 where
@@ -48,7 +53,7 @@ where
         watching.wakes.iter_mut().for_each(watch::Receiver::mark_unchanged);
         let (state, outcome) = read(watching.state).await;
         match outcome {
-            Read::End => Some((vec![Event::default().event("end").data("")], (None, read))),
+            Read::End => Some((vec![event("end", "")], (None, read))),
             Read::Events(events) => {
                 let next = Watching { wakes: watching.wakes, stopping: watching.stopping, state, is_first: false };
                 Some((events, (Some(next), read)))

@@ -4,7 +4,7 @@ use super::show::promise;
 use crate::{
     components::log::{Log, Side},
     error::AppError,
-    live::{Read, resume_point, stream},
+    live::{Read, event, resume_point, stream},
     shell::render,
     visit::{Resident, Visit},
 };
@@ -76,12 +76,12 @@ fn events(seen: &mut Seen, news: &News) -> Vec<Event> {
     if let Some(last) = news.messages.last() {
         let log = Log { language: visit.language, side: Side::Contact, calendar: &news.promise.calendar.calendar, now: visit.now };
         let html = render(&visit, || log.lines(news.above.as_ref(), &news.messages).into_any());
-        events.push(Event::default().event("messages").id(last.seq.to_string()).data(html));
+        events.push(event("messages", &html).id(last.seq.to_string()));
         seen.seq = last.seq;
     }
     let html = render(&visit, || promise(&visit, &news.promise));
     if seen.promise.as_ref() != Some(&html) {
-        events.push(Event::default().event("promise").data(html.clone()));
+        events.push(event("promise", &html));
         seen.promise = Some(html);
     }
     events

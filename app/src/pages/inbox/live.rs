@@ -6,7 +6,7 @@ use super::{list::contact_name, show};
 use crate::{
     components::log::{Log, Side},
     error::AppError,
-    live::{Read, resume_point, stream},
+    live::{Read, event, resume_point, stream},
     shell::render,
     visit::{SignedIn, Visit},
 };
@@ -69,7 +69,7 @@ impl Reader {
 }
 
 fn list_changed() -> Event {
-    Event::default().event("list").data("")
+    event("list", "")
 }
 
 /// A stream that cannot read now goes on at the next wake-up.
@@ -188,7 +188,7 @@ fn events(seen: &mut Seen, news: &News) -> Vec<Event> {
         let side = Side::Staff { contact: &name, seen: standing.conversation.contact_seen_seq };
         let log = Log { language: visit.language, side, calendar: &standing.calendar.calendar, now: visit.now };
         let html = render(&visit, || log.lines(news.above.as_ref(), &news.messages).into_any());
-        events.push(Event::default().event("messages").id(last.seq.to_string()).data(html));
+        events.push(event("messages", &html).id(last.seq.to_string()));
         seen.seq = last.seq;
     }
     let state = render(&visit, || show::state(&visit, standing));
@@ -196,7 +196,7 @@ fn events(seen: &mut Seen, news: &News) -> Vec<Event> {
     let later = render(&visit, || show::later(&visit, standing).into_any());
     for (name, had, html) in [("state", &mut seen.state, state), ("presence", &mut seen.presence, presence), ("later", &mut seen.later, later)] {
         if had.as_ref() != Some(&html) {
-            events.push(Event::default().event(name).data(html.clone()));
+            events.push(event(name, &html));
             *had = Some(html);
         }
     }
