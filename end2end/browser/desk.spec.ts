@@ -1,0 +1,109 @@
+// What the island adds to the desk: the list and the open conversation as they change, and the keyboard. Without JavaScript there is none of it.
+import type { Page } from '@playwright/test';
+import { checkAccessible, expect, test, type ProjectOptions } from './fixture.ts';
+import type { Linli } from './linli.ts';
+
+test.skip(({ javaScriptEnabled, device }: { javaScriptEnabled?: boolean } & ProjectOptions) => !javaScriptEnabled || device !== 'desktop', 'a keyboard and JavaScript');
+
+let count = 0;
+/** A text no other test has written. */
+const unique = (text: string) => `${text} ${test.info().project.name} ${test.info().workerIndex}.${count++}`;
+
+/** Does what leads to a page of the desk, until the client there is attached: it opens its stream last. */
+async function alive(page: Page, lead: () => Promise<unknown>) {
+  const stream = page.waitForRequest(/\/live\?after=/);
+  await lead();
+  await stream;
+}
+
+async function signIn(page: Page, linli: Linli, role = 'worker') {
+  const { email, password } = linli.signIns.find((one) => one.role === role)!;
+  await page.goto('/sign-in');
+  await page.locator('[name=email]').fill(email);
+  await page.locator('[name=password]').fill(password);
+  await alive(page, () => page.locator('main form button').last().click());
+}
+
+async function ask(page: Page, linli: Linli, text: string) {
+  await page.goto(linli.scanUrls[0]!);
+  await page.locator('#text').fill(text);
+  await page.locator('#write button').click();
+  await expect(page).toHaveURL(/\/c\//);
+}
+
+test('a new message appears in the list and in the title, and stays away from a pressed finger', async ({ page, person, linli }) => {
+  await signIn(page, linli);
+  const resident = await person('phone');
+  const [first, second] = [unique('窗户关不上'), unique('还漏风')];
+  await ask(resident, linli, first);
+  await expect(page.locator('#list a.row.unread', { hasText: first })).toBeVisible();
+  await expect(page).toHaveTitle(/^\(\d+\) /);
+
+  await page.mouse.move(5, 5);
+  await page.mouse.down();
+  await resident.locator('#text').fill(second);
+  await resident.locator('#write button').click();
+  await page.evaluate(() => new Promise((done) => setTimeout(done, 1500)));
+  await expect(page.locator('#list')).not.toContainText(second);
+  await page.mouse.up();
+  await expect(page.locator('#list')).toContainText(second);
+});
+
+test('a conversation is answered without the mouse', async ({ page, person, linli }) => {
+  const resident = await person('phone');
+  const [question, note, answer] = [unique('路面塌了'), unique('已报市政'), unique('明天来修')];
+  await ask(resident, linli, question);
+  await signIn(page, linli);
+
+  await page.keyboard.press('?');
+  await expect(page.locator('#keys')).toBeVisible();
+  await checkAccessible(page);
+  await page.keyboard.press('Escape');
+  await expect(page.locator('#keys')).toBeHidden();
+
+  const row = page.locator('#list a.row', { hasText: question });
+  for (let steps = 0; steps < 40 && !(await row.evaluate((one) => one === document.activeElement)); steps++) await page.keyboard.press('j');
+  await page.keyboard.press('k');
+  await expect(row).not.toBeFocused();
+  await row.focus();
+  await alive(page, () => page.keyboard.press('Enter'));
+  await expect(page.locator('#log')).toContainText(question);
+
+  await page.keyboard.press('r');
+  await expect(page.locator('#text')).toBeFocused();
+  await page.keyboard.type(note);
+  await page.keyboard.press('Escape');
+  await expect(page.locator('#text')).not.toBeFocused();
+  await page.keyboard.press('n');
+  await expect(page.locator('#log .memo .by', { hasText: /./ })).toHaveCount(1);
+  await expect(page.locator('#log .memo', { hasText: note })).toHaveCount(1);
+
+  await expect(page.locator('#text')).toBeFocused();
+  await page.keyboard.type(`${answer} j k ? r`);
+  await page.keyboard.press('Control+Enter');
+  await expect(page.locator('#log .mine .say', { hasText: answer })).toHaveText(`${answer} j k ? r`);
+  await expect(page.locator('#log [data-key]')).toHaveCount(0);
+  await expect(page.locator('#state')).toHaveClass(/done/);
+  await expect(resident.locator('#log .msg:not(.mine)', { hasText: answer })).toHaveCount(1);
+  await expect(resident.locator('#log')).not.toContainText(note);
+
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Escape');
+  await expect(page).toHaveURL(/\/inbox$/);
+});
+
+test('a quick reply goes into the box at the cursor', async ({ page, person, linli }) => {
+  const resident = await person('phone');
+  const question = unique('什么时候来');
+  await ask(resident, linli, question);
+  await signIn(page, linli);
+  await alive(page, () => page.locator('#list a.row', { hasText: question }).click());
+  await page.locator('#text').fill('您好！');
+  await page.locator('#answer .menu summary').click();
+  const reply = page.locator('#answer .panel .item').first();
+  const text = await reply.getAttribute('data-text');
+  await reply.click();
+  await expect(page.locator('#text')).toHaveValue(`您好！${text}`);
+  await expect(page.locator('#text')).toBeFocused();
+  await expect(page.locator('#answer .menu')).not.toHaveAttribute('open');
+});
