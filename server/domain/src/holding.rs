@@ -148,7 +148,8 @@ pub async fn end(domain: &Domain, admin: &Admin, id: HoldingId, last_day: &str) 
     };
     // Left empty, one that has not begun never will.
     let never_begins = last_day.trim().is_empty() && term.from_at > now;
-    let is_too_early = until < now || until <= term.from_at || term.until_at.is_some_and(|u| u <= now);
+    let ends_before_it_begins = term.from_at > now && until <= term.from_at;
+    let is_too_early = until < now || ends_before_it_begins || term.until_at.is_some_and(|u| u <= now);
     if is_too_early && !never_begins {
         return Err(invalid(DayError::TooEarly));
     }
