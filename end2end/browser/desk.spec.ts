@@ -1,9 +1,7 @@
 // What the island adds to the desk: the list and the open conversation as they change, and the keyboard. Without JavaScript there is none of it.
 import type { Page } from '@playwright/test';
-import { checkAccessible, expect, test, type ProjectOptions } from './fixture.ts';
+import { checkAccessible, expect, test } from './fixture.ts';
 import type { Linli } from './linli.ts';
-
-test.skip(({ javaScriptEnabled, device }: { javaScriptEnabled?: boolean } & ProjectOptions) => !javaScriptEnabled || device !== 'desktop', 'a keyboard and JavaScript');
 
 let count = 0;
 /** A text no other test has written. */

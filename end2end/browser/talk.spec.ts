@@ -3,8 +3,6 @@ import type { Page } from '@playwright/test';
 import { expect, test } from './fixture.ts';
 import type { SignIn } from './linli.ts';
 
-test.skip(({ javaScriptEnabled }) => !javaScriptEnabled, 'islands need JavaScript');
-
 /** Does what leads to a conversation's page, until the client there is attached: it opens its stream last. */
 async function alive(page: Page, lead: () => Promise<unknown>) {
   const stream = page.waitForRequest(/\/live\?after=/);
