@@ -2,13 +2,14 @@
 #   make run    build everything that is missing and start Linli with the sample district
 #   make test   everything that must hold before a change lands
 #   make bench  how many messages a second, each looked up afterwards
+#   make lighthouse  Lighthouse's marks for the pages a phone opens
 # and their parts: `make tools`, `make site`, `make server`.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: run test bench tools site server clean
+.PHONY: run test bench lighthouse tools site server clean
 
 # The paths below, and the scripts', count on it.
 export CARGO_TARGET_DIR := $(CURDIR)/target
@@ -25,7 +26,11 @@ test:
 bench: tools site
 	@echo "→ Building the server and the load generator (the first time takes about 5 minutes on 2 cores)"
 	@cargo build --quiet --release -p server -p load
-	@end2end/load/run.sh
+	@scripts/with-server.sh target/release/linli-load
+
+lighthouse: server
+	@scripts/setup.sh lighthouse
+	@scripts/with-server.sh node end2end/lighthouse/measure.mjs
 
 tools:
 	@scripts/setup.sh run

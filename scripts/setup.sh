@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what `make run` needs, and with `test` also what `make test` needs. Run again, it only looks.
+# Installs what `make run` needs, with `test` also what `make test` needs, with `lighthouse` that and Lighthouse. Run again, it only looks.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 what=${1:-run}
@@ -49,7 +49,7 @@ npm_install() { # npm_install FOLDER WHAT
 }
 npm_install scripts "wasm-opt and lightningcss"
 
-[ "$what" = test ] || exit 0
+[ "$what" != run ] || exit 0
 
 need python3 "Install Python 3.11 or newer."
 packages=()
@@ -80,3 +80,4 @@ if ! cmp -s end2end/smtp/requirements.txt target/tools/python/requirements.txt; 
 fi
 
 npm_install end2end/browser "Playwright"
+[ "$what" != lighthouse ] || npm_install end2end/lighthouse "Lighthouse"

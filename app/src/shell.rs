@@ -2,13 +2,14 @@
 
 use crate::{
     components::icon::{Icon, icon},
+    error::AppError,
     visit::Visit,
 };
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
-use domain::Staff;
+use domain::{Staff, desk};
 use i18n::t;
 use leptos::{config::LeptosOptions, hydration::HydrationScripts, prelude::*};
 use model::Language;
@@ -23,7 +24,7 @@ pub struct Page {
     is_desk: bool,
     has_islands: bool,
     unit: Option<String>,
-    staff: Option<Staff>,
+    staff: Option<(Staff, i64)>,
     cookies: Vec<String>,
 }
 
@@ -58,11 +59,12 @@ impl Page {
         self
     }
 
-    /// A page for staff: their navigation above it and the desk's style.
-    pub fn for_staff(mut self, staff: &Staff) -> Page {
+    /// A page for staff: their navigation above it, with the number of conversations with news, and the desk's style.
+    pub async fn for_staff(mut self, staff: &Staff) -> Result<Page, AppError> {
+        let unread = desk::unread(&self.visit.app.domain, staff).await?;
         self.is_desk = true;
-        self.staff = Some(staff.clone());
-        self
+        self.staff = Some((staff.clone(), unread));
+        Ok(self)
     }
 
     /// Loads the client for the islands on this page.
@@ -101,7 +103,7 @@ impl Page {
         let scripts = self.has_islands.then(|| view! { <HydrationScripts options=options(&app.assets.base) islands=true/> });
         let desk = self.is_desk.then(|| view! { <link rel="stylesheet" href=app.assets.url("desk.css")/> });
         let bar = match &self.staff {
-            Some(staff) => staff_bar(visit, staff).into_any(),
+            Some((staff, unread)) => staff_bar(visit, staff, *unread).into_any(),
             None => top_bar(visit).into_any(),
         };
         let main = main.into_any();
@@ -138,7 +140,19 @@ pub fn render(visit: &Visit, view: impl FnOnce() -> AnyView) -> String {
         view().to_html()
     });
     owner.unset_with_forced_cleanup();
-    html
+    without_placeholders(&html)
+}
+
+/// Leptos leaves `<!>` where its client would look for a view. Only islands have a client, and what is typed has `&lt;` for `<`.
+fn without_placeholders(html: &str) -> String {
+    let mut short = String::with_capacity(html.len());
+    for (i, part) in html.split("<!>").enumerate() {
+        if i > 0 && part.starts_with("</leptos-island>") {
+            short.push_str("<!>");
+        }
+        short.push_str(part);
+    }
+    short
 }
 
 fn options(base: &str) -> LeptosOptions {
@@ -183,23 +197,24 @@ fn top_bar(visit: &Visit) -> impl IntoView + use<> {
 }
 
 /// Staff navigation: the places this person may go.
-fn staff_bar(visit: &Visit, staff: &Staff) -> impl IntoView + use<> {
+fn staff_bar(visit: &Visit, staff: &Staff, unread: i64) -> impl IntoView + use<> {
     let l = visit.language;
     let path = visit.path.clone();
-    let link = move |href: &'static str, glyph: Icon, name: String| {
+    let link = move |href: &'static str, glyph: Icon, name: String, badge: Option<AnyView>| {
         let is_here = path.split('?').next().is_some_and(|p| p == href || p.starts_with(&format!("{href}/")));
-        view! { <a href=href aria-current=is_here.then_some("page")>{icon(glyph)}{name}</a> }
+        view! { <a href=href aria-current=is_here.then_some("page")>{icon(glyph)}{name}{badge}</a> }
     };
-    let admin = staff.is_admin().then(|| link("/admin", Icon::Gear, t!(l, common.nav_admin)));
+    let badge = view! { <span class="n" hidden={unread == 0}><span class="sr">{t!(l, inbox.unread)}</span><span id="unread">{unread}</span></span> }.into_any();
+    let admin = staff.is_admin().then(|| link("/admin", Icon::Gear, t!(l, common.nav_admin), None));
     let (other, name) = other_language(l);
     view! {
         <header class="staff">
             <a class="mark" href="/inbox">{mark()}</a>
             <nav class="nav" aria-label=t!(l, common.nav)>
-                {link("/inbox", Icon::Inbox, t!(l, common.nav_inbox))}
-                {link("/quick-replies", Icon::Quick, t!(l, common.nav_quick_replies))}
+                {link("/inbox", Icon::Inbox, t!(l, common.nav_inbox), Some(badge))}
+                {link("/quick-replies", Icon::Quick, t!(l, common.nav_quick_replies), None)}
                 {admin}
-                {link("/account", if staff.is_off_duty { Icon::Rest } else { Icon::Person }, staff.name.clone())}
+                {link("/account", if staff.is_off_duty { Icon::Rest } else { Icon::Person }, staff.name.clone(), None)}
             </nav>
             <form class="quick" method="post" action="/view">
                 <input type="hidden" name="back" value=visit.path.clone()/>

@@ -22,8 +22,8 @@ async function signIn(page: Page, linli: Linli, role = 'worker') {
   await alive(page, () => page.locator('main form button').last().click());
 }
 
-async function ask(page: Page, linli: Linli, text: string) {
-  await page.goto(linli.scanUrls[0]!);
+async function ask(page: Page, linli: Linli, text: string, sticker = linli.scanUrls[0]!) {
+  await page.goto(sticker);
   await page.locator('#text').fill(text);
   await page.locator('#write button').click();
   await expect(page).toHaveURL(/\/c\//);
@@ -36,6 +36,7 @@ test('a new message appears in the list and in the title, and stays away from a 
   await ask(resident, linli, first);
   await expect(page.locator('#list a.row.unread', { hasText: first })).toBeVisible();
   await expect(page).toHaveTitle(/^\(\d+\) /);
+  await expect(page.locator('#unread')).toBeVisible();
 
   await page.mouse.move(5, 5);
   await page.mouse.down();
@@ -88,6 +89,25 @@ test('a conversation is answered without the mouse', async ({ page, person, linl
   await page.keyboard.press('Escape');
   await page.keyboard.press('Escape');
   await expect(page).toHaveURL(/\/inbox$/);
+});
+
+test('two who look at one conversation see each other', async ({ page, person, linli }) => {
+  // 孙浩 is off duty and 周婷 stands in, so that both have it.
+  const question = unique('菜市场门口积水');
+  const [holder, standIn] = ['off_duty', 'stand_in'].map((role) => linli.signIns.find((one) => one.role === role)!);
+  await ask(await person('phone'), linli, question, linli.stickerOf('夷陵路社区第一网格'));
+  const open = async (worker: Page, role: string) => {
+    await signIn(worker, linli, role);
+    await alive(worker, () => worker.locator('#list a.row', { hasText: question }).click());
+  };
+  await open(page, 'off_duty');
+  await expect(page.locator('#here')).toBeHidden();
+  const other = await person('desktop');
+  await open(other, 'stand_in');
+  await expect(page.locator('#here')).toContainText(standIn!.name);
+  await expect(other.locator('#here')).toContainText(holder!.name);
+  await other.close();
+  await expect(page.locator('#here')).toBeHidden();
 });
 
 test('a quick reply goes into the box at the cursor', async ({ page, person, linli }) => {

@@ -37,6 +37,8 @@ export interface Linli {
   /** Its public URL, without a slash at the end. */
   url: string;
   scanUrls: string[];
+  /** The scan URL of the first sticker at a unit. */
+  stickerOf(unit: string): string;
   signIns: SignIn[];
   /** The mails to this address, oldest first. */
   mailsTo(address: string): Promise<Mail[]>;
@@ -74,6 +76,7 @@ export async function startLinli(): Promise<{ linli: Linli; stop: () => Promise<
   const linli: Linli = {
     url,
     scanUrls,
+    stickerOf: (unit) => points.find(({ label }: { label: string }) => label.includes(unit)).url,
     signIns,
     mailsTo: async (address) => (await mail.mails()).filter((one) => one.to.includes(address)),
     behave: mail.behave,

@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use domain::{Domain, desk, first_admin, mail, routing};
+use domain::{Domain, desk, first_admin, holding, mail, routing};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, signal::unix, sync::watch, time};
 use tower::ServiceBuilder;
@@ -96,15 +96,22 @@ async fn signal() {
 async fn upkeep(domain: Domain, mut stopping: watch::Receiver<bool>) {
     let mut minute = time::interval(Duration::from_secs(60));
     minute.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+    let mut before = domain.now();
     loop {
         tokio::select! {
             _ = minute.tick() => {}
             _ = stopping.wait_for(|s| *s) => return,
         }
+        let now = domain.now();
         domain.limits.forget_idle();
         domain.calendars.clear();
         if let Err(e) = routing::refresh(&domain).await {
             tracing::error!(error = %e, "routing could not be refreshed");
+        }
+        // Also what no answering post tells: that somebody beside others at a post came or went.
+        match holding::wake_begun_and_ended(&domain, before).await {
+            Ok(()) => before = now,
+            Err(e) => tracing::error!(error = %e, "holdings could not be read"),
         }
     }
 }

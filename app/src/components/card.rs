@@ -19,11 +19,11 @@ pub fn disc(card: &Card) -> impl IntoView + use<> {
     }
 }
 
-/// A Chinese name's surname, other names' first two capitals.
+/// A Chinese name's surname, other names' first two capitals; a number is no name.
 pub fn initials(name: &str) -> String {
     match name.chars().next() {
         Some(c) if !c.is_ascii() => c.to_string(),
-        _ => name.split_whitespace().filter_map(|word| word.chars().next()).take(2).flat_map(char::to_uppercase).collect(),
+        _ => name.split_whitespace().filter_map(|word| word.chars().next()).filter(|c| c.is_alphabetic()).take(2).flat_map(char::to_uppercase).collect(),
     }
 }
 

@@ -154,16 +154,16 @@ mod attached {
             });
         }
 
-        /// The unread messages in the title, where a worker in another window sees them.
+        /// The number in the navigation, in the title too, where a worker in another window sees it.
         fn count(&self) {
-            let (Some(document), Some(list)) = (document(), by_id::<Element>("list")) else { return };
-            let unread: u32 = all(&list, ".n").iter().map(|n| number(&n.text_content().unwrap_or_default())).sum();
-            document.set_title(&if unread > 0 { format!("({unread}) {}", self.title) } else { self.title.clone() });
+            let (Some(document), Some(unread)) = (document(), by_id::<Element>("unread")) else { return };
+            let number = unread.text_content().unwrap_or_default();
+            let is_none = number == "0";
+            if let Some(badge) = unread.parent_element() {
+                let _ = badge.toggle_attribute_with_force("hidden", is_none);
+            }
+            document.set_title(&if is_none { self.title.clone() } else { format!("({number}) {}", self.title) });
         }
-    }
-
-    fn number(text: &str) -> u32 {
-        text.chars().filter(char::is_ascii_digit).collect::<String>().parse().unwrap_or_default()
     }
 
     fn all(inside: &Element, selector: &str) -> Vec<HtmlElement> {
@@ -192,6 +192,9 @@ mod attached {
         {
             let _ = row.focus();
         }
+        renew_by_id("state", html);
+        renew_by_id("waits", html);
+        renew_by_id("unread", html);
         by_id::<Element>("waiting")?.set_text_content(new.get_attribute("data-waiting").as_deref());
         Some(())
     }

@@ -28,13 +28,13 @@ use tokio::{net, time};
 #[derive(Parser)]
 struct Typed {
     /// The server, such as http://127.0.0.1:3000
-    #[arg(long)]
+    #[arg(long, env = "LINLI_URL")]
     url: String,
     /// A sticker's address, such as /q/CODE; its post must have somebody on duty
-    #[arg(long)]
+    #[arg(long, env = "LINLI_SCAN")]
     scan: String,
     /// The server's database, as sqlite:PATH
-    #[arg(long)]
+    #[arg(long, env = "LINLI_DATABASE_URL", hide_env_values = true)]
     database: String,
     /// Clients sending at the same time
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]

@@ -1,6 +1,6 @@
 //! Who holds a post, from which day until which.
 
-use crate::{Admin, Domain, audit, calendar, post, routing, unit};
+use crate::{Admin, Domain, audit, calendar, live::Topic, post, routing, unit};
 use jiff::civil::Date;
 use model::{At, HoldingId, PostId, StaffId, calendar::Calendar};
 use store::{Conn, holding::Holding, staff::Staff};
@@ -83,6 +83,19 @@ pub async fn add(domain: &Domain, admin: &Admin, post_id: PostId, typed: Typed<'
         })
         .await?;
     routing::wake(domain, &changes);
+    wake(domain, [(post_id, staff_id)]);
+    Ok(())
+}
+
+/// Wakes the streams of everybody at a post, and those of who begins or ceases to hold it.
+pub(crate) fn wake(domain: &Domain, changed: impl IntoIterator<Item = (PostId, StaffId)>) {
+    domain.hub.wake_all(changed.into_iter().flat_map(|(post, staff)| [Topic::Post(post), Topic::Staff(staff)]));
+}
+
+/// Wakes whom holdings concern that have begun or ended by themselves after `since`.
+pub async fn wake_begun_and_ended(domain: &Domain, since: At) -> store::Result<()> {
+    let mut conn = domain.db.read().await?;
+    wake(domain, store::holding::begun_or_ended(&mut conn, since, domain.now()).await?);
     Ok(())
 }
 
@@ -171,6 +184,7 @@ pub async fn end(domain: &Domain, admin: &Admin, id: HoldingId, last_day: &str) 
         })
         .await?;
     routing::wake(domain, &changes);
+    wake(domain, [(post_id, term.staff_id)]);
     Ok(post_id)
 }
 

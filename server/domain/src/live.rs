@@ -16,6 +16,8 @@ pub enum Topic {
     Post(PostId),
     /// Who is looking at a conversation now.
     Presence(ConversationId),
+    /// What a member of staff may see: posts they begin or cease to hold.
+    Staff(StaffId),
     /// A session's end.
     Session(SessionId),
 }

@@ -1,13 +1,11 @@
 //! The people with a login, as the admins of their units see them.
 
 use crate::{
-    Admin, Domain, audit, invitation,
-    live::Topic,
-    post, routing,
+    Admin, Domain, audit, holding, invitation, post, routing, session,
     unit::{self, Page},
 };
 use model::{
-    At, HoldingId, InvitationId, Language, OutboxId, PostId, SessionId, StaffId, UnitId,
+    At, HoldingId, InvitationId, Language, OutboxId, PostId, StaffId, UnitId,
     text::{self, TextError},
 };
 use std::collections::HashSet;
@@ -239,7 +237,7 @@ pub async fn end(domain: &Domain, admin: &Admin, id: StaffId) -> std::result::Re
     if id == by {
         return Err(StaffError::Own);
     }
-    let (changes, sessions): (_, Vec<SessionId>) = domain
+    let (changes, held, sessions) = domain
         .db
         .write(move |c| {
             Box::pin(async move {
@@ -247,22 +245,24 @@ pub async fn end(domain: &Domain, admin: &Admin, id: StaffId) -> std::result::Re
                 if is_elsewhere(c, by, id, now).await? {
                     return Err(StaffError::Elsewhere);
                 }
+                let held = store::holding::held_by(c, id, now).await?;
                 store::holding::end_all(c, id, now).await?;
                 store::staff::end(c, id, now).await?;
                 store::invitation::expire_all(c, id, now).await?;
                 store::outbox::cancel_invitations(c, id, now).await?;
-                let sessions = store::session::end_all(c, id, None, now).await?;
+                let sessions = session::end_all(c, Some(by), id, None, now).await?;
                 let changes = routing::settle(c, now).await?;
                 if routing::orphans(c, &changes).await? {
                     return Err(StaffError::Ownerless);
                 }
                 audit::append(c, now, Some(by), "staff.end", &id.to_string(), "").await?;
-                Ok((changes, sessions))
+                Ok((changes, held, sessions))
             })
         })
         .await?;
     routing::wake(domain, &changes);
-    domain.hub.wake_all(sessions.into_iter().map(Topic::Session));
+    holding::wake(domain, held.into_iter().map(|h| (h.post_id, id)));
+    session::wake(domain, sessions);
     Ok(())
 }
 

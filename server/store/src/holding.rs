@@ -119,6 +119,17 @@ pub async fn delete(conn: &mut Conn, id: HoldingId) -> Result<()> {
     execute!(conn, "delete from holdings where id = $1", id).map(|_| ())
 }
 
+/// The post and the holder of every holding that began or ended after `since`, until `now`.
+pub async fn begun_or_ended(conn: &mut Conn, since: At, now: At) -> Result<Vec<(PostId, StaffId)>> {
+    fetch_all!(
+        conn,
+        (PostId, StaffId),
+        "select post_id, staff_id from holdings where (from_at > $1 and from_at <= $2) or (until_at > $1 and until_at <= $2) order by post_id, staff_id",
+        since,
+        now
+    )
+}
+
 /// Ends everything a member of staff holds or was to hold.
 pub async fn end_all(conn: &mut Conn, staff: StaffId, now: At) -> Result<()> {
     execute!(conn, "delete from holdings where staff_id = $1 and from_at > $2", staff, now)?;

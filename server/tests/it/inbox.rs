@@ -17,6 +17,7 @@ struct Desk {
     sticker: Sticker,
     beside: PostId,
     wang_id: StaffId,
+    li_id: StaffId,
 }
 
 async fn desk(app: &TestApp, text: &str) -> Desk {
@@ -39,7 +40,7 @@ async fn desk(app: &TestApp, text: &str) -> Desk {
     let (wang, li) = (app.signed_in(wang_id).await, app.signed_in(li_id).await);
     let (resident, conversation) = app.contact(&sticker, text).await;
     let at_desk = conversation.replace("/c/", "/inbox/");
-    Desk { wang, li, resident, conversation, at_desk, sticker, beside, wang_id }
+    Desk { wang, li, resident, conversation, at_desk, sticker, beside, wang_id, li_id }
 }
 
 /// Writes in the box of a conversation's page and presses the button with this intent.
@@ -211,6 +212,90 @@ async fn the_desk_is_alive_and_its_streams_end_with_the_access() {
         d.wang.post(&format!("{}/hand-over", d.at_desk), &[("post", &post), ("reason", "归服务台管")]).await.is(303);
         live.until("event: end").await;
         assert!(live.ends().await && other.ends().await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_no_longer_holds_a_post_sees_nothing_more_of_it_and_the_next_one_does() {
+    on_both(async |app| {
+        let d = desk(&app, "开始").await;
+        let boss_id = app.staff("主任").await;
+        app.grant(boss_id, model::Role::Admin, d.sticker.street).await;
+        let mut boss = app.signed_in(boss_id).await;
+        let live = format!("{}/live?after=1", d.at_desk);
+        let mut hers = d.wang.stream(&live).await.unwrap();
+        hers.until("event: later").await;
+        let mut his = d.li.stream("/inbox/live").await.unwrap();
+        his.until("event: list").await;
+
+        // 李强 joins 王芳 at the post: who answers does not change, but what he sees.
+        let post = format!("/admin/posts/{}", d.sticker.post);
+        boss.post(&post, &[("intent", "hold"), ("who", "李强")]).await.is(303);
+        his.until("event: list").await;
+        let mut his = d.li.stream(&live).await.unwrap();
+        his.until("event: later").await;
+
+        let terms = store::holding::of_staff(&mut app.domain.db.read().await.unwrap(), d.wang_id).await.unwrap();
+        boss.post(&post, &[("intent", "release"), ("holding", &terms[0].id.to_string())]).await.is(303);
+        hers.until("event: end").await;
+        assert!(hers.ends().await);
+        assert!(d.wang.stream(&live).await.is_none());
+
+        // His last day passes by itself.
+        let before = app.domain.now();
+        let terms = store::holding::of_staff(&mut app.domain.db.read().await.unwrap(), d.li_id).await.unwrap();
+        let (id, until) = (terms[0].id, before.plus_minutes(30));
+        app.domain.db.write(move |c| Box::pin(async move { store::holding::set_until(c, id, until).await })).await.unwrap();
+        domain::holding::wake_begun_and_ended(&app.domain, before).await.unwrap();
+        app.advance_minutes(31);
+        domain::holding::wake_begun_and_ended(&app.domain, before).await.unwrap();
+        his.until("event: end").await;
+        assert!(his.ends().await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_leaves_is_signed_out_everywhere_at_once() {
+    on_both(async |app| {
+        let d = desk(&app, "开始").await;
+        let boss_id = app.staff("主任").await;
+        app.grant(boss_id, model::Role::Admin, d.sticker.street).await;
+        app.hold(boss_id, d.sticker.post).await;
+        let mut boss = app.signed_in(boss_id).await;
+        let mut list = d.wang.stream("/inbox/live").await.unwrap();
+        list.until("event: list").await;
+        let mut live = d.wang.stream(&format!("{}/live?after=1", d.at_desk)).await.unwrap();
+        live.until("event: later").await;
+        boss.post(&format!("/admin/staff/{}", d.wang_id), &[("intent", "end"), ("confirm", "yes")]).await.is(303);
+        list.until("event: end").await;
+        live.until("event: end").await;
+        assert!(list.ends().await && live.ends().await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_time_left_is_told_anew_with_the_list() {
+    on_both(async |app| {
+        let mut d = desk(&app, "路灯不亮了").await;
+        let id = d.at_desk.trim_start_matches("/inbox/").to_owned();
+        app.advance_minutes(24 * 60);
+        d.wang.get(&format!("/inbox?fragment=list&open={id}")).await.is(200).has("id=\"list\"").has("id=\"state\"").has("还剩 2 天");
+        d.li.get(&format!("/inbox?fragment=list&open={id}")).await.is(200).has_not("id=\"state\"");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_page_of_staff_says_how_many_conversations_have_news() {
+    on_both(async |app| {
+        let mut d = desk(&app, "路灯不亮了").await;
+        d.wang.get("/account").await.is(200).has("<span id=\"unread\">1</span>");
+        d.li.get("/account").await.is(200).has("<span id=\"unread\">0</span>");
+        d.wang.get(&d.at_desk).await.is(200).has("<span id=\"unread\">0</span>");
+        d.wang.get("/account").await.is(200).has("<span id=\"unread\">0</span>");
     })
     .await;
 }

@@ -140,7 +140,7 @@ pub async fn page(visit: &Visit, staff: &Staff, typed: Typed) -> Result<Response
             </div>
         </main>
     };
-    Ok(Page::new(visit, me.staff.name.clone()).for_staff(staff).body_class("at-desk").status(status).render(main))
+    Ok(Page::new(visit, me.staff.name.clone()).for_staff(staff).await?.body_class("at-desk").status(status).render(main))
 }
 
 /// A moment in the calendar of the reader's post, said as a person would.

@@ -30,7 +30,7 @@ pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin) -> Result<Response, App
             {to_do(l, &figures)}
         </main>
     };
-    Ok(Page::new(&visit, t!(l, admin.admin)).body_class("at-desk").for_staff(&admin.staff).render(main))
+    Ok(Page::new(&visit, t!(l, admin.admin)).body_class("at-desk").for_staff(&admin.staff).await?.render(main))
 }
 
 fn numbers(l: Language, f: &Figures) -> impl IntoView + use<> {

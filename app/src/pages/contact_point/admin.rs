@@ -124,7 +124,7 @@ async fn page(
             {body}
         </main>
     };
-    Ok(Page::new(visit, view.point.place.clone()).status(status).body_class("at-desk").for_staff(&admin.staff).render(main))
+    Ok(Page::new(visit, view.point.place.clone()).status(status).body_class("at-desk").for_staff(&admin.staff).await?.render(main))
 }
 
 fn in_use(visit: &Visit, view: &View, form: Form, revoke_error: Option<String>) -> AnyView {

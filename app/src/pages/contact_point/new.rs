@@ -58,5 +58,5 @@ async fn page(visit: &Visit, admin: &Admin, id: PostId, form: Form, status: Stat
             </form>
         </main>
     };
-    Ok(Page::new(visit, title).status(status).body_class("at-desk").for_staff(&admin.staff).render(main))
+    Ok(Page::new(visit, title).status(status).body_class("at-desk").for_staff(&admin.staff).await?.render(main))
 }

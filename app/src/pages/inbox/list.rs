@@ -1,5 +1,6 @@
 //! `/inbox`: who waits, for which post, since when. A search (`?q=`), one post (`?post=`), the closed ones (`?closed=1`), the next page (`?after=`).
 
+use super::show;
 use crate::{
     components::{
         art::{LETTER, art},
@@ -30,7 +31,7 @@ pub struct Asking {
     post: Option<PostId>,
     closed: Option<u8>,
     after: Option<ConversationId>,
-    /// `list`: only what stands in `#list`.
+    /// `list`: only what the island renews.
     fragment: Option<String>,
     /// The conversation shown beside the list.
     open: Option<ConversationId>,
@@ -61,8 +62,7 @@ pub async fn list(visit: Visit, SignedIn(staff): SignedIn, Query(asking): Query<
     let domain = &visit.app.domain;
     let inbox = desk::inbox(domain, &staff, &asking.asked()).await?;
     if asking.fragment.is_some() {
-        let html = render(&visit, || rows(&visit, &staff, &inbox, &asking, asking.open).into_any());
-        return Ok(Html(html).into_response());
+        return fragment(&visit, &staff, &inbox, &asking).await;
     }
     let today = desk::today(domain, &staff, &inbox).await?;
     let l = visit.language;
@@ -77,8 +77,23 @@ pub async fn list(visit: Visit, SignedIn(staff): SignedIn, Query(asking): Query<
         {keys(l)}
         {island(l)}
     };
-    let page = Page::new(&visit, t!(l, inbox.title)).for_staff(&staff).body_class("full at-desk").with_islands();
+    let page = Page::new(&visit, t!(l, inbox.title)).for_staff(&staff).await?.body_class("full at-desk").with_islands();
     Ok(page.render(main))
+}
+
+/// What grows old on the page: the rows, the times of the conversation beside them, the number in the navigation.
+async fn fragment(visit: &Visit, staff: &Staff, inbox: &Inbox, asking: &Asking) -> Result<Response, AppError> {
+    let domain = &visit.app.domain;
+    let open = match asking.open {
+        Some(id) => desk::glance(domain, staff, id).await?,
+        None => None,
+    };
+    let unread = desk::unread(domain, staff).await?;
+    let html = render(visit, || {
+        let beside = open.map(|(standing, waits)| view! { {show::state(visit, &standing)}{show::past_waits(visit, &standing, &waits)} });
+        view! { {rows(visit, staff, inbox, asking, asking.open)}{beside}<span id="unread">{unread}</span> }.into_any()
+    });
+    Ok(Html(html).into_response())
 }
 
 /// The left pane, beside an open conversation too.

@@ -87,7 +87,7 @@ pub async fn list(visit: Visit, SignedIn(staff): SignedIn) -> Result<Response, A
 
 fn list_wakes(reader: &Reader) -> Wakes {
     let mut wakes = reader.post_wakes();
-    wakes.extend(reader.watch([reader.session()]));
+    wakes.extend(reader.watch([reader.session(), Topic::Staff(reader.staff.id)]));
     wakes
 }
 

@@ -28,7 +28,7 @@ use domain::{
 };
 use i18n::{t, when};
 use leptos::prelude::*;
-use model::{At, ClientKey, ConversationId, ConversationState, Language, QuickReplyId};
+use model::{At, ClientKey, ConversationId, ConversationState, Language, QuickReplyId, calendar::Calendar};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -193,6 +193,7 @@ pub async fn page(visit: &Visit, staff: &Staff, id: ConversationId, mut shown: S
     };
     Ok(Page::new(visit, format!("{title} · {}", t!(l, inbox.title)))
         .for_staff(staff)
+        .await?
         .body_class("full at-desk at-talk")
         .status(shown.status)
         .with_islands()
@@ -411,7 +412,6 @@ fn person(visit: &Visit, view: &View, inbox: &Inbox, name: &str, mistake: Option
     let now = calendar.local(visit.now);
     let came = view.standing.contact.created_at;
     let email = if view.standing.contact.email.is_some() { t!(l, inbox.email_kept) } else { t!(l, inbox.email_none) };
-    let waits: Vec<_> = view.waits.iter().map(|wait| past_wait(visit, view, wait)).collect();
     let others: Vec<_> = view
         .others
         .iter()
@@ -434,7 +434,7 @@ fn person(visit: &Visit, view: &View, inbox: &Inbox, name: &str, mistake: Option
                 <div><dt>{t!(l, inbox.devices)}</dt><dd>{view.devices}</dd></div>
             </dl>
             <h2>{t!(l, inbox.waits)}</h2>
-            <ol class="line">{waits}</ol>
+            {past_waits(visit, &view.standing, &view.waits)}
             {others}
             <nav class="reach" aria-label=t!(l, inbox.back_to_talk)><a href="#main">{icon(Icon::Back)}{t!(l, inbox.to_talk)}</a></nav>
         </section>
@@ -444,12 +444,25 @@ fn person(visit: &Visit, view: &View, inbox: &Inbox, name: &str, mistake: Option
 /// Characters of the message that opened a wait.
 const OPENING: usize = 24;
 
-fn past_wait(visit: &Visit, view: &View, wait: &Told) -> impl IntoView + use<> {
+pub fn past_waits(visit: &Visit, standing: &Standing, waits: &[Told]) -> impl IntoView + use<> {
+    let waits: Vec<_> = waits.iter().map(|wait| past_wait(visit, &standing.calendar.calendar, wait)).collect();
+    view! { <ol class="line" id="waits">{waits}</ol> }
+}
+
+/// The beginning of a message, in one line.
+fn shortened(text: &str) -> String {
+    let mut characters = text.chars().map(|c| if c == '\n' { ' ' } else { c });
+    let beginning: String = characters.by_ref().take(OPENING).collect();
+    if characters.next().is_some() { format!("{}…", beginning.trim_end()) } else { beginning }
+}
+
+fn past_wait(visit: &Visit, calendar: &Calendar, wait: &Told) -> impl IntoView + use<> {
     let l = visit.language;
-    let calendar = &view.standing.calendar.calendar;
     let (now, opened) = (calendar.local(visit.now), calendar.local(wait.opened_at));
-    let text: String = wait.text.chars().map(|c| if c == '\n' { ' ' } else { c }).take(OPENING).collect();
-    let text = if text.is_empty() { t!(l, resident.removed) } else { text };
+    let text = match shortened(&wait.text) {
+        text if text.is_empty() => t!(l, resident.removed),
+        text => text,
+    };
     let what = match wait.closed_at {
         None => t!(l, inbox.wait_until, when = when::moment(l, &calendar.local(wait.due_at), &now)),
         Some(closed) => {

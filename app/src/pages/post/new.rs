@@ -72,5 +72,5 @@ async fn page(visit: &Visit, admin: &Admin, id: UnitId, draft: Draft, status: St
             </form>
         </main>
     };
-    Ok(Page::new(visit, title).status(status).body_class("at-desk").for_staff(&admin.staff).render(main))
+    Ok(Page::new(visit, title).status(status).body_class("at-desk").for_staff(&admin.staff).await?.render(main))
 }

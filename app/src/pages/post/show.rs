@@ -227,7 +227,7 @@ async fn page(visit: &Visit, admin: &Admin, id: PostId, done: &Done, draft: Draf
             </div>
         </main>
     };
-    Ok(Page::new(visit, name).status(status).body_class("at-desk").for_staff(&admin.staff).render(main))
+    Ok(Page::new(visit, name).status(status).body_class("at-desk").for_staff(&admin.staff).await?.render(main))
 }
 
 /// Who answers now.

@@ -114,7 +114,7 @@ async fn page(visit: &Visit, staff: &Staff, draft: Draft) -> Result<Response, Ap
     };
     let main = view! { <main id="main" class="wide"><h1>{t!(l, account.quick)}</h1>{summary}{body}</main> };
     let status = if is_bad { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    Ok(Page::new(visit, t!(l, account.quick)).for_staff(staff).body_class("at-desk").status(status).render(main))
+    Ok(Page::new(visit, t!(l, account.quick)).for_staff(staff).await?.body_class("at-desk").status(status).render(main))
 }
 
 fn list(visit: &Visit, shelves: &[Shelf]) -> impl IntoView + use<> {

@@ -95,5 +95,5 @@ async fn page(visit: &Visit, admin: &Admin, draft: Draft, status: StatusCode) ->
             </form>
         </main>
     };
-    Ok(Page::new(visit, t!(l, admin.invite_someone)).status(status).body_class("at-desk").for_staff(&admin.staff).render(main))
+    Ok(Page::new(visit, t!(l, admin.invite_someone)).status(status).body_class("at-desk").for_staff(&admin.staff).await?.render(main))
 }

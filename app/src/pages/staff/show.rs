@@ -195,7 +195,7 @@ async fn page(visit: &Visit, admin: &Admin, id: StaffId, is_saved: bool, draft: 
             </div>
         </main>
     };
-    Ok(Page::new(visit, name).status(status).body_class("at-desk").for_staff(&admin.staff).render(main))
+    Ok(Page::new(visit, name).status(status).body_class("at-desk").for_staff(&admin.staff).await?.render(main))
 }
 
 fn invitation(visit: &Visit, view: &View, error: Option<String>) -> Option<impl IntoView + use<>> {

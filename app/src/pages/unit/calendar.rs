@@ -197,7 +197,7 @@ async fn page(visit: &Visit, admin: &Admin, id: UnitId, done: &Done, said: Said,
             </div>
         </main>
     };
-    Ok(Page::new(visit, t!(l, admin.working_calendar)).status(status).body_class("at-desk").for_staff(&admin.staff).render(main))
+    Ok(Page::new(visit, t!(l, admin.working_calendar)).status(status).body_class("at-desk").for_staff(&admin.staff).await?.render(main))
 }
 
 /// `2026-10` as its first date.

@@ -65,7 +65,7 @@ pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin, Query(asked): Query<Ask
             {body}
         </main>
     };
-    Ok(Page::new(&visit, t!(l, admin.units)).body_class("at-desk").for_staff(&admin.staff).render(main))
+    Ok(Page::new(&visit, t!(l, admin.units)).body_class("at-desk").for_staff(&admin.staff).await?.render(main))
 }
 
 /// Units with the way to them.

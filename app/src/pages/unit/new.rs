@@ -67,7 +67,7 @@ async fn page(visit: &Visit, admin: &Admin, asked: &Asked, draft: Draft, status:
     let body = form(visit, &parent, draft);
     above.push(parent);
     let main = view! { <main id="main" class="wide">{crumbs(l, &above)}<h1>{title.clone()}</h1>{body}</main> };
-    Ok(Page::new(visit, title).status(status).body_class("at-desk").for_staff(&admin.staff).render(main))
+    Ok(Page::new(visit, title).status(status).body_class("at-desk").for_staff(&admin.staff).await?.render(main))
 }
 
 fn form(visit: &Visit, parent: &Unit, draft: Draft) -> AnyView {

@@ -101,7 +101,7 @@ async fn page(visit: &Visit, admin: &Admin, id: UnitId, done: &Done, draft: Draf
             </div>
         </main>
     };
-    Ok(Page::new(visit, view.unit.name.clone()).status(status).body_class("at-desk").for_staff(&admin.staff).render(main))
+    Ok(Page::new(visit, view.unit.name.clone()).status(status).body_class("at-desk").for_staff(&admin.staff).await?.render(main))
 }
 
 fn posts(l: Language, view: &View) -> AnyView {

@@ -87,6 +87,15 @@ pub async fn show(domain: &Domain, staff: &Staff, id: ConversationId, before: Op
     Ok(view)
 }
 
+/// How a conversation stands now, and its waits. `None` when it is not the reader's.
+pub async fn glance(domain: &Domain, staff: &Staff, id: ConversationId) -> Result<Option<(Standing, Vec<Told>)>> {
+    let mut conn = domain.db.read().await?;
+    let c = &mut conn;
+    let Some(conversation) = store::conversation::of_staff(c, staff.id, id, domain.now()).await? else { return Ok(None) };
+    let Some(standing) = standing(domain, c, staff.id, conversation).await? else { return Ok(None) };
+    Ok(Some((standing, store::wait::history(c, id).await?)))
+}
+
 async fn standing(domain: &Domain, c: &mut Conn, staff: StaffId, conversation: Conversation) -> Result<Option<Standing>> {
     let Some(post) = store::post::card(c, conversation.post_id, domain.now()).await? else { return Ok(None) };
     let Some(contact) = store::contact::find(c, conversation.contact_id).await? else { return Ok(None) };
