@@ -13,10 +13,14 @@ use tokio::sync::watch;
 pub enum Read {
     /// Send these, then wait.
     Events(Vec<Event>),
-    /// Send these, then wait for other wake-ups than before.
+    /// Send these and read on at once: there is more.
+    More(Vec<Event>),
+    /// Send these, and wait for other wake-ups than before; first read once more, as something may have happened before they were watched.
     Watch(Vec<watch::Receiver<u64>>, Vec<Event>),
     /// The reader may not see this any more, or it is over: end the stream for good.
     End,
+    /// Cut the stream: the reader comes back, and goes on after the last number.
+    Failed,
 }
 
 /// Milliseconds after which a cut stream comes back: spread over four seconds, so that a restart does not bring everybody at once.
@@ -44,25 +48,22 @@ where
     Fut: Future<Output = (S, Read)> + Send,
 {
     let first = Event::default().retry(retry(app)).comment("linli");
-    let start = Some(Watching { wakes, stopping: app.stopping.clone(), state, is_first: true });
+    let start = Some(Watching { wakes, stopping: app.stopping.clone(), state, is_awake: true });
     let rest = stream::unfold((start, read), |(watching, read)| async move {
         let mut watching = watching?;
-        if !watching.is_first && !watching.woken().await {
+        if !watching.is_awake && !watching.woken().await {
             return None;
         }
         watching.wakes.iter_mut().for_each(watch::Receiver::mark_unchanged);
         let (state, outcome) = read(watching.state).await;
-        match outcome {
-            Read::End => Some((vec![event("end", "")], (None, read))),
-            Read::Events(events) => {
-                let next = Watching { wakes: watching.wakes, stopping: watching.stopping, state, is_first: false };
-                Some((events, (Some(next), read)))
-            }
-            Read::Watch(wakes, events) => {
-                let next = Watching { wakes, stopping: watching.stopping, state, is_first: false };
-                Some((events, (Some(next), read)))
-            }
-        }
+        let (wakes, events, is_awake) = match outcome {
+            Read::Events(events) => (watching.wakes, events, false),
+            Read::More(events) => (watching.wakes, events, true),
+            Read::Watch(wakes, events) => (wakes, events, true),
+            Read::End => return Some((vec![event("end", "")], (None, read))),
+            Read::Failed => return None,
+        };
+        Some((events, (Some(Watching { wakes, stopping: watching.stopping, state, is_awake }), read)))
     });
     let events = stream::once(async { vec![first] }).chain(rest).flat_map(|events| stream::iter(events.into_iter().map(Ok)));
     Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(25)))
@@ -72,7 +73,8 @@ struct Watching<S> {
     wakes: Vec<watch::Receiver<u64>>,
     stopping: watch::Receiver<bool>,
     state: S,
-    is_first: bool,
+    /// Reads without waiting for a wake-up.
+    is_awake: bool,
 }
 
 impl<S> Watching<S> {

@@ -50,7 +50,8 @@ impl App {
     }
 
     pub fn address(&self, request: &Request) -> IpAddr {
-        let forwarded = request.headers().get("x-forwarded-for").filter(|_| self.trust_proxy);
+        // A proxy may add a line of its own instead of lengthening the one it got.
+        let forwarded = request.headers().get_all("x-forwarded-for").iter().next_back().filter(|_| self.trust_proxy);
         let last = forwarded.and_then(|v| v.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|c| c.0.ip());
         last.or(peer).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
@@ -118,8 +119,8 @@ impl Routes {
     /// The finished router; what matches no route is a page that says so.
     pub fn into_router(self) -> Router {
         let guard = Guard { app: self.app.clone(), policy: Policy::Public, is_csrf_exempt: true };
-        let not_found = get(async || AppError::NotFound).post(async || AppError::NotFound).layer(middleware::from_fn_with_state(guard, admit));
-        self.router.fallback_service(not_found.with_state(self.app.clone())).with_state(self.app)
+        let not_found = (async || AppError::NotFound).layer(middleware::from_fn_with_state(guard, admit));
+        self.router.fallback(not_found.clone()).method_not_allowed_fallback(not_found).with_state(self.app)
     }
 }
 

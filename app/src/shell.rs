@@ -95,11 +95,6 @@ impl Page {
         let l = visit.language;
         let app = &visit.app;
         let title = format!("{} · {}", self.title, t!(l, common.name));
-        let text = match visit.look.view {
-            Some("elder-2") => Some("2"),
-            Some("elder-3") => Some("3"),
-            _ => None,
-        };
         let scripts = self.has_islands.then(|| view! { <HydrationScripts options=options(&app.assets.base) islands=true/> });
         let desk = self.is_desk.then(|| view! { <link rel="stylesheet" href=app.assets.url("desk.css")/> });
         let bar = match &self.staff {
@@ -109,7 +104,7 @@ impl Page {
         let main = main.into_any();
         let foot = self.staff.is_none().then(|| foot(visit, self.unit.as_deref()).into_any());
         view! {
-            <html lang=l.as_str() data-view=visit.look.view.map(|_| "elder") data-text=text data-theme=visit.look.theme>
+            <html lang=l.as_str() data-view=visit.look.view.map(|_| "elder") data-text=visit.look.text() data-theme=visit.look.theme>
                 <head>
                     <meta charset="utf-8"/>
                     <meta name="viewport" content="width=device-width,initial-scale=1,viewport-fit=cover"/>

@@ -49,6 +49,13 @@ pub struct Look {
     pub theme: Option<&'static str>,
 }
 
+impl Look {
+    /// How many steps larger than the elder view's own letters, for the style sheet.
+    pub fn text(&self) -> Option<&'static str> {
+        self.view.and_then(|view| view.strip_prefix("elder-"))
+    }
+}
+
 pub const VIEWS: [&str; 3] = ["elder", "elder-2", "elder-3"];
 pub const THEMES: [&str; 2] = ["light", "dark"];
 
@@ -73,7 +80,7 @@ pub fn plain_cookie(app: &App, name: &str, value: &str, days: i64) -> String {
     format!("{name}={value}; Path=/; Max-Age={}; SameSite=Lax{secure}", days * 24 * 60 * 60)
 }
 
-/// Half a year: how long a choice or a device is remembered after its last visit.
+/// Half a year: how long a choice is remembered after it was made, and a device after it last opened a conversation.
 pub const LONG: i64 = 180;
 
 /// The cookie that makes a resident's browser known again.

@@ -1,6 +1,6 @@
 //! The commands besides `serve`.
 
-use crate::settings::Settings;
+use crate::settings::{Settings, Stop};
 use domain::{
     Db, Domain, Random,
     first_admin::{self, CreateError},
@@ -15,12 +15,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub async fn open(settings: &Settings) -> Result<Domain, String> {
-    let db = Db::open(&settings.database_url).await.map_err(|e| format!("the database cannot be opened: {e}"))?;
-    Domain::open(db, settings.clock.clone(), Random::system(), &settings.public_url).await.map_err(|e| format!("the database cannot be read: {e}"))
+pub async fn open(settings: &Settings) -> Result<Domain, Stop> {
+    let db = Db::open(&settings.database_url).await.map_err(|e| Stop::Setting(format!("database_url: the database cannot be opened: {e}")))?;
+    let domain = Domain::open(db, settings.clock.clone(), Random::system(), &settings.public_url).await;
+    Ok(domain.map_err(|e| format!("the database cannot be read: {e}"))?)
 }
 
-pub async fn migrate(settings: &Settings) -> Result<(), String> {
+pub async fn migrate(settings: &Settings) -> Result<(), Stop> {
     let domain = open(settings).await?;
     domain.db.close().await;
     println!("The database is up to date.");
@@ -49,7 +50,7 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
     file.write_all(text.as_bytes())
 }
 
-pub async fn demo(settings: &Settings, json: bool) -> Result<(), String> {
+pub async fn demo(settings: &Settings, json: bool) -> Result<(), Stop> {
     let domain = open(settings).await?;
     let sample = make_sample(settings, &domain).await?;
     domain.db.close().await;
@@ -85,7 +86,7 @@ fn print_sample(sample: &Sample, public_url: &str) {
     }
     println!("\nSign in at {public_url}/sign-in:");
     for sign_in in &sample.sign_ins {
-        println!("  {:<22} {:<14} {} ({})", sign_in.email, sign_in.password, sign_in.name, sign_in.role);
+        println!("  {:<26} {:<14}  {} ({})", sign_in.email, sign_in.password, sign_in.name, sign_in.role);
     }
     println!();
 }
@@ -99,7 +100,7 @@ pub struct NewAdmin {
     pub password_from_stdin: bool,
 }
 
-pub async fn create_admin(settings: &Settings, new: NewAdmin) -> Result<(), String> {
+pub async fn create_admin(settings: &Settings, new: NewAdmin) -> Result<(), Stop> {
     let domain = open(settings).await?;
     let password = new.password_from_stdin.then(read_line).transpose()?;
     let typed =

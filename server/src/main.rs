@@ -4,7 +4,7 @@ use clap::Parser;
 use server::{
     commands::{self, NewAdmin},
     doctor, log, serve,
-    settings::{self, AdminCommand, Cli, Command},
+    settings::{self, AdminCommand, Cli, Command, Stop},
 };
 use std::process::ExitCode;
 
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
             Command::Serve { sample } => serve::serve(&settings, sample).await,
             Command::Migrate => commands::migrate(&settings).await,
             Command::Demo { json } => commands::demo(&settings, json).await,
-            Command::Doctor => doctor::run(&settings).await,
+            Command::Doctor => Ok(doctor::run(&settings).await?),
             Command::Admin { admin: AdminCommand::Create { name, email, unit, password_stdin } } => {
                 commands::create_admin(&settings, NewAdmin { name, email, unit, password_from_stdin: password_stdin }).await
             }
@@ -38,7 +38,11 @@ fn main() -> ExitCode {
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(wrong) => {
+        Err(Stop::Setting(wrong)) => {
+            eprintln!("linli: {wrong}");
+            ExitCode::from(2)
+        }
+        Err(Stop::Failed(wrong)) => {
             eprintln!("linli: {wrong}");
             ExitCode::FAILURE
         }

@@ -1,6 +1,9 @@
 //! Running the server: the router with its middleware, background work, and a graceful stop.
 
-use crate::{assets, commands, metrics, settings::Settings};
+use crate::{
+    assets, commands, metrics,
+    settings::{Settings, Stop},
+};
 use app::{
     App,
     routes::{Assets, routes},
@@ -34,10 +37,10 @@ const BODY_LIMIT: usize = 256 * 1024;
 /// How long requests may take to end after the stop signal.
 const DRAIN: Duration = Duration::from_secs(10);
 
-pub async fn serve(settings: &Settings, sample: bool) -> Result<(), String> {
+pub async fn serve(settings: &Settings, sample: bool) -> Result<(), Stop> {
     let domain = commands::open(settings).await?;
     routing::refresh(&domain).await.map_err(|e| format!("the database cannot be read: {e}"))?;
-    let listener = TcpListener::bind(settings.addr).await.map_err(|e| format!("addr: {} cannot be listened on: {e}", settings.addr))?;
+    let listener = TcpListener::bind(settings.addr).await.map_err(|e| Stop::Setting(format!("addr: {} cannot be listened on: {e}", settings.addr)))?;
     if sample {
         commands::sample(settings, &domain).await?;
     } else {
@@ -64,7 +67,7 @@ pub async fn serve(settings: &Settings, sample: bool) -> Result<(), String> {
     let mut server = tokio::spawn(server.into_future());
     tokio::select! {
         () = signal() => info!("stopping"),
-        ended = &mut server => return Err(format!("the server ended: {ended:?}")),
+        ended = &mut server => return Err(Stop::Failed(format!("the server ended: {ended:?}"))),
     }
     // Streams end by themselves, then requests are drained, then the last writes are committed.
     let _ = stop.send(true);

@@ -114,6 +114,21 @@ pub struct Settings {
     pub clock: Clock,
 }
 
+/// Why the program stopped, in a sentence.
+#[derive(Debug)]
+pub enum Stop {
+    /// A setting cannot be used: exit status 2.
+    Setting(String),
+    /// Anything else: exit status 1.
+    Failed(String),
+}
+
+impl From<String> for Stop {
+    fn from(why: String) -> Stop {
+        Stop::Failed(why)
+    }
+}
+
 pub fn read(typed: Typed) -> Result<Settings, String> {
     let file = match &typed.config {
         Some(path) => read_file(path)?,

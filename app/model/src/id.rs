@@ -46,3 +46,10 @@ ids! {
     /// Chosen by the sender's page once per message, so that sending again is recognised.
     ClientKey
 }
+
+impl ClientKey {
+    /// The key under which a body is kept. A form that was sent, changed and sent once more is another message.
+    pub fn with(self, body: &str) -> ClientKey {
+        ClientKey(Uuid::new_v5(&self.0, body.as_bytes()))
+    }
+}

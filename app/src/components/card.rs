@@ -109,7 +109,7 @@ pub fn week_of(l: Language, calendar: &Calendar) -> String {
 
 fn usual(l: Language, answering: &Answering) -> impl IntoView + use<> {
     answering.usual_seconds.map(|seconds| {
-        let within = when::duration(l, seconds);
+        let within = when::working(l, seconds);
         view! { <li>{icon(Icon::Reply)}<span>{t!(l, resident.usually_before)}<b>{t!(l, resident.usually, within = within)}</b>{t!(l, resident.usually_after)}</span></li> }
     })
 }

@@ -1,7 +1,8 @@
 //! The few things of the browser that every island needs. What is attached stays for as long as the page.
 
 use wasm_bindgen::{JsCast, closure::Closure};
-use web_sys::{Document, Element, Event, EventTarget, Window};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Document, Element, Event, EventTarget, RequestInit, Window};
 
 pub fn window() -> Option<Window> {
     web_sys::window()
@@ -86,6 +87,21 @@ pub fn new_key() -> String {
 /// The names and values of a form, as they are posted.
 pub fn fields(pairs: &[(&str, &str)]) -> String {
     pairs.iter().map(|(name, value)| format!("{name}={}", String::from(js_sys::encode_uri_component(value)))).collect::<Vec<_>>().join("&")
+}
+
+/// Tells the server something whose answer nobody waits for.
+pub fn post(address: &str, values: &str) {
+    let csrf = document().and_then(|d| d.query_selector("[name=csrf]").ok()?).and_then(|field| field.get_attribute("value")).unwrap_or_default();
+    let request = RequestInit::new();
+    request.set_method("POST");
+    request.set_body(&format!("{values}&{}", fields(&[("csrf", &csrf)])).into());
+    let header = js_sys::Array::of2(&"content-type".into(), &"application/x-www-form-urlencoded".into());
+    request.set_headers(&js_sys::Array::of1(&header));
+    if let Some(window) = window() {
+        let sent = window.fetch_with_str_and_init(address, &request);
+        // Without network it is told with the next message.
+        wasm_bindgen_futures::spawn_local(async move { drop(JsFuture::from(sent).await) });
+    }
 }
 
 /// One value of such names and values.

@@ -181,8 +181,11 @@ mod attached {
 
     fn show(html: &str) -> Option<()> {
         let list: Element = by_id("list")?;
-        // Signed out meanwhile, this is another page.
-        let new: Element = find(&holding(html)?, "#list")?;
+        let Some(new) = find::<Element>(&holding(html)?, "#list") else {
+            // Signed out meanwhile: this is the page that asks who it is.
+            let _ = window()?.location().reload();
+            return None;
+        };
         let focused = focused_row(&list).and_then(|row| row.get_attribute("href"));
         if list.inner_html() != new.inner_html() {
             list.set_inner_html(&new.inner_html());

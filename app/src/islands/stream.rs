@@ -1,6 +1,6 @@
 //! A live stream that comes back. The browser itself reconnects after a cut; where it has given up, or sleeps, or has changed networks, this does.
 
-use super::browser::{after, is_hidden, jittered, on, on_document, on_window};
+use super::browser::{after, is_hidden, jittered, on, on_document, on_window, post};
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
@@ -17,6 +17,8 @@ pub struct Stream {
     path: String,
     /// The last number read; a stream opened anew goes on after it.
     last: Cell<i64>,
+    /// The last number that somebody could see.
+    seen: Cell<i64>,
     source: RefCell<Option<EventSource>>,
     calls: Vec<(&'static str, Call)>,
     pause: Cell<f64>,
@@ -30,6 +32,7 @@ pub fn open(path: String, last: i64, calls: Vec<(&'static str, Call)>) {
     let stream = Rc::new(Stream {
         path,
         last: Cell::new(last),
+        seen: Cell::new(last),
         source: RefCell::new(None),
         calls,
         pause: Cell::new(SHORTEST),
@@ -43,6 +46,7 @@ pub fn open(path: String, last: i64, calls: Vec<(&'static str, Call)>) {
     on_document("visibilitychange", move |_| {
         if !is_hidden() {
             stream.wake();
+            stream.saw();
         }
     });
 }
@@ -77,6 +81,7 @@ impl Stream {
                     stream.connect();
                 }
                 call(&event.data().as_string().unwrap_or_default());
+                stream.saw();
             });
         }
         let stream = self.clone();
@@ -88,6 +93,15 @@ impl Stream {
             }
         });
         self.source.replace(Some(source));
+    }
+
+    /// Tells the server what is on the screen, which what came while the page was hidden is not.
+    fn saw(&self) {
+        let last = self.last.get();
+        if is_hidden() || self.seen.replace(last) >= last {
+            return;
+        }
+        post(&format!("{}/seen", self.path.trim_end_matches("/live")), &format!("seq={last}"));
     }
 
     fn connect_later(self: &Rc<Self>) {

@@ -112,7 +112,7 @@ async fn begin_one(street: &Street, tally: &mut Tally) -> Result<(), String> {
     let conversation = begun.filter(|_| reply.status == 303).ok_or_else(|| format!("status {}", reply.status))?;
     tally.done(since);
     // A redirect names no sequence number, but a new conversation begins with 1.
-    street.ledger.lock().await.acknowledged.push(Entry { number, conversation, seq: 1, key, text });
+    street.ledger.lock().await.acknowledged.push(Entry { number, conversation, seq: 1, key: key.with(&text), text });
     street.residents.lock().await.push_back(Resident { cookie, conversation });
     Ok(())
 }
@@ -154,6 +154,6 @@ async fn send_one(street: &Street, connection: &mut Option<Connection>, resident
     let said = String::from_utf8_lossy(&reply.body);
     let seq = said.parse().map_err(|_| format!("\"{said}\" is no sequence number"))?;
     tally.done(since);
-    street.ledger.lock().await.acknowledged.push(Entry { number, conversation, seq, key, text });
+    street.ledger.lock().await.acknowledged.push(Entry { number, conversation, seq, key: key.with(&text), text });
     Ok(())
 }

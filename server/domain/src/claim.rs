@@ -23,31 +23,35 @@ pub async fn open(domain: &Domain, device_key: &str, code: &ClaimCode, language:
         let mut conn = domain.db.read().await?;
         store::conversation::by_claim(&mut conn, &Keys::hash(code.as_str())).await?.ok_or(ClaimError::NotFound)?
     };
-    admit(domain, device_key, conversation.id, language).await?;
-    Ok(conversation.id)
+    let is_in = admit(domain, device_key, conversation.id, conversation.claim_version, language).await?;
+    is_in.then_some(conversation.id).ok_or(ClaimError::NotFound)
 }
 
-/// Lets a device into a conversation, making the device known if it is new.
-pub async fn admit(domain: &Domain, device_key: &str, id: ConversationId, language: Language) -> store::Result<()> {
+/// Lets a device into a conversation, making the device known if it is new. Not if the contact has changed the claim code since `claim_version`.
+pub(crate) async fn admit(domain: &Domain, device_key: &str, id: ConversationId, claim_version: i64, language: Language) -> store::Result<bool> {
     let key_hash = Keys::hash(device_key);
     let (now, fresh) = (domain.now(), (ContactId(domain.id()), DeviceId(domain.id())));
     let ids = (MessageId(domain.id()), ClientKey(domain.id()));
-    domain
+    let is_in = domain
         .db
         .write(move |c| {
             Box::pin(async move {
+                store::conversation::hold(c, id).await?;
+                if store::conversation::find(c, id).await?.is_none_or(|found| found.claim_version != claim_version) {
+                    return Ok(false);
+                }
                 let device = known_device(c, &key_hash, fresh, language, now).await?;
                 let sees_it = store::conversation::of_device(c, device, id).await?.is_some();
                 if !sees_it {
                     store::conversation::claim(c, id, device, now).await?;
                     tell(c, ids, id, &Event::Claimed, now).await?;
                 }
-                Ok::<_, store::Error>(())
+                Ok::<_, store::Error>(true)
             })
         })
         .await?;
     domain.hub.wake(Topic::Conversation(id));
-    Ok(())
+    Ok(is_in)
 }
 
 async fn known_device(c: &mut Conn, key_hash: &[u8], fresh: (ContactId, DeviceId), language: Language, now: model::At) -> store::Result<DeviceId> {

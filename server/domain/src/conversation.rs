@@ -54,11 +54,12 @@ pub struct Typed<'a> {
 /// The same client key again gives the same conversation.
 pub async fn start(domain: &Domain, code: &PointCode, typed: Typed<'_>) -> Result<Sent, SendError> {
     let body = text::message(typed.text)?;
+    let client_key = typed.client_key.with(&body);
     let key_hash = Keys::hash(typed.device_key);
     let (point, answering) = {
         let mut conn = domain.db.read().await?;
         if let Some(device) = store::contact::device(&mut conn, &key_hash).await?
-            && let Some(sent) = store::message::by_client_key(&mut conn, device.contact_id, typed.client_key).await?
+            && let Some(sent) = store::message::by_client_key(&mut conn, device.contact_id, client_key).await?
         {
             return Ok(sent);
         }
@@ -82,13 +83,14 @@ pub async fn start(domain: &Domain, code: &PointCode, typed: Typed<'_>) -> Resul
         ids: (ContactId(domain.id()), DeviceId(domain.id()), ConversationId(domain.id())),
     };
     let conversation_id = begin.ids.2;
-    let news = contact_message(domain, conversation_id, body, typed.client_key, &answering);
+    let news = contact_message(domain, conversation_id, body, client_key, &answering);
     let claim_hash = Keys::hash(domain.keys.claim_code(conversation_id, 1).as_str());
     let sent = match begun(domain, begin.clone(), claim_hash.clone(), news.clone()).await {
         // Two first messages of one new device at the same moment: the other was first, so this one joins it.
         Err(store::Error::Taken(_)) => begun(domain, begin, claim_hash, news).await?,
         other => other?,
     };
+    let sent = sent.ok_or(SendError::Revoked)?;
     domain.hub.wake_all(topics(sent.conversation_id, &answering.post));
     Ok(sent)
 }
@@ -102,7 +104,8 @@ struct Begin {
     ids: (ContactId, DeviceId, ConversationId),
 }
 
-async fn begun(domain: &Domain, begin: Begin, claim_hash: Vec<u8>, mut news: Vec<New>) -> store::Result<Sent> {
+/// `None` if the post has just ended.
+async fn begun(domain: &Domain, begin: Begin, claim_hash: Vec<u8>, mut news: Vec<New>) -> store::Result<Option<Sent>> {
     let now = domain.now();
     domain
         .db
@@ -117,6 +120,9 @@ async fn begun(domain: &Domain, begin: Begin, claim_hash: Vec<u8>, mut news: Vec
                         store::contact::Device { id: new_device, contact_id: new_contact }
                     }
                 };
+                if !store::post::hold(c, begin.post_id).await? {
+                    return Ok(None);
+                }
                 let known = store::conversation::of_device_with_post(c, device.id, begin.post_id).await?;
                 let conversation_id = match known {
                     Some(known) => known.id,
@@ -127,7 +133,7 @@ async fn begun(domain: &Domain, begin: Begin, claim_hash: Vec<u8>, mut news: Vec
                     }
                 };
                 news.iter_mut().for_each(|n| n.conversation_id = conversation_id);
-                first(store::message::send(c, &news).await?)
+                first(store::message::send(c, &news).await?).map(Some)
             })
         })
         .await
@@ -159,22 +165,31 @@ pub(crate) fn first(sent: Vec<Sent>) -> store::Result<Sent> {
 /// A further message from the contact.
 pub async fn say(domain: &Domain, device: &Device, id: ConversationId, typed: Typed<'_>) -> Result<Sent, SendError> {
     let body = text::message(typed.text)?;
-    let (conversation, answering) = {
+    let client_key = typed.client_key.with(&body);
+    let (conversation, answering, is_told) = {
         let mut conn = domain.db.read().await?;
-        if let Some(sent) = store::message::by_client_key(&mut conn, device.contact_id, typed.client_key).await?
+        if let Some(sent) = store::message::by_client_key(&mut conn, device.contact_id, client_key).await?
             && sent.conversation_id == id
         {
             return Ok(sent);
         }
         let conversation = store::conversation::of_device(&mut conn, device.id, id).await?.ok_or(SendError::NotFound)?;
         let answering = post::answering(domain, &mut conn, conversation.post_id).await?.ok_or(SendError::NotFound)?;
-        (conversation, answering)
+        let is_told = match off_duty_event(&answering, domain.now()) {
+            Some(away) => store::wait::auto_replies(&mut conn, id).await?.contains(&away.write()),
+            None => false,
+        };
+        (conversation, answering, is_told)
     };
     if answering.is_nobody() {
         return Err(SendError::Nobody);
     }
     domain.limits.message(&Keys::hash(typed.device_key))?;
-    let mut news = contact_message(domain, conversation.id, body, typed.client_key, &answering);
+    let mut news = contact_message(domain, conversation.id, body, client_key, &answering);
+    if is_told {
+        // Once for each wait, not under every line.
+        news.truncate(1);
+    }
     let sent = if news.len() == 1 {
         domain.db.send(news.remove(0)).await?
     } else {
@@ -266,6 +281,8 @@ pub struct View {
     pub conversation: Conversation,
     pub answering: Answering,
     pub messages: Vec<Message>,
+    /// These are the last ones.
+    pub is_newest: bool,
     pub promise: Promise,
     pub claim_code: model::ClaimCode,
     /// Where the conversation was begun.
@@ -299,6 +316,7 @@ pub async fn view(domain: &Domain, device: &Device, id: ConversationId, before: 
         conversation,
         answering,
         messages,
+        is_newest: before.is_none(),
         place,
         claims,
     };
@@ -308,8 +326,16 @@ pub async fn view(domain: &Domain, device: &Device, id: ConversationId, before: 
     Ok(Some(view))
 }
 
+/// A device that shows the conversation says up to where. Not told by the stream itself: a page in the background has shown nothing to anybody.
+pub async fn seen(domain: &Domain, device: &Device, id: ConversationId, seq: i64) -> store::Result<Option<()>> {
+    let mut conn = domain.db.read().await?;
+    let Some(conversation) = store::conversation::of_device(&mut conn, device.id, id).await? else { return Ok(None) };
+    drop(conn);
+    saw(domain, &conversation, seq.min(conversation.last_seq)).await.map(Some)
+}
+
 /// The contact has seen everything up to `seq`: staff see it, and a mail that waits to tell of it is not needed any more.
-pub async fn saw(domain: &Domain, conversation: &Conversation, seq: i64) -> store::Result<()> {
+async fn saw(domain: &Domain, conversation: &Conversation, seq: i64) -> store::Result<()> {
     if conversation.contact_seen_seq >= seq {
         return Ok(());
     }
@@ -323,11 +349,12 @@ pub async fn saw(domain: &Domain, conversation: &Conversation, seq: i64) -> stor
 pub struct News {
     /// The message just above, for the look of the first new one.
     pub above: Option<Message>,
+    /// [`PAGE`] at most; a full page may not be all.
     pub messages: Vec<Message>,
     pub promise: Promise,
 }
 
-/// What came after the message numbered `after`; marks it as seen.
+/// What came after the message numbered `after`.
 pub async fn news(domain: &Domain, device: &Device, id: ConversationId, after: i64) -> store::Result<Option<News>> {
     let mut conn = domain.db.read().await?;
     let Some(conversation) = store::conversation::of_device(&mut conn, device.id, id).await? else { return Ok(None) };
@@ -335,10 +362,6 @@ pub async fn news(domain: &Domain, device: &Device, id: ConversationId, after: i
     let above = store::message::before(&mut conn, id, Audience::Contact, after.saturating_add(1), 1).await?.pop();
     let messages = store::message::after(&mut conn, id, Audience::Contact, after, PAGE).await?;
     let waits = store::wait::of_conversation(&mut conn, id).await?;
-    drop(conn);
-    if let Some(last) = messages.last() {
-        saw(domain, &conversation, last.seq).await?;
-    }
     Ok(Some(News { above, messages, promise: Promise::new(&answering, &waits) }))
 }
 
@@ -361,7 +384,8 @@ pub async fn mine(domain: &Domain, device: &Device) -> store::Result<Vec<Line>> 
     Ok(lines)
 }
 
-/// Keeps or, when left empty, forgets the address to be told of answers.
+/// Keeps or, when left empty, forgets the address to be told of answers. Only for the device that began the conversation: the address is the
+/// contact's in all of their conversations, and a claim code opens one.
 pub async fn set_email(domain: &Domain, device: &Device, id: ConversationId, typed: &str, language: Language) -> Result<(), SendError> {
     let email = match text::email(typed) {
         Ok(email) => Some(email),
@@ -370,7 +394,8 @@ pub async fn set_email(domain: &Domain, device: &Device, id: ConversationId, typ
     };
     let conversation = {
         let mut conn = domain.db.read().await?;
-        store::conversation::of_device(&mut conn, device.id, id).await?.ok_or(SendError::NotFound)?
+        let found = store::conversation::of_device(&mut conn, device.id, id).await?;
+        found.filter(|c| c.contact_id == device.contact_id).ok_or(SendError::NotFound)?
     };
     let (contact, now) = (conversation.contact_id, domain.now());
     domain

@@ -43,6 +43,8 @@ pub enum DayError {
     NotADate,
     /// The last day is before the first, or past.
     TooEarly,
+    /// It ends before that already.
+    TooLate,
 }
 
 /// As typed. An empty `from` is now, an empty `until` is without an end.
@@ -166,6 +168,9 @@ pub async fn end(domain: &Domain, admin: &Admin, id: HoldingId, last_day: &str) 
     if is_too_early && !never_begins {
         return Err(invalid(DayError::TooEarly));
     }
+    if term.until_at.is_some_and(|u| u < until) {
+        return Err(invalid(DayError::TooLate));
+    }
     let post_id = term.post_id;
     let changes = domain
         .db
@@ -175,11 +180,14 @@ pub async fn end(domain: &Domain, admin: &Admin, id: HoldingId, last_day: &str) 
                 if never_begins {
                     store::holding::delete(c, id).await?;
                 } else {
-                    store::holding::set_until(c, id, until).await?;
+                    // Somebody else may have ended it sooner meanwhile.
+                    if !store::holding::shorten(c, id, until).await? {
+                        return Err(invalid(DayError::TooLate));
+                    }
                 }
                 audit::append(c, now, Some(by), "holding.end", &id.to_string(), &format!("{post_id} {}", term.staff_id)).await?;
                 let changes = routing::settle(c, now).await?;
-                if routing::orphans(c, &changes).await? { Err(HoldingError::Ownerless) } else { Ok(changes) }
+                if routing::orphans(c, &changes).await? || routing::orphans_at(c, until).await? { Err(HoldingError::Ownerless) } else { Ok(changes) }
             })
         })
         .await?;

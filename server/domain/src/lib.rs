@@ -98,7 +98,8 @@ impl Domain {
     /// Whether the database answers.
     pub async fn is_up(&self) -> Result<(), StoreError> {
         let mut conn = self.db.read().await?;
-        store::installation::ping(&mut conn).await
+        store::installation::ping(&mut conn).await?;
+        if self.db.is_writing() { Ok(()) } else { Err(StoreError::Stopped) }
     }
 
     /// Whether nothing has been set up yet.

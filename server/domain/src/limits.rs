@@ -57,10 +57,25 @@ pub struct TooMany {
     pub seconds: u64,
 }
 
+/// Where a request comes from: an IPv4 address, or the /56 of IPv6 addresses that one household can choose from freely (RFC 6177).
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Origin([u8; 7]);
+
+impl Origin {
+    fn of(address: IpAddr) -> Origin {
+        let mut origin = [0; 7];
+        match address.to_canonical() {
+            IpAddr::V4(v4) => origin[3..].copy_from_slice(&v4.octets()),
+            IpAddr::V6(v6) => origin.copy_from_slice(&v6.octets()[..7]),
+        }
+        Origin(origin)
+    }
+}
+
 pub struct Limits {
     messages: Limit<Vec<u8>>,
-    new_conversations: Limit<IpAddr>,
-    claims: Limit<IpAddr>,
+    new_conversations: Limit<Origin>,
+    claims: Limit<Origin>,
 }
 
 impl Limits {
@@ -78,11 +93,11 @@ impl Limits {
     }
 
     pub fn new_conversation(&self, address: IpAddr) -> Result<(), TooMany> {
-        self.new_conversations.check(&address)
+        self.new_conversations.check(&Origin::of(address))
     }
 
     pub fn claim(&self, address: IpAddr) -> Result<(), TooMany> {
-        self.claims.check(&address)
+        self.claims.check(&Origin::of(address))
     }
 
     /// Drops what has not been used lately; called once a minute.

@@ -223,6 +223,7 @@ pub async fn end(domain: &Domain, admin: &Admin, id: PostId) -> std::result::Res
         .db
         .write(move |c| {
             Box::pin(async move {
+                store::post::lock(c, id).await?;
                 let post = mine(c, by, id, now).await?.ok_or(PostError::NotFound)?;
                 let heir = routing::heir(c, id, now).await?;
                 let mut moved = Vec::new();

@@ -38,6 +38,7 @@ pub struct Return {
     pub unit: String,
     /// This device may see the conversation already.
     pub has_access: bool,
+    claim_version: i64,
 }
 
 /// What a link opens, without opening it. `None` if it is not ours, too old or ended.
@@ -53,14 +54,20 @@ pub async fn find(domain: &Domain, device: Option<&Device>, token: &str) -> stor
         Some(device) => store::conversation::of_device(&mut conn, device.id, answer.conversation_id).await?.is_some(),
         None => false,
     };
-    Ok(Some(Return { conversation_id: answer.conversation_id, name: answer.staff_name.unwrap_or(answer.post_title), unit: answer.unit_name, has_access }))
+    Ok(Some(Return {
+        conversation_id: answer.conversation_id,
+        name: answer.staff_name.unwrap_or(answer.post_title),
+        unit: answer.unit_name,
+        has_access,
+        claim_version: answer.claim_version,
+    }))
 }
 
 /// Opens the conversation behind a link on the device with this key; the devices that had it before are told.
 pub async fn open(domain: &Domain, device_key: &str, token: &str, language: Language) -> store::Result<Option<ConversationId>> {
     let Some(found) = find(domain, None, token).await? else { return Ok(None) };
-    claim::admit(domain, device_key, found.conversation_id, language).await?;
-    Ok(Some(found.conversation_id))
+    let is_in = claim::admit(domain, device_key, found.conversation_id, found.claim_version, language).await?;
+    Ok(is_in.then_some(found.conversation_id))
 }
 
 /// Who a stop link is about; `None` if it is not ours.

@@ -69,15 +69,20 @@ pub struct Change {
 
 /// Works out anew who answers for every post and writes what changed, in the transaction of what made it change.
 pub async fn settle(c: &mut Conn, now: At) -> Result<Vec<Change>> {
-    let world = World::new(store::post::seats(c, now).await?, store::post::unit_parents(c).await?);
-    let mut changes = Vec::new();
-    for seat in world.seats.values() {
-        let answering = world.answering(seat.id);
-        if answering != seat.answering_id {
-            store::post::set_answering(c, seat.id, answering).await?;
-            changes.push(Change { post: seat.id, before: seat.answering_id, after: answering });
-        }
+    store::post::hold_routing(c).await?;
+    let changes = changes(c, now).await?;
+    for change in &changes {
+        store::post::set_answering(c, change.post, change.after).await?;
     }
+    Ok(changes)
+}
+
+/// What is written differently from how it is at a moment, in the order of the posts.
+async fn changes(c: &mut Conn, at: At) -> Result<Vec<Change>> {
+    let world = World::new(store::post::seats(c, at).await?, store::post::unit_parents(c).await?);
+    let change = |seat: &Seat| Change { post: seat.id, before: seat.answering_id, after: world.answering(seat.id) };
+    let mut changes: Vec<Change> = world.seats.values().map(change).filter(|change| change.before != change.after).collect();
+    changes.sort_by_key(|change| change.post);
     Ok(changes)
 }
 
@@ -100,6 +105,12 @@ pub(crate) async fn orphans(c: &mut Conn, changes: &[Change]) -> Result<bool> {
     Ok(false)
 }
 
+/// The same for what a later moment brings, as far as it is known now.
+pub(crate) async fn orphans_at(c: &mut Conn, at: At) -> Result<bool> {
+    let changes = changes(c, at).await?;
+    orphans(c, &changes).await
+}
+
 /// Wakes the lists of the posts concerned, after the commit.
 pub fn wake(domain: &Domain, changes: &[Change]) {
     for change in changes {
@@ -111,6 +122,11 @@ pub fn wake(domain: &Domain, changes: &[Change]) {
 /// time. Gives the posts whose answering post changed.
 pub async fn refresh(domain: &Domain) -> Result<Vec<PostId>> {
     let now = domain.now();
+    // The one writer is not held up by work that mostly finds nothing to write.
+    let is_settled = changes(&mut domain.db.read().await?, now).await?.is_empty();
+    if is_settled {
+        return Ok(Vec::new());
+    }
     let changes = domain.db.write(move |c| Box::pin(settle(c, now))).await?;
     wake(domain, &changes);
     Ok(changes.into_iter().map(|c| c.post).collect())

@@ -39,9 +39,6 @@ pub enum StaffError {
     /// Somebody is waiting, and nobody else would answer.
     #[error("ownerless")]
     Ownerless,
-    /// They have taken up their invitation.
-    #[error("activated")]
-    Activated,
     #[error("not found")]
     NotFound,
     #[error(transparent)]
@@ -211,7 +208,7 @@ fn newcomer(id: StaffId, name: String, email: String, language: Language, now: A
     }
 }
 
-/// Sends the invitation again; the earlier one no longer holds.
+/// Sends the invitation again, or to somebody who has forgotten their password a link to set another; earlier ones no longer hold.
 pub async fn invite_again(domain: &Domain, admin: &Admin, id: StaffId) -> std::result::Result<(), StaffError> {
     let (by, now) = (admin.staff.id, domain.now());
     let ids = (InvitationId(domain.id()), OutboxId(domain.id()));
@@ -219,10 +216,7 @@ pub async fn invite_again(domain: &Domain, admin: &Admin, id: StaffId) -> std::r
         .db
         .write(move |c| {
             Box::pin(async move {
-                let person = mine(c, by, id, now).await?.ok_or(StaffError::NotFound)?;
-                if person.activated_at.is_some() {
-                    return Err(StaffError::Activated);
-                }
+                mine(c, by, id, now).await?.ok_or(StaffError::NotFound)?;
                 invitation::invite(c, ids, id, now).await?;
                 audit::append(c, now, Some(by), "staff.invite_again", &id.to_string(), "").await?;
                 Ok(())

@@ -374,6 +374,99 @@ async fn a_reply_for_later_is_not_sent_by_someone_who_no_longer_answers_there() 
 }
 
 #[tokio::test]
+async fn a_reply_for_later_answers_only_what_had_been_read() {
+    for database in databases().await {
+        let name = if database.db.is_postgres() { "PostgreSQL" } else { "SQLite" };
+        let w = World::new(database.db.clone(), MONDAY).await;
+        let id = w.start(PHONE, "下水道堵了").await;
+        w.set("2026-11-23T21:15");
+        desk::show(&w.domain, &w.wang, id, None).await.unwrap();
+        desk::schedule(&w.domain, &w.wang, id, "明早去", w.key()).await.unwrap();
+        w.set("2026-11-24T08:00");
+        w.say(PHONE, id, "水漫出来了").await;
+        w.set("2026-11-24T08:30");
+        desk::send_due(&w.domain).await.unwrap();
+        let waits = w.waits(id).await;
+        assert_eq!((waits[0].closed_at, waits[1].closed_at, waits[1].opened_at), (Some(at("2026-11-24T08:30")), None, at("2026-11-24T08:00")), "{name}");
+        assert_eq!(desk::unread(&w.domain, &w.wang).await.unwrap(), 1, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_stand_ins_reply_for_later_goes_out_although_the_holder_is_back() {
+    for database in databases().await {
+        let name = if database.db.is_postgres() { "PostgreSQL" } else { "SQLite" };
+        let w = World::new(database.db.clone(), MONDAY).await;
+        let id = w.start(PHONE, "下水道堵了").await;
+        w.set_off_duty(&w.wang, Some(w.domain.now())).await;
+        w.set("2026-11-23T21:15");
+        desk::schedule(&w.domain, &w.chen, id, "明早去", w.key()).await.unwrap();
+        w.set("2026-11-24T08:30");
+        w.set_off_duty(&w.wang, None).await;
+        desk::send_due(&w.domain).await.unwrap();
+        let answer = w.messages(id, Audience::Contact).await.pop().unwrap();
+        assert_eq!((answer.kind, answer.body.as_str()), (MessageKind::Answer, "明早去"), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_off_duty_says_so_once_for_each_wait() {
+    for database in databases().await {
+        let name = if database.db.is_postgres() { "PostgreSQL" } else { "SQLite" };
+        let w = World::new(database.db.clone(), MONDAY).await;
+        w.set_off_duty(&w.wang, Some(w.domain.now())).await;
+        let autos = async |id| w.messages(id, Audience::Contact).await.iter().filter(|m| m.kind == MessageKind::Auto).count();
+        let id = w.start(PHONE, "下水道堵了").await;
+        assert_eq!(autos(id).await, 1, "{name}");
+        w.say(PHONE, id, "在一楼").await;
+        w.say(PHONE, id, "很急").await;
+        assert_eq!(autos(id).await, 1, "{name}");
+        assert_eq!(w.waits(id).await[0].closed_at, None, "{name}: no person has answered");
+        desk::answer(&w.domain, &w.chen, id, "我来看", w.key()).await.unwrap();
+        w.say(PHONE, id, "又堵了").await;
+        assert_eq!(autos(id).await, 2, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_text_that_was_changed_and_sent_again_from_the_same_form_is_another_message() {
+    for database in databases().await {
+        let name = if database.db.is_postgres() { "PostgreSQL" } else { "SQLite" };
+        let w = World::new(database.db.clone(), MONDAY).await;
+        let id = w.start(PHONE, "下水道堵了").await;
+        let (device, key) = (w.device(PHONE).await, w.key());
+        for text in ["在一楼", "在一楼", "在二楼", "在二楼", "在一楼"] {
+            conversation::say(&w.domain, &device, id, typed(PHONE, text, key)).await.unwrap();
+        }
+        for text in ["好的", "马上来", "好的"] {
+            desk::answer(&w.domain, &w.wang, id, text, key).await.unwrap();
+        }
+        let messages = w.messages(id, Audience::Contact).await;
+        assert_eq!(messages.iter().map(|m| m.body.as_str()).collect::<Vec<_>>(), ["下水道堵了", "在一楼", "在二楼", "好的", "马上来"], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn seen_is_what_a_page_says_it_has_shown() {
+    for database in databases().await {
+        let name = if database.db.is_postgres() { "PostgreSQL" } else { "SQLite" };
+        let w = World::new(database.db.clone(), MONDAY).await;
+        let id = w.start(PHONE, "下水道堵了").await;
+        let device = w.device(PHONE).await;
+        desk::news(&w.domain, &w.wang, id, 0).await.unwrap().unwrap();
+        assert_eq!(desk::unread(&w.domain, &w.wang).await.unwrap(), 1, "{name}: a stream has shown nothing yet");
+        desk::seen(&w.domain, &w.wang, id, 99).await.unwrap().unwrap();
+        assert_eq!(w.conversation(id).await.staff_seen_seq, 1, "{name}: not more than there is");
+        assert!(desk::seen(&w.domain, &w.li, id, 1).await.unwrap().is_none(), "{name}");
+        desk::answer(&w.domain, &w.wang, id, "收到", w.key()).await.unwrap();
+        conversation::news(&w.domain, &device, id, 0).await.unwrap().unwrap();
+        assert_eq!(w.conversation(id).await.contact_seen_seq, 1, "{name}");
+        conversation::seen(&w.domain, &device, id, 2).await.unwrap().unwrap();
+        assert_eq!(w.conversation(id).await.contact_seen_seq, 2, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn one_mail_for_each_stretch_of_answers_the_contact_has_not_seen() {
     for database in databases().await {
         let name = if database.db.is_postgres() { "PostgreSQL" } else { "SQLite" };

@@ -285,15 +285,20 @@ async fn an_answer_mail_has_everything_it_needs_and_is_sent_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invitation_says_who_invites_for_what_and_until_when_in_english_too() {
     on_both(async |house| {
-        let (domain, staff) = (&house.domain, house.staff);
-        let (invitation, now) = (InvitationId(domain.id()), domain.now());
-        let mail = Mail { invitation_id: Some(invitation), ..house.row(MailKind::Invitation, "wang.fang@example.cn", Language::English) };
+        let domain = &house.domain;
+        let (staff, invitation, now) = (StaffId(domain.id()), InvitationId(domain.id()), domain.now());
+        let known = store::staff::find(&mut domain.db.read().await.unwrap(), house.staff).await.unwrap().unwrap();
+        let newcomer = store::staff::Staff { id: staff, email: "chen.li@example.cn".into(), name: "陈丽".into(), activated_at: None, ..known };
+        let holding = store::holding::Holding { id: HoldingId(domain.id()), post_id: house.post, staff_id: staff, from_at: now, until_at: None };
+        let mail = Mail { invitation_id: Some(invitation), ..house.row(MailKind::Invitation, "chen.li@example.cn", Language::English) };
         let id = mail.id;
         domain
             .db
             .write(move |c| {
                 Box::pin(async move {
                     let row = store::invitation::Invitation { id: invitation, staff_id: staff, created_at: now, expires_at: now.plus_days(7), used_at: None };
+                    store::staff::insert(c, &newcomer).await?;
+                    store::holding::insert(c, &holding).await?;
                     store::invitation::insert(c, &row).await?;
                     store::outbox::insert(c, &mail).await
                 })
@@ -307,10 +312,16 @@ async fn an_invitation_says_who_invites_for_what_and_until_when_in_english_too()
         assert_eq!(mails[0]["headers"].get("List-Unsubscribe"), None);
         let text = mails[0]["text"].as_str().unwrap();
         let link = format!("https://{HOST}/invitation/{invitation}.{}", domain.keys.sign("invitation", &invitation.to_string()));
-        for part in ["Hello 王芳", "网格员, 第三网格", "27 Nov 10:00", &link] {
+        for part in ["Hello 陈丽", "网格员, 第三网格", "27 Nov 10:00", &link] {
             assert!(text.contains(part), "{part} in {text}");
         }
         assert!(house.mail(id).await.sent_at.is_some());
+
+        // Somebody who has a login gets another mail: it is about a new password.
+        let (again, known) = ((InvitationId(domain.id()), OutboxId(domain.id())), house.staff);
+        domain.db.write(move |c| Box::pin(async move { domain::invitation::invite(c, again, known, now).await })).await.unwrap();
+        assert_eq!(house.step().await, 1);
+        assert_eq!(house.smtp.mails()[1]["subject"], "西陵区：设新密码");
     })
     .await;
 }
@@ -441,7 +452,7 @@ async fn a_mail_that_is_not_needed_any_more_is_not_sent() {
         let seen = house.answer(Language::Chinese).await;
         let device = house.device(KEY).await.unwrap();
         let conversation = house.conversation().await;
-        conversation::saw(&house.domain, &conversation, conversation.last_seq).await.unwrap();
+        conversation::seen(&house.domain, &device, conversation.id, conversation.last_seq).await.unwrap().unwrap();
         house.step().await;
         assert!(house.mail(seen).await.cancelled_at.is_some());
 

@@ -50,6 +50,8 @@ pub struct Figures {
     pub points: i64,
     pub waiting: i64,
     pub late: i64,
+    /// Waits that nobody answers for.
+    pub ownerless: i64,
     /// Staff whose invitation is open or has run out.
     pub invited: i64,
     pub staff: i64,
@@ -80,6 +82,8 @@ pub async fn figures(conn: &mut Conn, admin: StaffId, now: At) -> Result<Figures
                 (select count(*) from contact_points c join seats s on s.id = c.post_id where c.revoked_at is null) as points,
                 (select count(*) from waits w join seats s on s.id = w.post_id where w.closed_at is null) as waiting,
                 (select count(*) from waits w join seats s on s.id = w.post_id where w.closed_at is null and w.due_at < $2) as late,
+                (select count(*) from waits w join seats s on s.id = w.post_id join posts p on p.id = s.id where w.closed_at is null and p.answering_id is null)
+                    as ownerless,
                 (select count(*) from people p join staff s on s.id = p.id where s.activated_at is null and s.ended_at is null) as invited,
                 (select count(*) from people p join staff s on s.id = p.id where s.ended_at is null) as staff"
         ),

@@ -171,6 +171,11 @@ pub async fn staff_saw(conn: &mut Conn, id: ConversationId, seq: i64) -> Result<
     execute!(conn, "update conversations set staff_seen_seq = $2 where id = $1 and staff_seen_seq < $2", id, seq).map(|_| ())
 }
 
+/// The post has seen everything up to `seq` and, although one of it has written since, nothing after it.
+pub async fn staff_saw_only(conn: &mut Conn, id: ConversationId, seq: i64) -> Result<()> {
+    execute!(conn, "update conversations set staff_seen_seq = $2 where id = $1", id, seq).map(|_| ())
+}
+
 pub async fn close(conn: &mut Conn, id: ConversationId, now: At) -> Result<()> {
     execute!(conn, "update conversations set state = 'closed', closed_at = $2 where id = $1", id, now).map(|_| ())
 }

@@ -86,6 +86,14 @@ impl Db {
         }
     }
 
+    /// Whether what is handed in will be written. False after [`Db::close`], and should the writer have ended.
+    pub fn is_writing(&self) -> bool {
+        match &self.0 {
+            Inner::Sqlite { writer, .. } => writer.is_running(),
+            Inner::Postgres(pool) => !pool.is_closed(),
+        }
+    }
+
     /// Sends one message. On SQLite all messages waiting at the same moment share one statement per table and one commit.
     pub async fn send(&self, new: message::New) -> Result<message::Sent> {
         match &self.0 {

@@ -109,9 +109,10 @@ pub async fn find(conn: &mut Conn, id: HoldingId) -> Result<Option<Term>> {
     fetch_optional!(conn, Term, terms!("where h.id = $1"), id)
 }
 
-/// Ends a holding at a moment.
-pub async fn set_until(conn: &mut Conn, id: HoldingId, until: At) -> Result<()> {
-    execute!(conn, "update holdings set until_at = $2 where id = $1", id, until).map(|_| ())
+/// Ends a holding at a moment. False if it ends before that already.
+pub async fn shorten(conn: &mut Conn, id: HoldingId, until: At) -> Result<bool> {
+    let changed = execute!(conn, "update holdings set until_at = $2 where id = $1 and (until_at is null or until_at >= $2)", id, until)?;
+    Ok(changed > 0)
 }
 
 /// Takes back a holding that has not begun.

@@ -4,7 +4,7 @@
 
 use crate::{
     Conn, Error, Result,
-    conn::{Either, execute, fetch_all, on},
+    conn::{Either, execute, fetch_all, fetch_optional, on},
 };
 use model::{At, ClientKey, ConversationId, MessageId, MessageKind, PostId, StaffId, WaitId};
 use serde::Serialize;
@@ -406,6 +406,17 @@ pub async fn before(conn: &mut Conn, conversation: ConversationId, audience: Aud
     let mut rows = fetch_all!(conn, Message, select_messages!("and m.seq < $3 order by m.seq desc limit $4"), conversation, sees_notes, before, limit)?;
     rows.reverse();
     Ok(rows)
+}
+
+/// The number and time of the contact's first message after `seq`.
+pub async fn first_of_contact_after(conn: &mut Conn, conversation: ConversationId, seq: i64) -> Result<Option<(i64, At)>> {
+    fetch_optional!(
+        conn,
+        (i64, At),
+        "select seq, sent_at from messages where conversation_id = $1 and seq > $2 and kind = 'contact' order by seq limit 1",
+        conversation,
+        seq
+    )
 }
 
 /// Where a client key was used in a conversation of this contact: how the first message's retry is recognised.

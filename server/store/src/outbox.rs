@@ -185,6 +185,7 @@ pub struct Invitation {
     pub email: String,
     pub expires_at: At,
     pub used_at: Option<At>,
+    pub activated_at: Option<At>,
     pub ended_at: Option<At>,
     /// The first post the person is to hold, if there is one yet.
     pub post_title: Option<String>,
@@ -197,7 +198,7 @@ pub async fn invitation(conn: &mut Conn, id: OutboxId, now: At) -> Result<Option
     fetch_optional!(
         conn,
         Invitation,
-        "select i.id, i.staff_id, s.name as staff_name, s.email, i.expires_at, i.used_at, s.ended_at, p.title as post_title, u.id as unit_id, u.name as unit_name
+        "select i.id, i.staff_id, s.name as staff_name, s.email, i.expires_at, i.used_at, s.ended_at, s.activated_at, p.title as post_title, u.id as unit_id, u.name as unit_name
          from outbox o
          join invitations i on i.id = o.invitation_id
          join staff s on s.id = i.staff_id

@@ -120,6 +120,14 @@ pub async fn seats(conn: &mut Conn, now: At) -> Result<Vec<Seat>> {
     )
 }
 
+/// One at a time works out who answers, so that none decides by what another is about to change. SQLite has one writer anyway.
+pub async fn hold_routing(conn: &mut Conn) -> Result<()> {
+    if let Either::Postgres(c) = conn.either() {
+        sqlx::query("select pg_advisory_xact_lock(hashtext('linli.routing'))").execute(c).await?;
+    }
+    Ok(())
+}
+
 /// Every unit with the one above it, for routing.
 pub async fn unit_parents(conn: &mut Conn) -> Result<Vec<(UnitId, Option<UnitId>)>> {
     fetch_all!(conn, (UnitId, Option<UnitId>), "select id, parent_id from units")
@@ -250,8 +258,25 @@ pub async fn open_conversations(conn: &mut Conn, id: PostId) -> Result<Vec<Conve
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-/// Gives all conversations of a post, with their open waits, to another. Due times stay.
+/// Gives all conversations of a post, with their open waits, to another. Due times stay. Conversations first, as sending holds them first.
 pub async fn move_conversations(conn: &mut Conn, from: PostId, to: PostId) -> Result<()> {
-    execute!(conn, "update waits set post_id = $2 where post_id = $1 and closed_at is null", from, to)?;
-    execute!(conn, "update conversations set post_id = $2 where post_id = $1", from, to).map(|_| ())
+    execute!(conn, "update conversations set post_id = $2 where post_id = $1", from, to)?;
+    execute!(conn, "update waits set post_id = $2 where post_id = $1 and closed_at is null", from, to).map(|_| ())
+}
+
+/// Keeps a post from ending until the transaction does. False if it has ended.
+pub async fn hold(conn: &mut Conn, id: PostId) -> Result<bool> {
+    let row: Option<(i64,)> = match conn.either() {
+        Either::Sqlite(c) => sqlx::query_as("select 1 from posts where id = $1 and ended_at is null").bind(id).fetch_optional(c).await?,
+        Either::Postgres(c) => sqlx::query_as("select 1::bigint from posts where id = $1 and ended_at is null for share").bind(id).fetch_optional(c).await?,
+    };
+    Ok(row.is_some())
+}
+
+/// Waits for everything that holds a post, and keeps it to this transaction. SQLite writes one transaction at a time anyway.
+pub async fn lock(conn: &mut Conn, id: PostId) -> Result<()> {
+    if let Either::Postgres(c) = conn.either() {
+        sqlx::query("select 1 from posts where id = $1 for update").bind(id).execute(c).await?;
+    }
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Replies to be sent at a later moment.
 
 use crate::{Conn, Result, conn::*};
-use model::{At, ClientKey, ConversationId, ScheduledReplyId, StaffId};
+use model::{At, ClientKey, ConversationId, PostId, ScheduledReplyId, StaffId};
 
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct ScheduledReply {
@@ -14,13 +14,16 @@ pub struct ScheduledReply {
     pub send_at: At,
     pub sent_at: Option<At>,
     pub cancelled_at: Option<At>,
+    /// The post whose conversation it was when the reply was written.
+    pub post_id: Option<PostId>,
 }
 
 /// Keeps a reply; one with the same client key in the same conversation stays as it is.
 pub async fn insert(conn: &mut Conn, reply: &ScheduledReply) -> Result<()> {
     execute!(
         conn,
-        "insert into scheduled_replies (id, conversation_id, staff_id, body, client_key, created_at, send_at) values ($1, $2, $3, $4, $5, $6, $7)
+        "insert into scheduled_replies (id, conversation_id, staff_id, body, client_key, created_at, send_at, post_id)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)
          on conflict (conversation_id, client_key) do nothing",
         reply.id,
         reply.conversation_id,
@@ -28,7 +31,8 @@ pub async fn insert(conn: &mut Conn, reply: &ScheduledReply) -> Result<()> {
         &reply.body,
         reply.client_key,
         reply.created_at,
-        reply.send_at
+        reply.send_at,
+        reply.post_id
     )
     .map(|_| ())
 }
@@ -48,7 +52,7 @@ pub async fn of_conversation(conn: &mut Conn, conversation: ConversationId) -> R
     let rows = fetch_all!(
         conn,
         Named,
-        "select r.id, r.conversation_id, r.staff_id, r.body, r.client_key, r.created_at, r.send_at, r.sent_at, r.cancelled_at, s.name
+        "select r.id, r.conversation_id, r.staff_id, r.body, r.client_key, r.created_at, r.send_at, r.sent_at, r.cancelled_at, r.post_id, s.name
          from scheduled_replies r join staff s on s.id = r.staff_id
          where r.conversation_id = $1 and r.sent_at is null and r.cancelled_at is null
          order by r.send_at, r.id",

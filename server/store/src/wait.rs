@@ -25,9 +25,37 @@ pub async fn open(conn: &mut Conn, conversation: ConversationId) -> Result<Optio
     fetch_optional!(conn, Wait, select!("where conversation_id = $1 and closed_at is null"), conversation)
 }
 
+/// Opens a wait for a message of the contact's that has been there for some time, if none is open.
+pub async fn open_late(conn: &mut Conn, id: WaitId, conversation: ConversationId, opened_seq: i64, opened_at: At, due_at: At) -> Result<()> {
+    execute!(
+        conn,
+        "insert into waits (id, conversation_id, post_id, opened_seq, opened_at, due_at)
+         select $1, c.id, c.post_id, $3, $4, $5 from conversations c where c.id = $2
+         on conflict (conversation_id) where closed_at is null do nothing",
+        id,
+        conversation,
+        opened_seq,
+        opened_at,
+        due_at
+    )
+    .map(|_| ())
+}
+
 /// The newest wait of a conversation, open or closed.
 pub async fn last(conn: &mut Conn, conversation: ConversationId) -> Result<Option<Wait>> {
     fetch_optional!(conn, Wait, select!("where conversation_id = $1 order by opened_seq desc limit 1"), conversation)
+}
+
+/// The automatic replies since a conversation's open wait began; none without one.
+pub async fn auto_replies(conn: &mut Conn, conversation: ConversationId) -> Result<Vec<String>> {
+    let rows = fetch_all!(
+        conn,
+        (String,),
+        "select m.body from waits w join messages m on m.conversation_id = w.conversation_id and m.seq > w.opened_seq and m.kind = 'auto'
+         where w.conversation_id = $1 and w.closed_at is null",
+        conversation
+    )?;
+    Ok(rows.into_iter().map(|(body,)| body).collect())
 }
 
 /// All waits of a conversation, oldest first.

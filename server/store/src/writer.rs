@@ -2,8 +2,9 @@
 //! Each caller hears back only after the commit. A piece of work that fails is rolled back to its own savepoint and harms no other.
 
 use crate::{Conn, Error, Result, conn::Kind, message};
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 use sqlx::{Connection, SqliteConnection};
+use std::panic::AssertUnwindSafe;
 use tokio::sync::{mpsc, oneshot};
 
 /// Pieces of work in one commit. Measured: more does not raise the rate, it only makes the first of them wait longer.
@@ -64,6 +65,10 @@ impl Writer {
         let (answer, answered) = oneshot::channel();
         self.0.send(Job::Send(new, answer)).await.map_err(|_| Error::Stopped)?;
         answered.await.map_err(|_| Error::Stopped)?
+    }
+
+    pub fn is_running(&self) -> bool {
+        !self.0.is_closed()
     }
 
     pub async fn stop(&self) {
@@ -135,7 +140,13 @@ async fn write_one(conn: &mut Conn, work: Work) -> Reply {
         let failed: Reply = Box::new(move |_| drop(why));
         return failed;
     }
-    let done = work(conn).await;
+    // A panic in one piece of work must not end the writer, and with it all writing.
+    let Ok(done) = AssertUnwindSafe(work(conn)).catch_unwind().await else {
+        let _ = run(conn, "rollback to work").await;
+        let _ = run(conn, "release work").await;
+        // Its caller hears that nothing was kept, because its answer is dropped unsent.
+        return Box::new(|_| ());
+    };
     if !done.keep {
         let _ = run(conn, "rollback to work").await;
     }

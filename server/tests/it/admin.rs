@@ -175,6 +175,10 @@ async fn staff_are_invited_by_mail_again_if_need_be() {
         let path = person.split('?').next().unwrap().to_owned();
         admin.post(&path, &[("intent", "again")]).await.is(303);
         assert_eq!(last_action(&app).await, "staff.invite_again");
+        // Also for who has a login and forgot the password.
+        admin.get(&format!("/admin/staff/{id}")).await.is(200).has("忘了密码");
+        admin.post(&format!("/admin/staff/{id}"), &[("intent", "again")]).await.is(303);
+        assert_eq!(last_action(&app).await, "staff.invite_again");
         let mut conn = app.domain.db.read().await.unwrap();
         let known = store::staff::by_email(&mut conn, "zhou.ting@linli.test").await.unwrap().unwrap();
         assert!(store::invitation::latest(&mut conn, known.id).await.unwrap().is_some());

@@ -246,7 +246,7 @@ async fn who_no_longer_holds_a_post_sees_nothing_more_of_it_and_the_next_one_doe
         let before = app.domain.now();
         let terms = store::holding::of_staff(&mut app.domain.db.read().await.unwrap(), d.li_id).await.unwrap();
         let (id, until) = (terms[0].id, before.plus_minutes(30));
-        app.domain.db.write(move |c| Box::pin(async move { store::holding::set_until(c, id, until).await })).await.unwrap();
+        app.domain.db.write(move |c| Box::pin(async move { store::holding::shorten(c, id, until).await })).await.unwrap();
         domain::holding::wake_begun_and_ended(&app.domain, before).await.unwrap();
         app.advance_minutes(31);
         domain::holding::wake_begun_and_ended(&app.domain, before).await.unwrap();

@@ -34,7 +34,7 @@ pub async fn after(visit: Visit, Resident(device): Resident, Path((id, seq)): Pa
     let look = visit.look.clone();
     let html = render(&visit, || {
         view! {
-            <html lang=l.as_str() data-view=look.view.map(|_| "elder") data-theme=look.theme>
+            <html lang=l.as_str() data-view=look.view.map(|_| "elder") data-text=look.text() data-theme=look.theme>
                 <head>
                     <meta charset="utf-8"/>
                     <meta name="viewport" content="width=device-width,initial-scale=1"/>

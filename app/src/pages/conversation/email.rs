@@ -37,6 +37,7 @@ pub async fn keep(visit: Visit, Resident(device): Resident, Path(id): Path<Conve
         Err(SendError::Text(e)) => {
             let view = conversation::view(domain, &device, id, None).await?.ok_or(AppError::NotFound)?;
             let mistake = Mistake { typed: form.email, error: text_error(visit.language, e) };
+            let visit = visit.on(format!("/c/{id}"));
             Ok(page_with_email(&visit, &view, Draft::new(&visit), StatusCode::UNPROCESSABLE_ENTITY, Some(mistake)))
         }
         Err(SendError::Store(e)) => Err(e.into()),

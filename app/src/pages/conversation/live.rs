@@ -15,7 +15,7 @@ use axum::{
 };
 use domain::{
     Device,
-    conversation::{self, News},
+    conversation::{self, News, PAGE},
     live::Topic,
 };
 use leptos::prelude::*;
@@ -59,13 +59,14 @@ async fn read(mut seen: Seen) -> (Seen, Read) {
     let domain = &seen.visit.app.domain;
     match conversation::news(domain, &seen.device, seen.id, seen.seq).await {
         Ok(Some(news)) => {
+            let is_full = news.messages.len() as i64 == PAGE;
             let events = events(&mut seen, &news);
-            (seen, Read::Events(events))
+            (seen, if is_full { Read::More(events) } else { Read::Events(events) })
         }
         Ok(None) => (seen, Read::End),
         Err(e) => {
             tracing::error!(error = %e, "a live stream could not read");
-            (seen, Read::Events(Vec::new()))
+            (seen, Read::Failed)
         }
     }
 }

@@ -113,6 +113,11 @@ pub fn page_with_email(visit: &Visit, view: &View, draft: Draft, status: StatusC
     let first_seq = view.messages.first().map_or(1, |m| m.seq);
     let older = (first_seq > 1).then(|| view! { <p class="older"><a href=format!("/c/{id}?before={first_seq}")>{t!(l, resident.older)}</a></p> });
     let last_seq = view.messages.last().map_or(0, |m| m.seq);
+    let after = if view.is_newest {
+        view! { <noscript><iframe class="after" src=format!("/c/{id}/after/{last_seq}") title=t!(l, resident.any_news)></iframe></noscript> }.into_any()
+    } else {
+        view! { <p class="older"><a href=format!("/c/{id}")>{t!(l, resident.newest)}</a></p> }.into_any()
+    };
     let main = view! {
         <main id="main" class="col chat">
             <section class="who mini">{disc(card)}<div><h1>{name.clone()}</h1>{unit_mark(l, &card.unit_name)}</div></section>
@@ -120,14 +125,19 @@ pub fn page_with_email(visit: &Visit, view: &View, draft: Draft, status: StatusC
             {other_devices(visit, view)}
             {older}
             <ol class="log" id="log" aria-live="polite" aria-label=t!(l, resident.messages)>{log.lines(None, &view.messages)}</ol>
-            <noscript><iframe class="after" src=format!("/c/{id}/after/{last_seq}") title=t!(l, resident.any_news)></iframe></noscript>
+            {after}
             {write_form(visit, id, &name, draft)}
             {receipt(visit, view)}
-            {email::fold(visit, view, email)}
-            {talk(visit, id, last_seq)}
+            {view.is_owner.then(|| email::fold(visit, view, email))}
+            {view.is_newest.then(|| talk(visit, id, last_seq))}
         </main>
     };
-    Page::new(visit, t!(l, resident.conversation_with, name = name)).unit(&view.answering.post.unit_name).status(status).with_islands().render(main)
+    let page = Page::new(visit, t!(l, resident.conversation_with, name = name)).unit(&view.answering.post.unit_name).status(status).with_islands();
+    match &visit.device_key {
+        // Half a year from this visit.
+        Some(key) => page.cookie(visit.device_cookie(key)).render(main),
+        None => page.render(main),
+    }
 }
 
 fn talk(visit: &Visit, id: ConversationId, last_seq: i64) -> impl IntoView + use<> {
@@ -165,7 +175,7 @@ pub fn promise(visit: &Visit, promise: &Promise) -> AnyView {
         .into_any(),
         (None, Some(seconds)) => view! {
             <p class="promise pin done" role="status">
-                {icon(Icon::Tick)}<span>{t!(l, resident.answered_before)}<strong>{when::duration(l, seconds)}</strong>{t!(l, resident.answered_after)}</span>
+                {icon(Icon::Tick)}<span>{t!(l, resident.answered_before)}<strong>{when::working(l, seconds)}</strong>{t!(l, resident.answered_after)}</span>
             </p>
         }
         .into_any(),

@@ -38,7 +38,7 @@ pub async fn hand_over(visit: Visit, SignedIn(staff): SignedIn, Path(id): Path<C
         Err(e) => {
             let handing = Handing { error: Some(mistake(visit.language, e)?), ..form };
             let shown = Shown { status: StatusCode::UNPROCESSABLE_ENTITY, handing: Some(handing), ..Shown::new(&visit) };
-            page(&visit, &staff, id, shown).await
+            page(&visit.on(format!("/inbox/{id}")), &staff, id, shown).await
         }
     }
 }

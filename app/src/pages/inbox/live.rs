@@ -17,6 +17,7 @@ use axum::{
 };
 use domain::{
     Staff, StoreError,
+    conversation::PAGE,
     desk::{self, News},
     live::{Presence, Topic},
     session,
@@ -72,10 +73,9 @@ fn list_changed() -> Event {
     event("list", "")
 }
 
-/// A stream that cannot read now goes on at the next wake-up.
 fn failed(e: &StoreError) -> Read {
     tracing::error!(error = %e, "a live stream could not read");
-    Read::Events(Vec::new())
+    Read::Failed
 }
 
 pub async fn list(visit: Visit, SignedIn(staff): SignedIn) -> Result<Response, AppError> {
@@ -172,11 +172,16 @@ async fn look(seen: &mut Seen) -> Result<Read, StoreError> {
     }
     let news = desk::news(&seen.reader.visit.app.domain, &seen.reader.staff, seen.id, seen.seq).await?;
     let Some(news) = news else { return Ok(Read::End) };
+    let is_full = news.messages.len() as i64 == PAGE;
     let mut events = events(seen, &news);
     if is_list_changed {
         events.push(list_changed());
     }
-    Ok(if has_other_posts { Read::Watch(conversation_wakes(&seen.reader, seen.id), events) } else { Read::Events(events) })
+    Ok(match (has_other_posts, is_full) {
+        (true, _) => Read::Watch(conversation_wakes(&seen.reader, seen.id), events),
+        (false, true) => Read::More(events),
+        (false, false) => Read::Events(events),
+    })
 }
 
 fn events(seen: &mut Seen, news: &News) -> Vec<Event> {

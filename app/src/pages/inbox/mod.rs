@@ -8,6 +8,7 @@ mod hand_over;
 mod list;
 mod live;
 mod scheduled;
+mod seen;
 mod show;
 
 use crate::routes::{Policy, Routes};
@@ -19,6 +20,7 @@ pub fn routes(routes: Routes) -> Routes {
         .get("/inbox/{id}", Policy::Staff, show::show)
         .post("/inbox/{id}", Policy::Staff, show::write)
         .get("/inbox/{id}/live", Policy::Staff, live::conversation)
+        .post("/inbox/{id}/seen", Policy::Staff, seen::seen)
         .post("/inbox/{id}/hand-over", Policy::Staff, hand_over::hand_over)
         .post("/inbox/{id}/scheduled/{sid}/cancel", Policy::Staff, scheduled::cancel)
 }

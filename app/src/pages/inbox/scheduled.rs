@@ -18,6 +18,7 @@ pub async fn cancel(visit: Visit, SignedIn(staff): SignedIn, Path((id, reply)): 
         Ok(()) => Ok(Redirect::to(&format!("/inbox/{id}")).into_response()),
         Err(e) => {
             let error = mistake(visit.language, e)?;
+            let visit = visit.on(format!("/inbox/{id}"));
             page(&visit, &staff, id, Shown { status: StatusCode::CONFLICT, error: Some(error), ..Shown::new(&visit) }).await
         }
     }

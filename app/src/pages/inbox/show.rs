@@ -183,7 +183,7 @@ pub async fn page(visit: &Visit, staff: &Staff, id: ConversationId, mut shown: S
     let name = name(l, &view);
     let title = name.clone();
     let main = view! {
-        <main id="main" class="desk on" data-live=format!("/inbox/{id}/live")>
+        <main id="main" class="desk on" data-live=shown.older.is_none().then(|| format!("/inbox/{id}/live"))>
             {pane(visit, staff, &inbox, &Asking::default(), Some(id))}
             {talk(visit, &view, &inbox, &name, &shown)}
             {person(visit, &view, &inbox, &name, shown.name.as_ref())}
@@ -310,7 +310,7 @@ pub fn state(visit: &Visit, standing: &Standing) -> AnyView {
         }
         (None, Some(seconds)) => view! {
             <p class="promise done" id="state">
-                {icon(Icon::Tick)}<span>{t!(l, inbox.answered_before)}<strong>{when::duration(l, seconds)}</strong>{t!(l, inbox.answered_after)}</span>
+                {icon(Icon::Tick)}<span>{t!(l, inbox.answered_before)}<strong>{when::working(l, seconds)}</strong>{t!(l, inbox.answered_after)}</span>
             </p>
         }
         .into_any(),
@@ -466,7 +466,7 @@ fn past_wait(visit: &Visit, calendar: &Calendar, wait: &Told) -> impl IntoView +
     let what = match wait.closed_at {
         None => t!(l, inbox.wait_until, when = when::moment(l, &calendar.local(wait.due_at), &now)),
         Some(closed) => {
-            let took = when::duration(l, calendar.working_seconds(wait.opened_at, closed));
+            let took = when::working(l, calendar.working_seconds(wait.opened_at, closed));
             t!(l, inbox.wait_answered, day = when::date(l, &opened, &now), time = took)
         }
     };

@@ -141,6 +141,7 @@ pub fn day_error(l: Language, e: DayError) -> String {
     match e {
         DayError::NotADate => t!(l, admin.not_a_date),
         DayError::TooEarly => t!(l, admin.too_early),
+        DayError::TooLate => t!(l, admin.too_late),
     }
 }
 

@@ -57,7 +57,6 @@ struct Errors {
     until: Option<String>,
     release: Option<String>,
     grant: Option<String>,
-    again: Option<String>,
     end: Option<String>,
 }
 
@@ -139,7 +138,6 @@ async fn change_grant(visit: &Visit, admin: &Admin, id: StaffId, draft: &Draft) 
 async fn again(visit: &Visit, admin: &Admin, id: StaffId) -> Result<Option<Errors>, AppError> {
     match staff::invite_again(&visit.app.domain, admin, id).await {
         Ok(()) => Ok(None),
-        Err(StaffError::Activated) => Ok(Some(Errors { again: Some(t!(visit.language, admin.activated)), ..Errors::default() })),
         Err(StaffError::Store(e)) => Err(e.into()),
         Err(_) => Err(AppError::NotFound),
     }
@@ -182,7 +180,7 @@ async fn page(visit: &Visit, admin: &Admin, id: StaffId, is_saved: bool, draft: 
             <div class="head"><h1>{name.clone()}</h1>{state(visit, &view.line)}</div>
             <p class="soft">{view.line.staff.email.clone()}</p>
             {saved(l, is_saved)}
-            {invitation(visit, &view, errors.again)}
+            {invitation(visit, &view)}
             <div class="two">
                 <div>
                     {posts(visit, &view, errors.release, &draft.holding)}
@@ -190,6 +188,7 @@ async fn page(visit: &Visit, admin: &Admin, id: StaffId, is_saved: bool, draft: 
                 </div>
                 <div>
                     {grants(visit, &view, errors.grant)}
+                    {forgotten(visit, &view)}
                     {(!view.is_self).then(|| end.view(visit))}
                 </div>
             </div>
@@ -198,30 +197,43 @@ async fn page(visit: &Visit, admin: &Admin, id: StaffId, is_saved: bool, draft: 
     Ok(Page::new(visit, name).status(status).body_class("at-desk").for_staff(&admin.staff).await?.render(main))
 }
 
-fn invitation(visit: &Visit, view: &View, error: Option<String>) -> Option<impl IntoView + use<>> {
+fn invitation(visit: &Visit, view: &View) -> Option<impl IntoView + use<>> {
     let l = visit.language;
-    let invitation = view.line.invitation.as_ref();
+    if view.line.staff.activated_at.is_some() {
+        return None;
+    }
     let calendar = Calendar::standard();
-    let text = invitation.filter(|i| i.expires_at > visit.now).map_or_else(
+    let text = view.line.invitation.as_ref().filter(|i| i.expires_at > visit.now).map_or_else(
         || t!(l, admin.invitation_over_text),
         |i| t!(l, admin.invitation_open_text, when = when::moment(l, &calendar.local(i.expires_at), &calendar.local(visit.now))),
     );
-    let is_open = view.line.staff.activated_at.is_none();
-    (is_open || error.is_some()).then(|| {
-        view! {
-            <div class="banner time">
-                {icon(Icon::Mail)}
-                <div>
-                    {error.map(|e| view! { <p class="err">{icon(Icon::Alert)}{e}</p> })}
-                    {is_open.then(|| view! {
-                        <p>{text}</p>
-                        <form class="acts" method="post">
-                            {visit.csrf_field()}
-                            <button class="btn alt" name="intent" value="again">{t!(l, admin.invite_again)}</button>
-                        </form>
-                    })}
-                </div>
+    Some(view! {
+        <div class="banner time">
+            {icon(Icon::Mail)}
+            <div>
+                <p>{text}</p>
+                <form class="acts" method="post">
+                    {visit.csrf_field()}
+                    <button class="btn alt" name="intent" value="again">{t!(l, admin.invite_again)}</button>
+                </form>
             </div>
+        </div>
+    })
+}
+
+/// The way back in for somebody who cannot sign in any more.
+fn forgotten(visit: &Visit, view: &View) -> Option<impl IntoView + use<>> {
+    let l = visit.language;
+    view.line.staff.activated_at.is_some().then(|| {
+        view! {
+            <details class="fold">
+                <summary>{icon(Icon::Key)}<span>{t!(l, admin.forgotten)}</span><span class="turn">{icon(Icon::Turn)}</span></summary>
+                <form class="body" method="post">
+                    {visit.csrf_field()}
+                    <p>{t!(l, admin.forgotten_text, email = view.line.staff.email.clone())}</p>
+                    <button class="btn alt" name="intent" value="again">{t!(l, admin.forgotten_send)}</button>
+                </form>
+            </details>
         }
     })
 }

@@ -128,7 +128,7 @@ pub async fn import(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<UnitId
         }
         text = String::from_utf8_lossy(&bytes).into_owned();
     }
-    imported(&visit, &admin, id, &text).await
+    imported(&visit.on(format!("/admin/units/{id}/calendar")), &admin, id, &text).await
 }
 
 fn unreadable(e: MultipartError) -> AppError {
@@ -228,7 +228,7 @@ fn whose(visit: &Visit, view: &View) -> impl IntoView + use<> {
     let hint = (!view.is_own()).then(|| t!(l, admin.calendar_becomes_own));
     let back = view.is_own().then(|| {
         view! {
-            <form class="acts" method="post">
+            <form class="acts" method="post" action=visit.path.clone()>
                 {visit.csrf_field()}
                 <button class="btn alt" name="intent" value="inherit">{t!(l, admin.calendar_inherit)}</button>
             </form>
@@ -282,7 +282,7 @@ fn week_form(visit: &Visit, view: &View, said: Option<(Typed, Mistakes)>) -> imp
         .collect();
     view! {
         {sum}
-        <form class="task" method="post">
+        <form class="task" method="post" action=visit.path.clone()>
             {visit.csrf_field()}
             <input type="hidden" name="intent" value="save"/>
             <p class="hint" id="week-h">{t!(l, admin.week_hint)}</p>
@@ -352,7 +352,7 @@ fn day_form(visit: &Visit, first: Date, error: Option<String>, typed: (String, S
     view! {
         <section>
             <h2>{t!(l, admin.single_day)}</h2>
-            <form class="task" method="post">
+            <form class="task" method="post" action=visit.path.clone()>
                 {visit.csrf_field()}
                 {Field::new("date", t!(l, admin.date)).kind("date").short().value(date).error(error).view()}
                 {choice("kind", t!(l, admin.is_what), kinds, &typed.1, None, None)}

@@ -206,7 +206,7 @@ fn working_time(l: Language, view: &View) -> impl IntoView + use<> {
         Some(unit) => t!(l, admin.calendar_of, name = unit.name.clone()),
         None => t!(l, admin.calendar_standard),
     };
-    let promise = i18n::when::duration(l, view.calendar.promise_minutes * 60);
+    let promise = i18n::when::working(l, view.calendar.promise_minutes * 60);
     view! {
         <p>{week_of(l, &view.calendar.calendar)}</p>
         <p>{t!(l, admin.promise_is, time = promise)}</p>

@@ -1,12 +1,18 @@
 //! Replies written out of hours and sent when work begins.
 
 use super::{DeskError, Held};
-use crate::{Domain, Staff, calendar::UnitCalendar, conversation::topics};
+use crate::{
+    Domain, Staff,
+    calendar::{self, UnitCalendar},
+    conversation::topics,
+};
 use i18n::t;
-use model::{At, ClientKey, ConversationId, ScheduledReplyId, text};
+use model::{At, ClientKey, ConversationId, ScheduledReplyId, WaitId, text};
 use store::{
+    Conn,
     post::Card,
     scheduled_reply::{self, ScheduledReply},
+    staff::Staff as Person,
 };
 
 /// The moment "send later" means: when work begins again. Not offered to somebody who is at work. `off_duty` holds until when, if that is known.
@@ -24,6 +30,7 @@ pub(super) fn later_at(calendar: &UnitCalendar, off_duty: Option<Option<At>>, no
 /// Keeps a reply until work begins. The same client key again keeps the first.
 pub async fn schedule(domain: &Domain, staff: &Staff, id: ConversationId, typed: &str, client_key: ClientKey) -> Result<ScheduledReply, DeskError> {
     let body = text::message(typed)?;
+    let client_key = client_key.with(&body);
     let (d, staff, now) = (domain.clone(), staff.id, domain.now());
     let (reply, card) = domain
         .db
@@ -41,6 +48,7 @@ pub async fn schedule(domain: &Domain, staff: &Staff, id: ConversationId, typed:
                     send_at,
                     sent_at: None,
                     cancelled_at: None,
+                    post_id: Some(held.conversation.post_id),
                 };
                 scheduled_reply::insert(c, &reply).await?;
                 Ok::<_, DeskError>((reply, held.card))
@@ -74,8 +82,9 @@ pub async fn cancel_scheduled(domain: &Domain, staff: &Staff, id: ConversationId
 /// Scheduled replies sent in one go.
 const BATCH: i64 = 200;
 
-/// Sends what is due; called every few seconds. A writer who may no longer write there does not send: what they wrote is left as a note, so
-/// that whoever answers now can use it. Gives how many were dealt with.
+/// Sends what is due; called every few seconds. Who could write when they wrote it has sent it, even if the holder is back by now; but a
+/// conversation that was handed over, or a writer who has left, sends nothing: what they wrote is left as a note, so that whoever answers now
+/// can use it. Gives how many were dealt with.
 pub async fn send_due(domain: &Domain) -> store::Result<usize> {
     let due = {
         let mut conn = domain.db.read().await?;
@@ -106,28 +115,47 @@ async fn send(domain: &Domain, reply: ScheduledReply) -> store::Result<Option<Ca
                     return Ok(None);
                 }
                 let writer = store::staff::find(c, reply.staff_id).await?;
+                let Some(held) = as_written(c, &reply, now).await? else { return Ok(None) };
                 let is_there = writer.as_ref().is_some_and(|w| w.ended_at.is_none());
-                match Held::load(c, reply.staff_id, reply.conversation_id, now).await {
-                    Ok(held) if is_there => {
-                        held.answer(&d, c, reply.body, reply.client_key).await?;
-                        Ok(Some(held.card))
-                    }
-                    Ok(_) | Err(DeskError::NotFound) => drop_with_note(&d, c, reply, writer).await,
-                    Err(DeskError::Store(e)) => Err(e),
-                    Err(_) => Ok(None),
+                if !is_there || reply.post_id != Some(held.conversation.post_id) {
+                    return drop_with_note(&d, c, held, reply, writer).await;
                 }
+                held.answer(&d, c, reply.body, reply.client_key).await?;
+                keep_unseen(&d, c, &held).await?;
+                Ok(Some(held.card))
             })
         })
         .await
 }
 
-async fn drop_with_note(domain: &Domain, c: &mut store::Conn, reply: ScheduledReply, writer: Option<store::staff::Staff>) -> store::Result<Option<Card>> {
-    let now = domain.now();
+/// The conversation as its writer holds it, or did: who stood in and does not any more writes in the name of its post.
+async fn as_written(c: &mut Conn, reply: &ScheduledReply, now: At) -> store::Result<Option<Held>> {
+    match Held::load(c, reply.staff_id, reply.conversation_id, now).await {
+        Ok(held) => return Ok(Some(held)),
+        Err(DeskError::Store(e)) => return Err(e),
+        Err(_) => {}
+    }
     let Some(conversation) = store::conversation::find(c, reply.conversation_id).await? else { return Ok(None) };
-    let Some(card) = store::post::card(c, conversation.post_id, now).await? else { return Ok(None) };
-    let Some(writer) = writer else { return Ok(Some(card)) };
+    let card = store::post::card(c, conversation.post_id, now).await?;
+    Ok(card.map(|card| Held { writes_for: conversation.post_id, conversation, card, staff: reply.staff_id, now }))
+}
+
+/// What the contact wrote that nobody had read when the reply went out by itself is not answered by it: it stays unread, and waits.
+async fn keep_unseen(domain: &Domain, c: &mut Conn, held: &Held) -> store::Result<()> {
+    let conversation = &held.conversation;
+    let unseen = store::message::first_of_contact_after(c, conversation.id, conversation.staff_seen_seq).await?;
+    let Some((seq, sent_at)) = unseen else { return Ok(()) };
+    let calendar = calendar::of_unit(domain, c, held.card.unit_id).await?;
+    store::conversation::staff_saw_only(c, conversation.id, conversation.staff_seen_seq).await?;
+    store::wait::open_late(c, WaitId(domain.id()), conversation.id, seq, sent_at, calendar.due(sent_at)).await
+}
+
+async fn drop_with_note(domain: &Domain, c: &mut Conn, held: Held, reply: ScheduledReply, writer: Option<Person>) -> store::Result<Option<Card>> {
+    let Some(writer) = writer else { return Ok(Some(held.card)) };
     let body = t!(writer.language, inbox.not_sent, name = writer.name, text = reply.body);
-    let held = Held { conversation, staff: writer.id, writes_for: card.post_id, card, now };
     held.note(domain, c, body, ClientKey(domain.id())).await?;
+    if held.conversation.staff_seen_seq < held.conversation.last_seq {
+        store::conversation::staff_saw_only(c, held.conversation.id, held.conversation.staff_seen_seq).await?;
+    }
     Ok(Some(held.card))
 }

@@ -82,7 +82,7 @@ pub async fn show(domain: &Domain, staff: &Staff, id: ConversationId, before: Op
         record_reading(domain, staff.id, id, &view.standing.calendar).await?;
     }
     if before.is_none() {
-        saw(domain, &view.standing, view.standing.conversation.last_seq).await?;
+        saw(domain, &view.standing.conversation, &view.standing.post, view.standing.conversation.last_seq).await?;
     }
     Ok(view)
 }
@@ -150,15 +150,24 @@ async fn record_reading(domain: &Domain, staff: StaffId, id: ConversationId, cal
         .await
 }
 
+/// A page that shows the conversation says up to where. Not told by the stream itself: a page in the background has shown nothing to anybody.
+pub async fn seen(domain: &Domain, staff: &Staff, id: ConversationId, seq: i64) -> Result<Option<()>> {
+    let now = domain.now();
+    let mut conn = domain.db.read().await?;
+    let Some(conversation) = store::conversation::of_staff(&mut conn, staff.id, id, now).await? else { return Ok(None) };
+    let Some(post) = store::post::card(&mut conn, conversation.post_id, now).await? else { return Ok(None) };
+    drop(conn);
+    saw(domain, &conversation, &post, seq.min(conversation.last_seq)).await.map(Some)
+}
+
 /// The post has seen everything up to `seq`: the lists of all who share it say so.
-async fn saw(domain: &Domain, standing: &Standing, seq: i64) -> Result<()> {
-    let conversation = &standing.conversation;
+async fn saw(domain: &Domain, conversation: &Conversation, post: &Card, seq: i64) -> Result<()> {
     if conversation.staff_seen_seq >= seq {
         return Ok(());
     }
     let id = conversation.id;
     domain.db.write(move |c| Box::pin(async move { store::conversation::staff_saw(c, id, seq).await })).await?;
-    domain.hub.wake_all(topics(id, &standing.post).filter(|t| matches!(t, Topic::Post(_))));
+    domain.hub.wake_all(topics(id, post).filter(|t| matches!(t, Topic::Post(_))));
     Ok(())
 }
 
@@ -166,11 +175,12 @@ async fn saw(domain: &Domain, standing: &Standing, seq: i64) -> Result<()> {
 pub struct News {
     /// The message just above, for the look of the first new one.
     pub above: Option<Message>,
+    /// [`PAGE`] at most; a full page may not be all.
     pub messages: Vec<Message>,
     pub standing: Standing,
 }
 
-/// What came after the message numbered `after`; marks it as seen. `None` when the conversation is not, or no longer, the reader's.
+/// What came after the message numbered `after`. `None` when the conversation is not, or no longer, the reader's.
 pub async fn news(domain: &Domain, staff: &Staff, id: ConversationId, after: i64) -> Result<Option<News>> {
     let mut conn = domain.db.read().await?;
     let c = &mut conn;
@@ -178,10 +188,6 @@ pub async fn news(domain: &Domain, staff: &Staff, id: ConversationId, after: i64
     let above = store::message::before(c, id, Audience::Staff, after.saturating_add(1), 1).await?.pop();
     let messages = store::message::after(c, id, Audience::Staff, after, PAGE).await?;
     let Some(standing) = standing(domain, c, staff.id, conversation).await? else { return Ok(None) };
-    drop(conn);
-    if let Some(last) = messages.last() {
-        saw(domain, &standing, last.seq).await?;
-    }
     Ok(Some(News { above, messages, standing }))
 }
 

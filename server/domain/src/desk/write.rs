@@ -18,6 +18,7 @@ use store::{
 /// again gives the first result.
 pub async fn answer(domain: &Domain, staff: &Staff, id: ConversationId, typed: &str, client_key: ClientKey) -> Result<Sent, DeskError> {
     let body = text::message(typed)?;
+    let client_key = client_key.with(&body);
     let (d, staff, now) = (domain.clone(), staff.id, domain.now());
     let (sent, card) = domain
         .db
@@ -36,6 +37,7 @@ pub async fn answer(domain: &Domain, staff: &Staff, id: ConversationId, typed: &
 /// A note that only staff see.
 pub async fn note(domain: &Domain, staff: &Staff, id: ConversationId, typed: &str, client_key: ClientKey) -> Result<Sent, DeskError> {
     let body = text::message(typed)?;
+    let client_key = client_key.with(&body);
     let (d, staff, now) = (domain.clone(), staff.id, domain.now());
     let (sent, card) = domain
         .db
@@ -55,7 +57,11 @@ pub async fn note(domain: &Domain, staff: &Staff, id: ConversationId, typed: &st
 /// again by itself when the contact writes.
 pub async fn close(domain: &Domain, staff: &Staff, id: ConversationId, answer: Option<(&str, ClientKey)>) -> Result<(), DeskError> {
     let answer = match answer {
-        Some((typed, key)) => Some((text::message(typed)?, key)),
+        Some((typed, key)) => {
+            let body = text::message(typed)?;
+            let key = key.with(&body);
+            Some((body, key))
+        }
         None => None,
     };
     let (d, staff, now) = (domain.clone(), staff.id, domain.now());

@@ -160,6 +160,7 @@ async fn judge_invitation(domain: &Domain, conn: &mut Conn, mail: &Mail) -> Resu
     }
     let (local, today) = (calendar.local(found.expires_at), calendar.local(now));
     let invited = Invited {
+        is_again: found.activated_at.is_some(),
         name: found.staff_name,
         organisation: organisation(conn, found.unit_id).await?,
         post: found.post_title.zip(found.unit_name),

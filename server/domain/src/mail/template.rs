@@ -55,6 +55,8 @@ pub(super) fn answered(l: Language, recipient: String, a: Answered) -> Letter {
 
 /// What a new member of staff is told.
 pub(super) struct Invited {
+    /// They have a login: this gives them a new password.
+    pub is_again: bool,
     pub name: String,
     /// The organisation that invites: the unit at the top.
     pub organisation: Option<String>,
@@ -66,18 +68,22 @@ pub(super) struct Invited {
 
 pub(super) fn invited(l: Language, recipient: String, i: Invited) -> Letter {
     let organisation = i.organisation.unwrap_or_else(|| t!(l, common.name));
-    let mut lines = vec![t!(l, mail.invitation_hello, name = i.name), t!(l, mail.invitation_what, organisation = organisation.clone())];
-    if let Some((title, unit)) = i.post {
-        lines.push(t!(l, mail.invitation_post, title = title, unit = unit));
-    }
+    let hello = t!(l, mail.invitation_hello, name = i.name);
+    let (subject, lines, words) = if i.is_again {
+        (t!(l, mail.password_subject, organisation = organisation.clone()), vec![hello, t!(l, mail.password_what)], t!(l, mail.password_open))
+    } else {
+        let mut lines = vec![hello, t!(l, mail.invitation_what, organisation = organisation.clone())];
+        lines.extend(i.post.map(|(title, unit)| t!(l, mail.invitation_post, title = title, unit = unit)));
+        (t!(l, mail.invitation_subject, organisation = organisation.clone()), lines, t!(l, mail.invitation_open))
+    };
     Letter {
         language: l,
         recipient,
         sender: t!(l, mail.sender, unit = organisation.clone()),
-        subject: t!(l, mail.invitation_subject, organisation = organisation.clone()),
-        headline: t!(l, mail.invitation_subject, organisation = organisation.clone()),
+        headline: subject.clone(),
+        subject,
         lines,
-        button: Link { words: t!(l, mail.invitation_open), url: i.url },
+        button: Link { words, url: i.url },
         small: vec![t!(l, mail.invitation_until, when = i.until), t!(l, mail.invitation_unexpected)],
         stop: None,
         foot: t!(l, mail.foot, unit = organisation),
@@ -158,6 +164,7 @@ mod tests {
         };
         let invitation = |l, organisation: &str, post: (&str, &str), name: &str, until: &str| {
             let of = Invited {
+                is_again: false,
                 name: name.into(),
                 organisation: Some(organisation.into()),
                 post: Some((post.0.into(), post.1.into())),

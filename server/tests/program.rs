@@ -1,0 +1,246 @@
+//! The program itself: its commands, its settings, and how it stops.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+/// A folder of its own, gone afterwards.
+struct Place(PathBuf);
+
+impl Place {
+    fn new() -> Place {
+        let place = std::env::temp_dir().join(format!("linli-program-{}-{:?}", std::process::id(), std::thread::current().id()));
+        std::fs::create_dir_all(&place).unwrap();
+        Place(place)
+    }
+
+    fn linli(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_linli"));
+        let own = std::env::vars().filter(|(name, _)| !name.starts_with("LINLI_"));
+        command.args(arguments).env_clear().envs(own).env("LINLI_DATA_DIR", &self.0).env("LANG", "en_GB.UTF-8").current_dir(&self.0);
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.linli(arguments).output().unwrap()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+#[track_caller]
+fn refused(output: &Output, word: &str) {
+    let said = said(output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains(word), "{word:?} is missing in {said}");
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+#[test]
+fn a_wrong_setting_is_a_sentence_and_exit_status_2() {
+    let place = Place::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = taken.local_addr().unwrap().to_string();
+    refused(&place.run(&["serve", "--database-url", "mysql://localhost/x"]), "database_url");
+    refused(&place.run(&["migrate", "--database-url", "sqlite:/no/such/folder/linli.db"]), "database_url");
+    refused(&place.run(&["serve", "--addr", "everywhere"]), "addr");
+    refused(&place.run(&["serve", "--addr", &addr]), &addr);
+    refused(&place.run(&["serve", "--public-url", "linli.example.cn"]), "public_url");
+    refused(&place.run(&["serve", "--smtp-url", "http://mail.example.cn"]), "smtp_url");
+    refused(&place.run(&["serve", "--config", "missing.toml"]), "missing.toml");
+    std::fs::write(place.0.join("linli.toml"), "colour = \"green\"\n").unwrap();
+    refused(&place.run(&["serve", "--config", "linli.toml"]), "colour");
+    refused(&place.run(&["serve", "--no-such-flag"]), "--no-such-flag");
+}
+
+#[test]
+fn a_flag_goes_before_the_environment_and_that_before_the_file() {
+    let place = Place::new();
+    let names = |name: &str| format!("sqlite:{}", place.0.join(name).display());
+    std::fs::write(place.0.join("linli.toml"), format!("database_url = \"{}\"\n", names("file.db"))).unwrap();
+    let has = |name: &str| place.0.join(name).exists();
+    assert!(place.run(&["migrate", "--config", "linli.toml"]).status.success());
+    assert!(has("file.db") && !has("environment.db"));
+    assert!(place.linli(&["migrate", "--config", "linli.toml"]).env("LINLI_DATABASE_URL", names("environment.db")).output().unwrap().status.success());
+    assert!(has("environment.db") && !has("flag.db"));
+    let flag = names("flag.db");
+    let arguments = ["migrate", "--config", "linli.toml", "--database-url", &flag];
+    assert!(place.linli(&arguments).env("LINLI_DATABASE_URL", names("environment.db")).output().unwrap().status.success());
+    assert!(has("flag.db"));
+}
+
+#[test]
+fn help_names_every_setting() {
+    let help = said(&Place::new().run(&["serve", "--help"]));
+    for name in ["LINLI_DATABASE_URL", "LINLI_ADDR", "LINLI_PUBLIC_URL", "LINLI_SMTP_URL", "LINLI_DATA_DIR", "LINLI_CONFIG", "--sample"] {
+        assert!(help.contains(name), "{name} is missing in {help}");
+    }
+}
+
+#[test]
+fn the_sample_goes_into_an_empty_database_only_and_prints_what_is_needed_to_use_it() {
+    let place = Place::new();
+    assert!(said(&place.run(&["migrate"])).contains("up to date"));
+    let sample = place.run(&["demo", "--json"]);
+    let sample: serde_json::Value = serde_json::from_slice(&sample.stdout).unwrap();
+    assert!(sample["scan_urls"][0]["url"].as_str().unwrap().contains("/q/"));
+    assert!(sample["sign_ins"].as_array().unwrap().iter().any(|one| one["role"] == "admin"));
+    let again = place.run(&["demo"]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(said(&again).contains("not empty"));
+}
+
+#[test]
+fn an_admin_is_made_with_a_link_or_with_a_password() {
+    let place = Place::new();
+    let without_unit = place.run(&["admin", "create", "--name", "林岚", "--email", "lin@linli.test"]);
+    assert!(said(&without_unit).contains("--unit"), "{}", said(&without_unit));
+    let link = place.run(&["admin", "create", "--name", "林岚", "--email", "lin@linli.test", "--unit", "西陵区"]);
+    assert!(link.status.success() && said(&link).contains("/invitation/"), "{}", said(&link));
+    let mut child = place
+        .linli(&["admin", "create", "--name", "赵敏", "--email", "zhao@linli.test", "--password-stdin"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all("一个足够长的密码 2026\n".as_bytes()).unwrap();
+    let done = child.wait_with_output().unwrap();
+    assert!(done.status.success() && said(&done).contains("can sign in"), "{}", said(&done));
+}
+
+#[test]
+fn the_doctor_says_what_to_put_right() {
+    let place = Place::new();
+    assert!(place.run(&["migrate"]).status.success());
+    let found = place.run(&["doctor", "--public-url", "http://linli.example.cn", "--smtp-url", "smtp://127.0.0.1:1"]);
+    let said = said(&found);
+    assert_eq!(found.status.code(), Some(1), "{said}");
+    for line in ["✓ Database", "✗ Mail"] {
+        assert!(said.contains(line), "{line:?} is missing in {said}");
+    }
+}
+
+/// A running server.
+struct Running {
+    child: Child,
+    addr: String,
+    /// Lines of standard output up to the address and what follows it at once.
+    printed: Vec<String>,
+    place: Place,
+}
+
+impl Running {
+    fn start(arguments: &[&str]) -> Running {
+        let place = Place::new();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let addr = format!("127.0.0.1:{port}");
+        let log = std::fs::File::create(place.0.join("log")).unwrap();
+        let mut child = place.linli(&[&["serve", "--addr", &addr], arguments].concat()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let (lines, read) = std::sync::mpsc::channel();
+        std::thread::spawn(move || output.lines().map_while(Result::ok).all(|line| lines.send(line).is_ok()));
+        let mut running = Running { child, addr, printed: Vec::new(), place };
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while TcpStream::connect(&running.addr).is_err() {
+            assert!(Instant::now() < deadline, "the server did not start");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        // Answered when everything has been printed.
+        running.get("/up", "");
+        running.printed = read.try_iter().collect();
+        running
+    }
+
+    fn request(&self, text: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(&self.addr).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.write_all(text.as_bytes()).unwrap();
+        stream
+    }
+
+    fn get(&self, path: &str, headers: &str) -> String {
+        let mut stream = self.request(&format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}\r\n", self.addr));
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn terminate(&self) {
+        assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.place.0.join("log")).unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn an_empty_installation_prints_the_link_for_its_first_admin_and_says_how_it_is() {
+    let running = Running::start(&[]);
+    let link = running.printed.iter().find_map(|line| Some(line[line.find("/first/")?..].to_owned())).expect("a link for the first admin");
+    assert!(running.get(&link, "").starts_with("HTTP/1.1 200"));
+    assert!(running.get("/up", "").ends_with("ok\n"));
+    let metrics = running.get("/metrics", "");
+    assert!(metrics.contains("linli_requests_total{method=\"GET\",route=\"/up\",status=\"200\"} 2"), "{metrics}");
+    assert!(running.get("/metrics", "X-Forwarded-For: 192.0.2.1\r\n").starts_with("HTTP/1.1 404"), "not through a proxy");
+    assert!(!metrics.contains(&link[7..]), "no secret in the metrics");
+}
+
+#[test]
+fn a_stop_ends_streams_lets_requests_finish_and_logs_nothing_that_people_wrote() {
+    let mut running = Running::start(&["--sample"]);
+    let scan = running.printed.iter().find_map(|line| Some(line[line.find("/q/")?..][..11].to_owned())).expect("a sticker");
+    let page = running.get(&scan, "");
+    let cookie = page.lines().find_map(|line| line.strip_prefix("set-cookie: ")?.split(';').next()).unwrap().to_owned();
+    let key = page.split("name=\"key\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let post = |path: &str, body: &str| {
+        let head = format!("POST {path} HTTP/1.1\r\nHost: {}\r\nOrigin: http://{}\r\nCookie: {cookie}\r\nConnection: close\r\n", running.addr, running.addr);
+        format!("{head}Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    };
+    let mut answer = String::new();
+    running.request(&post(&scan, &format!("key={key}&text=SECRETWORDS"))).read_to_string(&mut answer).unwrap();
+    let conversation = answer.lines().find_map(|line| line.strip_prefix("location: ")).expect(&answer).to_owned();
+
+    let mut stream = running.request(&format!("GET {conversation}/live HTTP/1.1\r\nHost: {}\r\nCookie: {cookie}\r\n\r\n", running.addr));
+    let mut first = [0; 2048];
+    assert!(stream.read(&mut first).unwrap() > 0);
+    // A request of which the server has only half when it is told to stop.
+    let whole = post(&format!("{conversation}/email"), "email=someone%40example.cn");
+    let (begin, end) = whole.split_at(whole.len() - 5);
+    let mut half = running.request(begin);
+    std::thread::sleep(Duration::from_millis(300));
+    running.terminate();
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).expect("the stream ends");
+    half.write_all(end.as_bytes()).unwrap();
+    let mut answer = String::new();
+    half.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 303"), "{answer}");
+    assert_eq!(running.child.wait().unwrap().code(), Some(0));
+
+    let log = running.log();
+    assert!(log.contains("\"route\":\"/c/{id}\"") || log.contains("/c/{id}/live"), "{log}");
+    for secret in ["SECRETWORDS", "someone", &cookie[7..], &conversation[3..]] {
+        assert!(!log.contains(secret), "{secret:?} is in the log: {log}");
+    }
+}
