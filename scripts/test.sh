@@ -49,7 +49,7 @@ step build site -- cargo test "${native[@]}" --no-run
 step clippy site -- cargo clippy "${native[@]}" --all-targets -- -D warnings
 step clippy-wasm setup -- cargo clippy -p client --target wasm32-unknown-unknown -- -D warnings
 step rust build -- scripts/with-services.sh cargo test "${native[@]}" --no-fail-fast
-step size build -- npm run --silent --prefix end2end/browser test -- --project=size
+step once build -- npm run --silent --prefix end2end/browser test -- --project=once
 step browser build -- npm run --silent --prefix end2end/browser test -- --project='*js-*'
 
 printf '\n══ Summary, %d min %d s\n' $((SECONDS / 60)) $((SECONDS % 60))

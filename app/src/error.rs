@@ -29,7 +29,7 @@ pub enum AppError {
     TooLarge,
     #[error("too many")]
     TooMany { seconds: u64 },
-    /// Logged where it happened; the reader gets the request id.
+    /// Logged where it happened; the request id is in the header `x-request-id`.
     #[error("internal")]
     Internal,
 }
@@ -56,6 +56,7 @@ impl AppError {
     fn words(&self, visit: &Visit) -> (String, String) {
         let l = visit.language;
         match self {
+            AppError::NotFound if visit.staff.is_some() => (t!(l, error.not_found), t!(l, error.not_found_staff_text)),
             AppError::NotFound => (t!(l, error.not_found), t!(l, error.not_found_text)),
             AppError::Forbidden => (t!(l, error.forbidden), t!(l, error.forbidden_text)),
             AppError::BadRequest => (t!(l, error.bad_request), t!(l, error.bad_request_text)),
@@ -70,12 +71,15 @@ impl AppError {
     pub fn page(&self, visit: &Visit) -> Response {
         let (title, text) = self.words(visit);
         let home = t!(visit.language, error.home);
+        let home_path = if visit.staff.is_some() { "/inbox" } else { "/" };
         let body = view! {
             <main id="main" class="col page"><div class="empty">
-                {icon(Icon::Alert)}<h1>{title.clone()}</h1><p>{text}</p><p><a class="btn" href="/">{home}</a></p>
+                {icon(Icon::Alert)}<h1>{title.clone()}</h1><p>{text}</p><p><a class="btn" href=home_path>{home}</a></p>
             </div></main>
         };
-        let mut response = Page::new(visit, title).status(self.status()).render(body);
+        let page = Page::new(visit, title).status(self.status());
+        let page = if let Some(staff) = &visit.staff { page.body_class("at-desk").beside(staff) } else { page };
+        let mut response = page.render(body);
         if let AppError::TooMany { seconds } = self {
             response.headers_mut().insert(header::RETRY_AFTER, (*seconds).into());
         }

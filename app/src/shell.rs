@@ -62,9 +62,16 @@ impl Page {
     /// A page for staff: their navigation above it, with the number of conversations with news, and the desk's style.
     pub async fn for_staff(mut self, staff: &Staff) -> Result<Page, AppError> {
         let unread = desk::unread(&self.visit.app.domain, staff).await?;
-        self.is_desk = true;
+        self = self.beside(staff);
         self.staff = Some((staff.clone(), unread));
         Ok(self)
+    }
+
+    /// The same where nothing may be loaded any more.
+    pub fn beside(mut self, staff: &Staff) -> Page {
+        self.is_desk = true;
+        self.staff = Some((staff.clone(), 0));
+        self
     }
 
     /// Loads the client for the islands on this page.
@@ -220,8 +227,14 @@ fn staff_bar(visit: &Visit, staff: &Staff, unread: i64) -> impl IntoView + use<>
     }
 }
 
-/// The switches for language, text size and brightness, and where the data is.
-pub fn foot(visit: &Visit, unit: Option<&str>) -> impl IntoView + use<> {
+/// The switches, and where the data is.
+fn foot(visit: &Visit, unit: Option<&str>) -> impl IntoView + use<> {
+    let kept = t!(visit.language, common.kept_here);
+    view! { <footer class="foot">{look(visit)}<p>{unit.map(|u| format!("{u} · "))}{kept}</p></footer> }
+}
+
+/// The switches for language, text size and brightness.
+pub fn look(visit: &Visit) -> impl IntoView + use<> {
     let l = visit.language;
     let look = visit.look.clone();
     let pressed = |is: bool| if is { "true" } else { "false" };
@@ -235,24 +248,20 @@ pub fn foot(visit: &Visit, unit: Option<&str>) -> impl IntoView + use<> {
     let theme = move |value: &'static str, name: String| {
         view! { <button name="theme" value=value aria-pressed=pressed(theme_now == value)>{name}</button> }
     };
-    let kept = t!(l, common.kept_here);
     view! {
-        <footer class="foot">
-            <form class="view" method="post" action="/view">
-                <input type="hidden" name="back" value=visit.path.clone()/>
-                {visit.csrf_field()}
-                <fieldset><legend>{t!(l, common.language)}</legend>{language(Language::Chinese, "中文")}{language(Language::English, "English")}</fieldset>
-                <fieldset>
-                    <legend>{t!(l, common.text_size)}</legend>
-                    {view("standard", t!(l, common.standard))}{view("elder", t!(l, common.elder))}{view("elder-2", t!(l, common.elder_2))}
-                    {view("elder-3", t!(l, common.elder_3))}
-                </fieldset>
-                <fieldset>
-                    <legend>{t!(l, common.light)}</legend>
-                    {theme("auto", t!(l, common.theme_auto))}{theme("light", t!(l, common.theme_light))}{theme("dark", t!(l, common.theme_dark))}
-                </fieldset>
-            </form>
-            <p>{unit.map(|u| format!("{u} · "))}{kept}</p>
-        </footer>
+        <form class="view" method="post" action="/view">
+            <input type="hidden" name="back" value=visit.path.clone()/>
+            {visit.csrf_field()}
+            <fieldset><legend>{t!(l, common.language)}</legend>{language(Language::Chinese, "中文")}{language(Language::English, "English")}</fieldset>
+            <fieldset>
+                <legend>{t!(l, common.text_size)}</legend>
+                {view("standard", t!(l, common.standard))}{view("elder", t!(l, common.elder))}{view("elder-2", t!(l, common.elder_2))}
+                {view("elder-3", t!(l, common.elder_3))}
+            </fieldset>
+            <fieldset>
+                <legend>{t!(l, common.light)}</legend>
+                {theme("auto", t!(l, common.theme_auto))}{theme("light", t!(l, common.theme_light))}{theme("dark", t!(l, common.theme_dark))}
+            </fieldset>
+        </form>
     }
 }

@@ -3,8 +3,8 @@ import type { Page } from '@playwright/test';
 import { checkAccessible, checkFits, expect, shot, test } from './fixture.ts';
 
 const words = {
-  'zh-CN': { question: '一楼下水道又堵了', note: '物业师傅下午两点到', answer: '今天下午三点来修，您放心', more: '还有一件事', again: '收到，我记下了', other: '另一部设备', second: '我是另一部手机' },
-  en: { question: 'The drain is blocked again', note: 'Plumber comes at two', answer: 'It will be repaired at three today', more: 'One more thing', again: 'Noted, thank you', other: 'another device', second: 'I am the second phone' },
+  'zh-CN': { question: '一楼下水道又堵了', note: '物业师傅下午两点到', answer: '今天下午三点来修，您放心', more: '还有一件事', again: '收到，我记下了', other: '又有一部设备', second: '我是另一部手机' },
+  en: { question: 'The drain is blocked again', note: 'Plumber comes at two', answer: 'It will be repaired at three today', more: 'One more thing', again: 'Noted, thank you', other: 'One more device', second: 'I am the second phone' },
 };
 
 test('a resident scans and a named worker answers', async ({ person, linli, locale, javaScriptEnabled }) => {

@@ -1,17 +1,20 @@
 import { defineConfig, type Project } from '@playwright/test';
 import type { ProjectOptions } from './fixture.ts';
 
+const once = ['size.spec.ts', 'print.spec.ts'];
+
 const devices = {
   phone: { viewport: { width: 360, height: 640 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 },
   desktop: { viewport: { width: 1280, height: 800 }, hasTouch: false, isMobile: false, deviceScaleFactor: 1 },
 } as const;
 
-// Every spec runs as js-zh-CN-phone, nojs-en-desktop and so on, but for what only islands do (talk) and what takes a keyboard too (desk).
+// Every spec runs as js-zh-CN-phone, nojs-en-desktop and so on, but for what only islands do (talk), what takes a keyboard too (desk), and what is
+// the same without JavaScript (pages).
 const matrix: Project<ProjectOptions>[] = [true, false].flatMap((javaScriptEnabled) =>
   ['zh-CN', 'en'].flatMap((locale) =>
     (['phone', 'desktop'] as const).map((device) => ({
       name: [javaScriptEnabled ? 'js' : 'nojs', locale, device].join('-'),
-      testIgnore: ['size.spec.ts', ...(javaScriptEnabled ? [] : ['talk.spec.ts']), ...(javaScriptEnabled && device === 'desktop' ? [] : ['desk.spec.ts'])],
+      testIgnore: [...once, ...(javaScriptEnabled ? [] : ['talk.spec.ts', 'pages.spec.ts']), ...(javaScriptEnabled && device === 'desktop' ? [] : ['desk.spec.ts'])],
       use: { ...devices[device], device, devices, javaScriptEnabled, locale },
     })),
   ),
@@ -46,6 +49,6 @@ export default defineConfig<ProjectOptions>({
   },
   projects: [
     ...matrix,
-    { name: 'size', testMatch: 'size.spec.ts', use: { ...devices.phone, device: 'phone', devices, locale: 'zh-CN' } },
+    { name: 'once', testMatch: once, use: { ...devices.phone, device: 'phone', devices, locale: 'zh-CN' } },
   ],
 });

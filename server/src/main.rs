@@ -1,6 +1,7 @@
 //! `linli`: the one program of an installation.
 
 use clap::Parser;
+use rustix::{fs::Mode, process::umask};
 use server::{
     commands::{self, NewAdmin},
     doctor, log, serve,
@@ -18,6 +19,8 @@ fn main() -> ExitCode {
         }
     };
     log::start();
+    // What people wrote is for this program's user alone: the database, what SQLite puts beside it, the sample's sign-ins.
+    umask(Mode::from_raw_mode(0o077));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => {

@@ -108,6 +108,7 @@ async fn upkeep(domain: Domain, mut stopping: watch::Receiver<bool>) {
         let now = domain.now();
         domain.limits.forget_idle();
         domain.calendars.clear();
+        domain.hub.forget_unwatched();
         if let Err(e) = routing::refresh(&domain).await {
             tracing::error!(error = %e, "routing could not be refreshed");
         }

@@ -15,7 +15,7 @@ use std::{
 
 /// Linli 邻里: a resident scans a QR code and talks to the person responsible.
 #[derive(Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(name = "linli", version, arg_required_else_help = true)]
 pub struct Cli {
     #[command(flatten)]
     pub settings: Typed,
@@ -161,7 +161,10 @@ fn clock(typed: Option<String>) -> Result<Clock, String> {
 
 fn read_file(path: &Path) -> Result<Typed, String> {
     let text = fs::read_to_string(path).map_err(|e| format!("config: {} cannot be read: {e}", path.display()))?;
-    toml::from_str(&text).map_err(|e| format!("config: {}: {}", path.display(), e.message()))
+    toml::from_str(&text).map_err(|e| {
+        let line = e.span().map_or(0, |span| text[..span.start].matches('\n').count()) + 1;
+        format!("config: {}, line {line}: {}", path.display(), e.message())
+    })
 }
 
 fn socket(text: &str) -> Result<SocketAddr, String> {

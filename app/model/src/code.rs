@@ -155,7 +155,14 @@ const PHRASE_CHARACTERS: [(char, &str); 64] = [
 impl CheckPhrase {
     /// Takes the low six bits of each byte.
     pub fn from_bits(bits: [u8; 4]) -> Self {
-        Self(bits.iter().map(|b| PHRASE_CHARACTERS[(b & 63) as usize].0).collect())
+        let mut chosen: Vec<usize> = Vec::new();
+        for bit in bits {
+            let wish = (bit & 63) as usize;
+            // Four different ones: a character that is taken gives way to the next. "鼓鼓红门" would look like a mistake.
+            let free = (0..64).map(|step| (wish + step) % 64).find(|place| !chosen.contains(place));
+            chosen.push(free.unwrap_or(wish));
+        }
+        Self(chosen.into_iter().map(|place| PHRASE_CHARACTERS[place].0).collect())
     }
 
     pub fn as_str(&self) -> &str {

@@ -49,9 +49,11 @@ pub fn optional_message(typed: &str, limit: usize) -> Result<Option<String>, Tex
 }
 
 fn checked(text: &str, limit: usize, may: impl Fn(char) -> bool) -> Result<String, TextError> {
-    if text.chars().any(|c| (c.is_control() && !may(c)) || is_reordering(c)) {
+    if text.chars().any(|c| c.is_control() && !may(c)) {
         return Err(TextError::Control);
     }
+    let text: String = text.chars().filter(|c| !is_reordering(*c)).collect();
+    let text = text.trim();
     // A text of nothing but joiners and zero-width spaces is empty to every reader.
     if text.chars().all(|c| c.is_whitespace() || matches!(c, '\u{200B}'..='\u{200D}' | '\u{2060}' | '\u{FEFF}')) {
         return Err(TextError::Empty);
@@ -63,7 +65,7 @@ fn checked(text: &str, limit: usize, may: impl Fn(char) -> bool) -> Result<Strin
     Ok(text.to_owned())
 }
 
-/// Bidirectional overrides can make a name or a link read as another one.
+/// Bidirectional overrides can make a name or a link read as another one. They are left out and not complained of: nobody sees them.
 fn is_reordering(c: char) -> bool {
     matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
@@ -108,7 +110,8 @@ mod tests {
         assert_eq!(message(&"水".repeat(4000)).unwrap().chars().count(), 4000);
         assert_eq!(message(&"水".repeat(4001)), Err(TextError::TooLong { limit: 4000, length: 4001 }));
         assert_eq!(message("a\0b"), Err(TextError::Control));
-        assert_eq!(message("safe\u{202E}gnp.exe"), Err(TextError::Control));
+        assert_eq!(message("safe\u{202E}gnp.exe"), Ok("safegnp.exe".into()));
+        assert_eq!(message("\u{202E}"), Err(TextError::Empty));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::{browser, kept::Kept};
 
 #[cfg(feature = "hydrate")]
 fn attach(code: &str, waiting: String) -> Option<()> {
-    use std::rc::Rc;
+    use std::{cell::Cell, rc::Rc};
     use web_sys::{HtmlElement, HtmlFormElement, HtmlInputElement, HtmlTextAreaElement};
 
     let form: HtmlFormElement = browser::by_id("write")?;
@@ -29,16 +29,22 @@ fn attach(code: &str, waiting: String) -> Option<()> {
     let key: HtmlInputElement = browser::find(&form, "[name=key]")?;
     let name = format!("linli.draft.{code}");
     let draft = Rc::new(Kept::for_long(name.clone()));
+    // The writer has pressed the button, without network.
+    let held = Rc::new(Cell::new(false));
     if text.value().is_empty()
         && let Some(kept) = draft.read()
     {
         text.set_value(&browser::value(&kept, "text"));
+        held.set(browser::value(&kept, "held") == "1");
         // The last attempt may have arrived although its answer did not: the same key makes it the same message.
         key.set_value(&browser::value(&kept, "key"));
     }
     let keep = {
-        let (text, key) = (text.clone(), key.clone());
-        move || draft.write(&browser::fields(&[("key", &key.value()), ("text", &text.value())]))
+        let (text, key, held) = (text.clone(), key.clone(), held.clone());
+        move || {
+            let held = if held.get() { "1" } else { "" };
+            draft.write(&browser::fields(&[("key", &key.value()), ("text", &text.value()), ("held", held)]));
+        }
     };
     let keep = Rc::new(keep);
     // Some may have been typed before the client was there.
@@ -48,28 +54,32 @@ fn attach(code: &str, waiting: String) -> Option<()> {
     let kept = keep.clone();
     browser::on(&text, "input", move |_| kept());
 
-    let held = Rc::new(std::cell::Cell::new(false));
     let (is_held, same) = (held.clone(), form.clone());
-    browser::on(&form.clone(), "submit", move |event| {
+    let said = Cell::new(false);
+    browser::on(&form, "submit", move |event| {
+        is_held.set(!browser::is_online());
         keep();
         if browser::is_online() {
             sent().write(&name);
         } else {
             event.prevent_default();
-            if !is_held.replace(true) {
-                say(&form, &waiting);
+            if !said.replace(true) {
+                say(&same, &waiting);
             }
         }
     });
-    browser::on_window("online", move |_| {
-        if held.take() {
+    let send = move || {
+        if held.get() {
             // Not `submit()`: that would leave out the listener above, which notes what was sent.
-            let button: Option<HtmlElement> = browser::find(&same, "button");
+            let button: Option<HtmlElement> = browser::find(&form, "button");
             if let Some(button) = button {
                 button.click();
             }
         }
-    });
+    };
+    // What waited when the page was closed.
+    send();
+    browser::on_window("online", move |_| send());
     Some(())
 }
 

@@ -17,8 +17,8 @@ use store::{
     unit::Unit,
 };
 
-/// Working minutes within which an answer is promised where no unit says otherwise: one working day.
-pub const PROMISE_MINUTES: i64 = 480;
+/// Working minutes within which an answer is promised where no unit says otherwise: one working day of the standard calendar.
+pub const PROMISE_MINUTES: i64 = 420;
 
 /// A unit's own or inherited calendar.
 #[derive(Clone, Debug)]

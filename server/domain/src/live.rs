@@ -1,6 +1,6 @@
 //! Wakes whoever watches. Only wake-ups pass here; what is new is read from the database by sequence number, so nothing is lost on reconnect.
 
-use model::{ConversationId, PostId, SessionId, StaffId};
+use model::{ConversationId, DeviceId, PostId, SessionId, StaffId};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -22,12 +22,23 @@ pub enum Topic {
     Session(SessionId),
 }
 
+/// Who reads a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reader {
+    Device(DeviceId),
+    Session(SessionId),
+}
+
+/// Streams one device or session may have open: more tabs than anybody looks at, fewer than would burden the server.
+pub const STREAMS: usize = 20;
+
 #[derive(Clone, Default)]
 pub struct Hub(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
     topics: Mutex<HashMap<Topic, watch::Sender<u64>>>,
+    open: Mutex<HashMap<Reader, usize>>,
     present: Mutex<HashMap<ConversationId, Vec<(StaffId, String)>>>,
 }
 
@@ -50,6 +61,22 @@ impl Hub {
 
     pub fn wake_all(&self, topics: impl IntoIterator<Item = Topic>) {
         topics.into_iter().for_each(|t| self.wake(t));
+    }
+
+    /// Counts a stream until the guard is dropped; `None` when its reader has [`STREAMS`] open.
+    pub fn open(&self, reader: Reader) -> Option<Open> {
+        let mut open = self.open_streams();
+        let count = open.entry(reader).or_default();
+        if *count >= STREAMS {
+            return None;
+        }
+        *count += 1;
+        Some(Open { hub: self.clone(), reader })
+    }
+
+    /// Forgets topics nobody watches any more; called once a minute.
+    pub fn forget_unwatched(&self) {
+        self.topics().retain(|_, sender| sender.receiver_count() > 0);
     }
 
     /// Marks a member of staff as looking at a conversation until the guard is dropped.
@@ -76,8 +103,30 @@ impl Hub {
         self.0.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn open_streams(&self) -> MutexGuard<'_, HashMap<Reader, usize>> {
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn present(&self) -> MutexGuard<'_, HashMap<ConversationId, Vec<(StaffId, String)>>> {
         self.0.present.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An open stream; counts no longer when dropped.
+pub struct Open {
+    hub: Hub,
+    reader: Reader,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let mut open = self.hub.open_streams();
+        if let Some(count) = open.get_mut(&self.reader) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.reader);
+            }
+        }
     }
 }
 
@@ -120,6 +169,20 @@ mod tests {
         drop(watcher);
         hub.wake(topic);
         assert!(hub.topics().is_empty());
+    }
+
+    #[test]
+    fn a_reader_has_so_many_streams_and_no_more_until_one_is_closed() {
+        let hub = Hub::default();
+        let reader = Reader::Device(DeviceId(uuid::Uuid::nil()));
+        let mut open: Vec<Open> = (0..STREAMS).map_while(|_| hub.open(reader)).collect();
+        assert_eq!(open.len(), STREAMS);
+        assert!(hub.open(reader).is_none());
+        assert!(hub.open(Reader::Session(SessionId(uuid::Uuid::nil()))).is_some());
+        open.pop();
+        assert!(hub.open(reader).is_some());
+        drop(open);
+        assert!(hub.open_streams().is_empty());
     }
 
     #[test]

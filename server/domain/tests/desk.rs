@@ -288,10 +288,11 @@ async fn a_hand_over_moves_the_conversation_tells_the_contact_and_leaves_the_clo
         assert_eq!(w.listed(&w.li, Asked::default()).await, [id]);
         let waits = w.waits(id).await;
         assert_eq!((waits.len(), waits[0].due_at, waits[0].post_id, waits[0].closed_at), (1, due, w.second, None), "{name}");
+        assert_eq!(desk::unread(&w.domain, &w.li).await.unwrap(), 1, "{name}: nobody there has read it");
         let told = w.messages(id, Audience::Contact).await;
         assert!(told.iter().any(|m| m.kind == MessageKind::Event && m.body.contains("李强")));
         assert!(told.iter().all(|m| !m.body.contains("是二网格的楼")), "the reason is for colleagues");
-        assert!(w.messages(id, Audience::Staff).await.iter().any(|m| m.kind == MessageKind::Note && m.body == "是二网格的楼"));
+        assert!(w.messages(id, Audience::Staff).await.iter().any(|m| m.kind == MessageKind::Note && m.body == "移交原因：是二网格的楼"));
         let entry = store::audit::last(&mut w.domain.db.read().await.unwrap()).await.unwrap().unwrap();
         assert_eq!((entry.action.as_str(), entry.target, entry.staff_id), ("conversation.hand_over", id.to_string(), Some(w.wang.id)));
     }

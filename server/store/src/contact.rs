@@ -1,7 +1,7 @@
 //! Residents and guardians, and the devices they are known by.
 
 use crate::{Conn, Result, conn::*};
-use model::{At, ContactId, DeviceId, Language};
+use model::{At, ContactId, ConversationId, DeviceId, Language};
 
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Device {
@@ -50,7 +50,13 @@ pub async fn set_name(conn: &mut Conn, id: ContactId, name: Option<&str>) -> Res
 }
 
 /// How many devices a contact is known by.
-pub async fn count_devices(conn: &mut Conn, id: ContactId) -> Result<i64> {
-    let (count,) = fetch_one!(conn, (i64,), "select count(*) from devices where contact_id = $1", id)?;
+pub async fn count_devices(conn: &mut Conn, id: ContactId, conversation: ConversationId) -> Result<i64> {
+    let (count,) = fetch_one!(
+        conn,
+        (i64,),
+        "select (select count(*) from devices where contact_id = $1) + (select count(*) from claims where conversation_id = $2 and ended_at is null)",
+        id,
+        conversation
+    )?;
     Ok(count)
 }

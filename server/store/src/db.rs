@@ -1,7 +1,7 @@
 use crate::{Conn, Error, Result, conn::Kind, message, writer::Writer};
 use futures::future::BoxFuture;
 use sqlx::{
-    Connection, PgPool, SqlitePool,
+    Connection, PgConnection, PgPool, SqlitePool,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -51,6 +51,8 @@ impl Db {
 
     async fn open_postgres(url: &str) -> Result<Db> {
         let options = PgConnectOptions::from_str(url)?.statement_cache_capacity(256);
+        // The pool would try again for ten seconds and then say only that it gave up.
+        PgConnection::connect_with(&options).await?.close().await?;
         let pool = PgPoolOptions::new().max_connections(24).acquire_timeout(Duration::from_secs(10)).connect_with(options).await?;
         POSTGRES.run(&pool).await?;
         Ok(Db(Inner::Postgres(pool)))

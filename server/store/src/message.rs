@@ -419,6 +419,13 @@ pub async fn first_of_contact_after(conn: &mut Conn, conversation: ConversationI
     )
 }
 
+/// The number of the contact's last message.
+pub async fn last_of_contact(conn: &mut Conn, conversation: ConversationId) -> Result<Option<i64>> {
+    let row =
+        fetch_optional!(conn, (i64,), "select seq from messages where conversation_id = $1 and kind = 'contact' order by seq desc limit 1", conversation)?;
+    Ok(row.map(|(seq,)| seq))
+}
+
 /// Where a client key was used in a conversation of this contact: how the first message's retry is recognised.
 pub async fn by_client_key(conn: &mut Conn, contact: model::ContactId, key: ClientKey) -> Result<Option<Sent>> {
     let row = on!(conn, c => sqlx::query_as::<_, SentRow>(

@@ -205,7 +205,7 @@ pub async fn invitation(conn: &mut Conn, id: OutboxId, now: At) -> Result<Option
          left join posts p on p.id = (
             select h.post_id from holdings h where h.staff_id = s.id and (h.until_at is null or h.until_at > $2) order by h.from_at, h.id limit 1)
          left join units u on u.id = coalesce(p.unit_id, (
-            select g.unit_id from grants g where g.staff_id = s.id and (g.until_at is null or g.until_at > $2) order by g.from_at, g.id limit 1))
+            select g.unit_id from grants g where g.staff_id = s.id and (g.until_at is null or g.until_at > $2) order by g.from_at, g.id limit 1), s.unit_id)
          where o.id = $1 and o.kind = 'invitation'",
         id,
         now

@@ -121,7 +121,7 @@ async fn a_post_ends_only_when_whoever_waits_is_answered_by_another() {
         admin.post(&post, &[("intent", "end"), ("confirm", "yes")]).await.is(303);
         admin.get(&post).await.is(404);
         // The thread, its promise and the way back stay; somebody else answers now.
-        resident.get(&conversation).await.is(200).has("楼道灯坏了").has("赵敏").has("周一 11:00");
+        resident.get(&conversation).await.is(200).has("楼道灯坏了").has("赵敏").has("周一 10:00");
         app.anonymous().get(&sticker.path()).await.is(410);
     })
     .await;
@@ -147,6 +147,7 @@ async fn holders_come_and_go_by_date_and_never_leave_anybody_waiting() {
         drop(conn);
         let term = terms.iter().find(|t| t.staff_id == wang).unwrap().id.to_string();
         admin.post(&post, &[("intent", "release"), ("holding", &term)]).await.is(422).has("没有人负责");
+        admin.post(&post, &[("intent", "release"), ("holding", &term), ("until", "2026-11-25")]).await.is(422).has("没有人负责");
         admin.post(&post, &[("intent", "release"), ("holding", &term), ("until", "2026-11-01")]).await.is(422).has("太早");
         admin.post(&post, &[("intent", "hold"), ("who", &format!("{id}@linli.test")), ("until", "2026-11-25")]).await.is(303);
         admin.post(&post, &[("intent", "release"), ("holding", &term)]).await.is(303);

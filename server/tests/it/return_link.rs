@@ -69,7 +69,7 @@ async fn the_mails_link_shows_a_button_and_only_the_button_opens_the_conversatio
         other.get(&path).await.is(404);
         assert_eq!(other.post(&open, &[]).await.location(), path);
         other.get(&path).await.is(200).has("灯今天下午换好");
-        resident.get(&path).await.has("另一部设备");
+        resident.get(&path).await.has("又有一部设备");
         assert_eq!(resident.get(&open).await.location(), path, "a device that may see it goes straight there");
 
         resident.post(&format!("{path}/devices/end"), &[]).await.is(303);

@@ -7,7 +7,7 @@ use crate::{
     },
     error::AppError,
     form::{Posted, field_error, text_error},
-    shell::Page,
+    shell::{Page, look},
     visit::{SignedIn, Visit},
 };
 use axum::{
@@ -138,6 +138,7 @@ pub async fn page(visit: &Visit, staff: &Staff, typed: Typed) -> Result<Response
                 <div>{duty_section(visit, &duty, &typed)}{posts_section(visit, &me.posts, &duty)}{profile_section(visit, &me, &typed)}</div>
                 <div>{photo_section(visit, &me, &typed)}{sessions_section(visit, staff, &sessions, &duty)}{password_section(visit, &typed)}</div>
             </div>
+            {look(visit)}
         </main>
     };
     Ok(Page::new(visit, me.staff.name.clone()).for_staff(staff).await?.body_class("at-desk").status(status).render(main))
@@ -349,7 +350,8 @@ fn sessions_section(visit: &Visit, staff: &Staff, sessions: &[Session], duty: &D
                 }
                 .into_any(),
             };
-            view! { <li><span>{agent}<br/><small class="soft">{seen}</small></span>{act}</li> }
+            let since = t!(l, account.signed_in_at, when = moment(l, duty, s.created_at, now));
+            view! { <li><span>{agent}<br/><small class="soft">{since}" · "{seen}</small></span>{act}</li> }
         })
         .collect();
     let others = (sessions.len() > 2).then(|| {

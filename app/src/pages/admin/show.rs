@@ -52,7 +52,9 @@ fn numbers(l: Language, f: &Figures) -> impl IntoView + use<> {
 
 fn to_do(l: Language, f: &Figures) -> AnyView {
     let ownerless = t!(l, admin.todo_ownerless, count = f.ownerless);
+    let is_new = i64::from(f.posts == 0);
     let steps = [
+        (is_new, Icon::Unit, "/admin/units", t!(l, admin.todo_first), t!(l, admin.todo_first_text)),
         (f.ownerless, Icon::Alert, "/admin/units?lack=holder", ownerless, t!(l, admin.todo_ownerless_text)),
         (f.vacant, Icon::People, "/admin/units?lack=holder", t!(l, admin.todo_vacant, count = f.vacant), t!(l, admin.todo_vacant_text)),
         (f.without_post, Icon::Unit, "/admin/units?lack=post", t!(l, admin.todo_post, count = f.without_post), t!(l, admin.todo_post_text)),

@@ -45,7 +45,10 @@ pub async fn open(visit: Visit, Posted(typed): Posted<Typed>) -> Result<Response
             Ok(response)
         }
         Err(ClaimError::NotFound) => Ok(unknown(&visit)),
-        Err(ClaimError::TooMany(wait)) => Err(AppError::TooMany { seconds: wait.seconds }),
+        Err(ClaimError::TooMany(wait)) => {
+            let error = t!(l, resident.claim_too_many, seconds = wait.seconds);
+            Ok(page(&visit, &typed.code, Some(error), StatusCode::TOO_MANY_REQUESTS))
+        }
         Err(ClaimError::Store(e)) => Err(e.into()),
     }
 }

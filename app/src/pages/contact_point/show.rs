@@ -111,7 +111,11 @@ async fn again(visit: &Visit, code: &PointCode, draft: Draft, status: StatusCode
 fn write_page(visit: &Visit, point: &Point, draft: Draft) -> Response {
     let l = visit.language;
     let name = name_of(&point.answering);
-    let welcome = point.welcome().map(|text| view! { <p class="msg hello"><span class="say">{text.to_owned()}</span></p> });
+    // In the words of somebody who is away it would only confuse.
+    let welcome = point
+        .welcome()
+        .filter(|_| point.answering.stand_in.is_none())
+        .map(|text| view! { <p class="msg hello"><span class="say">{text.to_owned()}</span></p> });
     let is_bad = draft.error.is_some();
     let main = view! {
         <main id="main" class="col">

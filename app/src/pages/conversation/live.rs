@@ -16,7 +16,7 @@ use axum::{
 use domain::{
     Device,
     conversation::{self, News, PAGE},
-    live::Topic,
+    live::{self, Open, Topic},
 };
 use leptos::prelude::*;
 use model::ConversationId;
@@ -36,6 +36,7 @@ struct Seen {
     id: ConversationId,
     seq: i64,
     promise: Option<String>,
+    _open: Open,
 }
 
 pub async fn live(
@@ -47,11 +48,12 @@ pub async fn live(
 ) -> Result<Response, AppError> {
     let domain = &visit.app.domain;
     let seq = resume_point(&headers, from.after);
+    let open = domain.hub.open(live::Reader::Device(device.id)).ok_or(AppError::TooMany { seconds: 30 })?;
     // Watch before the first look, so that nothing falls in between.
     let wakes = vec![domain.hub.watch(Topic::Conversation(id))];
     conversation::news(domain, &device, id, seq).await?.ok_or(AppError::NotFound)?;
     let app = visit.app.clone();
-    let seen = Seen { visit, device, id, seq, promise: None };
+    let seen = Seen { visit, device, id, seq, promise: None, _open: open };
     Ok(stream(&app, wakes, seen, read).into_response())
 }
 

@@ -50,6 +50,8 @@ pub struct Typed {
 
 /// `/q?code=…`: the code typed by hand.
 pub async fn open_code(Query(typed): Query<Typed>) -> Response {
-    let code: String = typed.code.trim().chars().take(40).collect();
+    // Some will paste the sticker's whole address.
+    let code = typed.code.trim().rsplit_once("/q/").map_or(typed.code.trim(), |(_, code)| code);
+    let code: String = code.chars().take(40).collect();
     if code.is_empty() { Redirect::to("/").into_response() } else { Redirect::to(&format!("/q/{}", encode(&code).replace('/', "%2F"))).into_response() }
 }

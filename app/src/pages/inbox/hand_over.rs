@@ -34,7 +34,7 @@ pub async fn hand_over(visit: Visit, SignedIn(staff): SignedIn, Path(id): Path<C
         None => Err(DeskError::NotATarget),
     };
     match outcome {
-        Ok(()) => Ok(Redirect::to("/inbox").into_response()),
+        Ok(()) => Ok(Redirect::to("/inbox?done=handed_over").into_response()),
         Err(e) => {
             let handing = Handing { error: Some(mistake(visit.language, e)?), ..form };
             let shown = Shown { status: StatusCode::UNPROCESSABLE_ENTITY, handing: Some(handing), ..Shown::new(&visit) };

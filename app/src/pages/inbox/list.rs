@@ -31,6 +31,8 @@ pub struct Asking {
     post: Option<PostId>,
     closed: Option<u8>,
     after: Option<ConversationId>,
+    /// What has just been done: `handed_over`, `closed`.
+    done: Option<String>,
     /// `list`: only what the island renews.
     fragment: Option<String>,
     /// The conversation shown beside the list.
@@ -72,7 +74,7 @@ pub async fn list(visit: Visit, SignedIn(staff): SignedIn, Query(asking): Query<
             <section class="pane talk" aria-label=t!(l, inbox.conversation)>
                 <div class="empty">{art(&LETTER)}<h2>{t!(l, inbox.choose)}</h2><p>{t!(l, inbox.choose_text)}</p></div>
             </section>
-            {today_pane(l, &today)}
+            {today_pane(l, &staff, &today)}
         </main>
         {keys(l)}
         {island(l)}
@@ -105,6 +107,12 @@ pub fn pane(visit: &Visit, staff: &Staff, inbox: &Inbox, asking: &Asking, open: 
         Some(_) => view! { <h2 id="inbox-t">{title}</h2> }.into_any(),
     };
     let label = t!(l, inbox.find_label);
+    let done = match asking.done.as_deref() {
+        Some("handed_over") => Some(t!(l, inbox.done_handed_over)),
+        Some("closed") => Some(t!(l, inbox.done_closed)),
+        _ => None,
+    };
+    let done = done.map(|words| view! { <div class="banner slim" role="status">{icon(Icon::Tick)}<div><p>{words}</p></div></div> });
     view! {
         <section class="pane list" aria-labelledby="inbox-t">
             <header class="head">
@@ -117,9 +125,29 @@ pub fn pane(visit: &Visit, staff: &Staff, inbox: &Inbox, asking: &Asking, open: 
                     <button class="btn alt" aria-label=t!(l, inbox.find)>{icon(Icon::Search)}</button>
                 </form>
             </header>
+            {off_duty(visit, staff)}
+            {done}
             {rows(visit, staff, inbox, asking, open)}
         </section>
     }
+}
+
+/// Said where the messages come in: somebody else answers them now, and the way back.
+fn off_duty(visit: &Visit, staff: &Staff) -> Option<impl IntoView + use<>> {
+    let l = visit.language;
+    staff.is_off_duty.then(|| {
+        view! {
+            <div class="banner time slim">
+                {icon(Icon::Rest)}
+                <div>
+                    <p>{t!(l, inbox.off_duty)}</p>
+                    <form class="acts" method="post" action="/account/off-duty">
+                        {visit.csrf_field()}<button class="btn alt" name="until" value="now">{t!(l, account.rest_back)}</button>
+                    </form>
+                </div>
+            </div>
+        }
+    })
 }
 
 fn waiting(l: Language, inbox: &Inbox) -> String {
@@ -305,9 +333,10 @@ fn ways(l: Language, inbox: &Inbox, asking: &Asking) -> impl IntoView + use<> {
     (!ways.is_empty()).then(|| view! { <ul class="links">{ways}</ul> })
 }
 
-fn today_pane(l: Language, today: &Today) -> impl IntoView + use<> {
+fn today_pane(l: Language, staff: &Staff, today: &Today) -> impl IntoView + use<> {
     let hours: Vec<String> = today.hours.iter().map(|i| format!("{}–{}", i.from(), i.until())).collect();
     let hours = if hours.is_empty() { t!(l, inbox.day_off) } else { hours.join(", ") };
+    let rest = (!staff.is_off_duty).then(|| view! { <p><a class="btn alt" href="/account#off-duty">{icon(Icon::Rest)}{t!(l, inbox.rest)}</a></p> });
     let on_time = t!(l, inbox.on_time_of, count = today.on_time, all = today.answered);
     view! {
         <section class="pane side" aria-label=t!(l, inbox.today)>
@@ -317,7 +346,7 @@ fn today_pane(l: Language, today: &Today) -> impl IntoView + use<> {
                 <div><dt>{t!(l, inbox.answered_today)}</dt><dd>{today.answered}</dd></div>
                 <div><dt>{t!(l, inbox.on_time)}</dt><dd>{on_time}</dd></div>
             </dl>
-            <p><a class="btn alt" href="/account#off-duty">{icon(Icon::Rest)}{t!(l, inbox.rest)}</a></p>
+            {rest}
         </section>
     }
 }

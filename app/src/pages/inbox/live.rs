@@ -19,7 +19,7 @@ use domain::{
     Staff, StoreError,
     conversation::PAGE,
     desk::{self, News},
-    live::{Presence, Topic},
+    live::{self, Open, Presence, Topic},
     session,
 };
 use leptos::prelude::*;
@@ -35,12 +35,15 @@ struct Reader {
     staff: Staff,
     /// The posts whose wake-ups are heard.
     posts: Vec<PostId>,
+    _open: Open,
 }
 
 impl Reader {
-    async fn new(visit: Visit, staff: Staff) -> Result<Reader, StoreError> {
-        let posts = desk::posts(&visit.app.domain, &staff).await?;
-        Ok(Reader { visit, staff, posts })
+    async fn new(visit: Visit, staff: Staff) -> Result<Reader, AppError> {
+        let domain = &visit.app.domain;
+        let open = domain.hub.open(live::Reader::Session(staff.session_id)).ok_or(AppError::TooMany { seconds: 30 })?;
+        let posts = desk::posts(domain, &staff).await?;
+        Ok(Reader { visit, staff, posts, _open: open })
     }
 
     fn watch(&self, topics: impl IntoIterator<Item = Topic>) -> Wakes {

@@ -87,7 +87,7 @@ pub async fn write(
         match done(&visit, &staff, id, intent, &form, key).await {
             Ok(seq) if is_island => return Ok(seq.map(|s| s.to_string()).unwrap_or_default().into_response()),
             Ok(Some(seq)) => return Ok(Redirect::to(&format!("/inbox/{id}#m{seq}")).into_response()),
-            Ok(None) if matches!(intent, Intent::Close | Intent::AnswerAndClose) => return Ok(Redirect::to("/inbox").into_response()),
+            Ok(None) if matches!(intent, Intent::Close | Intent::AnswerAndClose) => return Ok(Redirect::to("/inbox?done=closed").into_response()),
             Ok(None) => return Ok(Redirect::to(&format!("/inbox/{id}")).into_response()),
             Err(e) => mistake(visit.language, e)?,
         }

@@ -3,7 +3,7 @@
 use crate::{
     components::{
         admin::{Done, choice, crumbs, saved},
-        field::{Field, titled_summary},
+        field::{Field, summary, titled_summary},
         icon::{Icon, icon},
     },
     error::AppError,
@@ -185,6 +185,7 @@ async fn page(visit: &Visit, admin: &Admin, id: UnitId, done: &Done, said: Said,
             <h1>{t!(l, admin.working_calendar)}</h1>
             <p class="soft">{t!(l, admin.calendar_hint)}</p>
             {saved(l, done.saved.is_some())}
+            {summary(l, &[("ics", said.ics.clone())])}
             {news}
             {whose(visit, &view)}
             <div class="two">
@@ -226,7 +227,7 @@ fn whose(visit: &Visit, view: &View) -> impl IntoView + use<> {
         None => t!(l, admin.calendar_standard),
     };
     let hint = (!view.is_own()).then(|| t!(l, admin.calendar_becomes_own));
-    let back = view.is_own().then(|| {
+    let back = (view.is_own() && !view.above.is_empty()).then(|| {
         view! {
             <form class="acts" method="post" action=visit.path.clone()>
                 {visit.csrf_field()}

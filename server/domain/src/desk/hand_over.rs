@@ -5,13 +5,14 @@ use crate::{
     Domain, Staff, audit,
     conversation::{person, tell, topics},
 };
+use i18n::t;
 use model::{ClientKey, ConversationId, Event, MessageId, PostId, text};
 
 /// Hands a conversation to another post, as a member of staff or as [`super::View::targets`] offers it. The reason is kept as a note, the
 /// contact is told who answers from here on, and the open wait keeps its due time.
 pub async fn hand_over(domain: &Domain, staff: &Staff, id: ConversationId, to: PostId, reason: &str) -> Result<(), DeskError> {
     let reason = text::message(reason)?;
-    let (d, staff, now) = (domain.clone(), staff.id, domain.now());
+    let (d, language, staff, now) = (domain.clone(), staff.language, staff.id, domain.now());
     let (from, to) = domain
         .db
         .write(move |c| {
@@ -28,9 +29,14 @@ pub async fn hand_over(domain: &Domain, staff: &Staff, id: ConversationId, to: P
                     _ => None,
                 };
                 let who = stand_in.as_ref().and_then(person).or_else(|| person(&card)).ok_or(DeskError::NotATarget)?;
+                let reason = t!(language, inbox.hand_over_reason, reason = reason);
                 held.note(&d, c, reason, ClientKey(d.id())).await?;
                 tell(c, (MessageId(d.id()), ClientKey(d.id())), id, &Event::HandedOver { to: who }, now).await?;
                 store::conversation::hand_over(c, id, to).await?;
+                // Nobody at the other post has read it.
+                if let Some(last) = store::message::last_of_contact(c, id).await? {
+                    store::conversation::staff_saw_only(c, id, last - 1).await?;
+                }
                 let detail = serde_json::json!({ "from": from, "to": to }).to_string();
                 audit::append(c, now, Some(staff), "conversation.hand_over", &id.to_string(), &detail).await?;
                 Ok::<_, DeskError>((held.card, card))

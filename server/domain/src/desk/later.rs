@@ -59,10 +59,10 @@ pub async fn schedule(domain: &Domain, staff: &Staff, id: ConversationId, typed:
     Ok(reply)
 }
 
-/// Takes a scheduled reply back. Whoever may write in the conversation may do that.
-pub async fn cancel_scheduled(domain: &Domain, staff: &Staff, id: ConversationId, reply: ScheduledReplyId) -> Result<(), DeskError> {
+/// Takes a scheduled reply back and gives its text. Whoever may write in the conversation may do that.
+pub async fn cancel_scheduled(domain: &Domain, staff: &Staff, id: ConversationId, reply: ScheduledReplyId) -> Result<String, DeskError> {
     let (staff, now) = (staff.id, domain.now());
-    let card = domain
+    let (card, body) = domain
         .db
         .write(move |c| {
             Box::pin(async move {
@@ -71,12 +71,12 @@ pub async fn cancel_scheduled(domain: &Domain, staff: &Staff, id: ConversationId
                 if !scheduled_reply::cancel(c, found.id, now).await? {
                     return Err(DeskError::TooLate);
                 }
-                Ok::<_, DeskError>(held.card)
+                Ok::<_, DeskError>((held.card, found.body))
             })
         })
         .await?;
     domain.hub.wake_all(topics(id, &card));
-    Ok(())
+    Ok(body)
 }
 
 /// Scheduled replies sent in one go.

@@ -67,7 +67,7 @@ pub async fn show(domain: &Domain, staff: &Staff, id: ConversationId, before: Op
     };
     let (post_id, contact_id) = (conversation.post_id, conversation.contact_id);
     let view = View {
-        devices: store::contact::count_devices(c, contact_id).await?,
+        devices: store::contact::count_devices(c, contact_id, id).await?,
         stands_in: !store::holding::is_held(c, post_id, staff.id, now).await?,
         waits: store::wait::history(c, id).await?,
         others: store::inbox::of_contact(c, staff.id, now, contact_id, id).await?,

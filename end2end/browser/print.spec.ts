@@ -1,0 +1,28 @@
+// The sheet that hangs beside a door: printed to PDF as an admin prints it, turned into a picture as a camera sees it, and read.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from './fixture.ts';
+
+test('the printed A4 sheet is one page and leads to its sticker', async ({ page, linli }) => {
+  const { email, password } = linli.signIns.find(({ role }) => role === 'admin')!;
+  await page.goto('/sign-in');
+  await page.locator('[name=email]').fill(email);
+  await page.locator('[name=password]').fill(password);
+  await page.locator('main form button').last().click();
+  await page.goto('/admin/staff?q=' + encodeURIComponent('王芳'));
+  await page.locator('main a[href^="/admin/staff/"]', { hasText: '王芳' }).first().click();
+  await page.locator('main a[href^="/admin/posts/"]').first().click();
+  await page.locator('main a[href$="/sheet"]').first().click();
+
+  const folder = mkdtempSync(join(tmpdir(), 'linli-print-'));
+  const file = join(folder, 'sheet.pdf');
+  writeFileSync(file, await page.pdf({ preferCSSPageSize: true, printBackground: true }));
+  const pages = execFileSync('pdfinfo', [file], { encoding: 'utf8' });
+  expect(pages).toMatch(/Pages:\s+1\n/);
+  expect(pages).toMatch(/A4/);
+  execFileSync('pdftoppm', ['-r', '100', '-png', '-singlefile', file, join(folder, 'sheet')]);
+  const read = execFileSync('zbarimg', ['--quiet', '--raw', join(folder, 'sheet.png')], { encoding: 'utf8' }).trim();
+  expect(linli.scanUrls).toContain(read);
+});
