@@ -174,3 +174,19 @@ test('the first message too is kept while there is no network', async ({ page, c
   await expect(mine(page)).toHaveText([text]);
   await expect.poll(() => page.evaluate(() => Object.keys(localStorage).length)).toBe(0);
 });
+
+test('a first message that waited when the page was closed is sent by the next one', async ({ page, context, linli }) => {
+  const text = unique('关掉以后');
+  await page.goto(linli.scanUrls[0]!);
+  await page.locator('#text').fill(text);
+  await expect.poll(() => page.evaluate(() => Object.keys(localStorage).length)).toBe(1);
+  await context.setOffline(true);
+  await page.locator('#write button').click();
+  await expect(page.locator('#write [role=alert]')).toBeVisible();
+  await page.close();
+  await context.setOffline(false);
+  const next = await context.newPage();
+  await next.goto(linli.scanUrls[0]!);
+  await expect(next).toHaveURL(/\/c\//);
+  await expect(mine(next)).toHaveText([text]);
+});
