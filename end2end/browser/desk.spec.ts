@@ -91,6 +91,35 @@ test('a conversation is answered without the mouse', async ({ page, person, linl
   await expect(page).toHaveURL(/\/inbox$/);
 });
 
+test('a conversation is handed over without the mouse, and closed', async ({ page, person, linli }) => {
+  const resident = await person('phone');
+  const [question, reason] = [unique('路牌倒了'), unique('归社区管')];
+  await ask(resident, linli, question);
+  await signIn(page, linli);
+  await page.locator('#list a.row', { hasText: question }).focus();
+  await alive(page, () => page.keyboard.press('Enter'));
+  await page.keyboard.press('h');
+  await expect(page.locator('#post')).toBeFocused();
+  await page.keyboard.press('Tab');
+  await page.keyboard.type(reason);
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await expect(page.locator('.banner[role=status]')).toBeVisible();
+  await expect(page.locator('#list')).not.toContainText(question);
+
+  const second = unique('还有一件');
+  await ask(await person('phone'), linli, second);
+  await page.locator('#list a.row', { hasText: second }).focus();
+  await alive(page, () => page.keyboard.press('Enter'));
+  await page.keyboard.press('r');
+  await page.keyboard.type('已经办好');
+  await page.keyboard.press('Control+Enter');
+  await expect(page.locator('#state')).toHaveClass(/done/);
+  await page.locator('button[value=close]').focus();
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(/done=closed/);
+});
+
 test('two who look at one conversation see each other', async ({ page, person, linli }) => {
   // 孙浩 is off duty and 周婷 stands in, so that both have it.
   const question = unique('菜市场门口积水');

@@ -16,6 +16,11 @@ struct Site;
 
 const ICON: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="#0f6b4f" fill-rule="evenodd"><path d="M2 14.6 9 7l7 7.6V27H2zM6.4 27h5.2v-6.4a2.6 2.6 0 0 0-5.2 0z"/><path opacity=".55" d="M16 14.6 23 7l7 7.6V27H16zm4.4 12.4h5.2v-6.4a2.6 2.6 0 0 0-5.2 0z"/></svg>"##;
 
+/// Whether the style sheets and the browser client are there: `make site` builds them, and a program built before it has none.
+pub fn are_there() -> bool {
+    ["main.css", "desk.css", "sheet.css", "linli.js", "linli_bg.wasm"].iter().all(|name| Site::get(name).is_some())
+}
+
 /// `/static/HASH`, where HASH is of all files together.
 pub fn base() -> String {
     let mut sum = 0xcbf2_9ce4_8422_2325_u64;

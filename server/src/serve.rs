@@ -38,6 +38,9 @@ const BODY_LIMIT: usize = 256 * 1024;
 const DRAIN: Duration = Duration::from_secs(10);
 
 pub async fn serve(settings: &Settings, sample: bool) -> Result<(), Stop> {
+    if !assets::are_there() {
+        return Err(Stop::Failed("this program was built without style sheets and browser client; run `make site` and build it again".to_owned()));
+    }
     let domain = commands::open(settings).await?;
     routing::refresh(&domain).await.map_err(|e| format!("the database cannot be read: {e}"))?;
     let listener = TcpListener::bind(settings.addr).await.map_err(|e| Stop::Setting(format!("addr: {} cannot be listened on: {e}", settings.addr)))?;

@@ -139,12 +139,16 @@ struct Running {
     addr: String,
     /// Lines of standard output up to the address and what follows it at once.
     printed: Vec<String>,
-    place: Place,
+    /// Taken out to start again in the same folder.
+    place: Option<Place>,
 }
 
 impl Running {
     fn start(arguments: &[&str]) -> Running {
-        let place = Place::new();
+        Running::start_in(Place::new(), arguments)
+    }
+
+    fn start_in(place: Place, arguments: &[&str]) -> Running {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let addr = format!("127.0.0.1:{port}");
         let log = std::fs::File::create(place.0.join("log")).unwrap();
@@ -152,7 +156,7 @@ impl Running {
         let output = BufReader::new(child.stdout.take().unwrap());
         let (lines, read) = std::sync::mpsc::channel();
         std::thread::spawn(move || output.lines().map_while(Result::ok).all(|line| lines.send(line).is_ok()));
-        let mut running = Running { child, addr, printed: Vec::new(), place };
+        let mut running = Running { child, addr, printed: Vec::new(), place: Some(place) };
         let deadline = Instant::now() + Duration::from_secs(30);
         while TcpStream::connect(&running.addr).is_err() {
             assert!(Instant::now() < deadline, "the server did not start");
@@ -183,7 +187,7 @@ impl Running {
     }
 
     fn log(&self) -> String {
-        std::fs::read_to_string(self.place.0.join("log")).unwrap()
+        std::fs::read_to_string(self.place.as_ref().unwrap().0.join("log")).unwrap()
     }
 }
 
@@ -206,17 +210,48 @@ fn an_empty_installation_prints_the_link_for_its_first_admin_and_says_how_it_is(
     assert!(!metrics.contains(&link[7..]), "no secret in the metrics");
 }
 
-#[test]
-fn a_stop_ends_streams_lets_requests_finish_and_logs_nothing_that_people_wrote() {
-    let mut running = Running::start(&["--sample"]);
+/// A sticker's path and, from its page, the device's cookie and the form's key.
+fn scanned(running: &Running) -> (String, String, String) {
     let scan = running.printed.iter().find_map(|line| Some(line[line.find("/q/")?..][..11].to_owned())).expect("a sticker");
     let page = running.get(&scan, "");
     let cookie = page.lines().find_map(|line| line.strip_prefix("set-cookie: ")?.split(';').next()).unwrap().to_owned();
-    let key = page.split("name=\"key\" value=\"").nth(1).unwrap().split('"').next().unwrap();
-    let post = |path: &str, body: &str| {
-        let head = format!("POST {path} HTTP/1.1\r\nHost: {}\r\nOrigin: http://{}\r\nCookie: {cookie}\r\nConnection: close\r\n", running.addr, running.addr);
-        format!("{head}Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}", body.len())
-    };
+    let key = page.split("name=\"key\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    (scan, cookie, key)
+}
+
+fn post(running: &Running, cookie: &str, path: &str, body: &str) -> String {
+    let head = format!("POST {path} HTTP/1.1\r\nHost: {}\r\nOrigin: http://{}\r\nCookie: {cookie}\r\nConnection: close\r\n", running.addr, running.addr);
+    format!("{head}Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+}
+
+#[test]
+fn what_was_acknowledged_is_there_after_the_program_was_killed() {
+    let mut running = Running::start(&["--sample"]);
+    let (scan, cookie, key) = scanned(&running);
+    let mut answer = String::new();
+    running.request(&post(&running, &cookie, &scan, &format!("key={key}&text=STILLHERE"))).read_to_string(&mut answer).unwrap();
+    let conversation = answer.lines().find_map(|line| line.strip_prefix("location: ")).expect(&answer).to_owned();
+    running.child.kill().unwrap();
+    running.child.wait().unwrap();
+    let place = running.place.take().unwrap();
+    let again = Running::start_in(place, &[]);
+    assert!(again.get(&conversation, &format!("Cookie: {cookie}\r\n")).contains("STILLHERE"));
+}
+
+#[test]
+fn the_records_are_for_the_programs_user_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let running = Running::start(&["--sample"]);
+    for entry in std::fs::read_dir(&running.place.as_ref().unwrap().0).unwrap().map(Result::unwrap).filter(|e| e.file_name() != "log") {
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o077, 0, "{:?}", entry.path());
+    }
+}
+
+#[test]
+fn a_stop_ends_streams_lets_requests_finish_and_logs_nothing_that_people_wrote() {
+    let mut running = Running::start(&["--sample"]);
+    let (scan, cookie, key) = scanned(&running);
+    let post = |path: &str, body: &str| post(&running, &cookie, path, body);
     let mut answer = String::new();
     running.request(&post(&scan, &format!("key={key}&text=SECRETWORDS"))).read_to_string(&mut answer).unwrap();
     let conversation = answer.lines().find_map(|line| line.strip_prefix("location: ")).expect(&answer).to_owned();

@@ -19,7 +19,7 @@ pub fn Desk(
 #[cfg(feature = "hydrate")]
 mod attached {
     use crate::islands::{
-        browser::{after, by_id, document, every, find, holding, is_hidden, on_document, renew_by_id, window},
+        browser::{after, by_id, document, every, find, holding, is_hidden, on_document, on_window, renew_by_id, window},
         kept::Kept,
         log::Log,
         sending,
@@ -40,13 +40,17 @@ mod attached {
         let live = main.get_attribute("data-live")?;
         let list = List::new(&live);
         let same = list.clone();
+        // Who hands a conversation over is on the way to a page that says so; the stream, which ends by that, must not come in between.
+        let is_leaving = Rc::new(Cell::new(false));
+        let leaves = is_leaving.clone();
+        on_window("beforeunload", move |_| leaves.set(true));
         let mut calls: Vec<(&'static str, Call)> = vec![
             ("list", Box::new(move |_| same.changed())),
             // Signed out, or the conversation is another's now; the inbox knows which.
             (
                 "end",
-                Box::new(|_| {
-                    if let Some(window) = window() {
+                Box::new(move |_| {
+                    if let Some(window) = window().filter(|_| !is_leaving.get()) {
                         let _ = window.location().assign("/inbox");
                     }
                 }),
@@ -261,6 +265,12 @@ mod attached {
             element.focus().ok()?;
         } else {
             element.click();
+            // A panel that opens begins with its first field.
+            if element.tag_name() == "SUMMARY"
+                && let Some(field) = find::<HtmlElement>(&element.parent_element()?, "select, textarea, input:not([type=hidden])")
+            {
+                field.focus().ok()?;
+            }
         }
         Some(())
     }

@@ -221,7 +221,7 @@ async fn write(c: &mut Conn, new: &New) -> Result<Option<StaffId>> {
     if !store::staff::is_granted(c, staff, Role::Admin, root, now).await? {
         let grant = Grant { id: new.ids.1, staff_id: staff, role: Role::Admin, unit_id: root, from_at: now, until_at: None };
         store::staff::insert_grant(c, &grant).await?;
-        audit::append(c, now, None, "admin_create", &staff.to_string(), &root.to_string()).await?;
+        audit::append(c, now, None, "admin.create", &staff.to_string(), &root.to_string()).await?;
     }
     Ok(Some(staff))
 }

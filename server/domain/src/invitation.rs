@@ -137,7 +137,7 @@ pub async fn accept(domain: &Domain, token: &str, name: &str, password: &str, br
                     return Err(InvitationError::Used);
                 }
                 store::staff::activate(c, staff, &name, &hash, now).await?;
-                audit::append(c, now, Some(staff), "invitation_accept", &staff.to_string(), "").await?;
+                audit::append(c, now, Some(staff), "invitation.accept", &staff.to_string(), "").await?;
                 Ok(session::end_all(c, Some(staff), staff, None, now).await?)
             })
         })

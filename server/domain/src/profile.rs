@@ -48,7 +48,7 @@ pub async fn save(domain: &Domain, me: &Staff, name: &str, title: &str, language
         .write(move |c| {
             Box::pin(async move {
                 staff::set_profile(c, id, &name, title.as_deref(), language).await?;
-                audit::append(c, now, Some(id), "profile_change", &id.to_string(), "").await
+                audit::append(c, now, Some(id), "profile.change", &id.to_string(), "").await
             })
         })
         .await;

@@ -44,7 +44,7 @@ pub(crate) async fn begin(c: &mut Conn, new: &New, staff: StaffId, before: Optio
     };
     let session = Session { id: new.id, staff_id: staff, agent: new.agent.clone(), created_at: now, seen_at: now, ended_at: None };
     store::session::insert(c, &session, &Keys::hash(&new.key)).await?;
-    audit::append(c, now, Some(staff), "sign_in", &new.id.to_string(), "").await?;
+    audit::append(c, now, Some(staff), "session.begin", &new.id.to_string(), "").await?;
     Ok(ended)
 }
 
@@ -81,7 +81,7 @@ pub async fn sign_out(domain: &Domain, staff: &Staff) -> Result<()> {
         .write(move |c| {
             Box::pin(async move {
                 if store::session::end(c, staff, id, now).await? {
-                    audit::append(c, now, Some(staff), "sign_out", &id.to_string(), "").await?;
+                    audit::append(c, now, Some(staff), "session.sign_out", &id.to_string(), "").await?;
                 }
                 Ok::<_, store::Error>(())
             })
@@ -101,7 +101,7 @@ pub async fn end(domain: &Domain, staff: &Staff, id: SessionId) -> std::result::
                 if !store::session::end(c, staff, id, now).await? {
                     return Err(SessionError::NotFound);
                 }
-                Ok(audit::append(c, now, Some(staff), "session_end", &id.to_string(), "").await?)
+                Ok(audit::append(c, now, Some(staff), "session.end", &id.to_string(), "").await?)
             })
         })
         .await?;
@@ -122,7 +122,7 @@ pub async fn end_others(domain: &Domain, staff: &Staff) -> Result<()> {
 pub async fn end_all(c: &mut Conn, by: Option<StaffId>, staff: StaffId, except: Option<SessionId>, now: At) -> Result<Vec<SessionId>> {
     let ended = store::session::end_all(c, staff, except, now).await?;
     for id in &ended {
-        audit::append(c, now, by, "session_end", &id.to_string(), "").await?;
+        audit::append(c, now, by, "session.end", &id.to_string(), "").await?;
     }
     Ok(ended)
 }

@@ -107,7 +107,7 @@ async fn begin(domain: &Domain, staff: StaffId, browser: Browser<'_>, counts: Ve
 
 async fn failed(domain: &Domain, staff: Option<StaffId>) -> store::Result<()> {
     let target = staff.map(|id| id.to_string()).unwrap_or_default();
-    audit::record(domain, None, "sign_in_failed", target, String::new()).await
+    audit::record(domain, None, "session.refuse", target, String::new()).await
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -248,7 +248,7 @@ pub async fn change_password(domain: &Domain, staff: &Staff, old: &str, new: &st
             Box::pin(async move {
                 store::sign_in_failure::forget(c, &subject).await?;
                 store::staff::set_password(c, id, &hash).await?;
-                audit::append(c, now, Some(id), "password_change", &id.to_string(), "").await?;
+                audit::append(c, now, Some(id), "password.change", &id.to_string(), "").await?;
                 session::end_all(c, Some(id), id, Some(this), now).await
             })
         })

@@ -24,8 +24,9 @@ static COUNT: AtomicU32 = AtomicU32::new(0);
 #[allow(clippy::unwrap_used)]
 pub async fn databases() -> Vec<TestDb> {
     let mut all = vec![sqlite().await];
-    if let Ok(server) = env::var("LINLI_TEST_POSTGRES_URL") {
-        all.push(postgres(&server).await);
+    match env::var("LINLI_TEST_POSTGRES_URL") {
+        Ok(server) => all.push(postgres(&server).await),
+        Err(_) => eprintln!("LINLI_TEST_POSTGRES_URL is not set: on SQLite only. scripts/with-services.sh runs a command beside PostgreSQL."),
     }
     all
 }

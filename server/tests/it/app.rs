@@ -32,10 +32,19 @@ pub async fn on_both(test: impl AsyncFn(TestApp)) {
     }
 }
 
+/// Runs a test where the public URL is https, on SQLite.
+pub async fn on_https(test: impl AsyncFn(TestApp)) {
+    test(TestApp::at("https://linli.test", store::testing::sqlite().await).await).await;
+}
+
 impl TestApp {
     async fn on(database: TestDb) -> TestApp {
+        Self::at("http://linli.test", database).await
+    }
+
+    async fn at(public_url: &str, database: TestDb) -> TestApp {
         let clock = Clock::fixed(friday_morning());
-        let domain = Domain::open(database.db.clone(), clock, Random::seeded(7), "http://linli.test").await.unwrap();
+        let domain = Domain::open(database.db.clone(), clock, Random::seeded(7), public_url).await.unwrap();
         let (stop, stopping) = watch::channel(false);
         let app = App { domain: domain.clone(), assets: Arc::new(Assets { base: "/static/test".into() }), trust_proxy: true, stopping };
         let table = routes(app.clone()).table().to_vec();
