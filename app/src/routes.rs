@@ -197,7 +197,8 @@ async fn admitted(guard: &Guard, visit: &Visit, request: Request) -> Result<Requ
 
 fn sign_in_path(back: &str) -> String {
     // Streams and fragments are not pages to come back to.
-    let page = back.strip_suffix("/live").unwrap_or(back);
+    let (path, _) = back.split_once('?').unwrap_or((back, ""));
+    let page = path.strip_suffix("/live").unwrap_or(back);
     format!("/sign-in?back={}", encode(page))
 }
 

@@ -7,3 +7,4 @@ pub mod field;
 pub mod icon;
 pub mod log;
 pub mod qr;
+pub mod term;

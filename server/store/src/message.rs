@@ -209,7 +209,7 @@ struct Step {
     seq: i64,
     sent_at: Option<i64>,
     preview: Option<String>,
-    /// 1 when the contact wrote: the conversation opens again, and what the contact wrote the contact has seen.
+    /// The number of what the contact wrote: the conversation opens again, and they have seen everything up to it.
     contact_seq: Option<i64>,
     staff_seq: Option<i64>,
 }

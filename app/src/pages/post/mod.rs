@@ -3,7 +3,7 @@
 mod new;
 mod show;
 
-pub use show::{day_error, release_form};
+pub use show::day_error;
 
 use crate::routes::{Policy, Routes};
 

@@ -2,9 +2,10 @@
 
 use crate::{
     components::{
-        admin::{Danger, Done, area, choice, crumbs, date, saved},
+        admin::{Danger, Done, area, choice, crumbs, saved},
         field::Field,
         icon::{Icon, icon},
+        term::terms,
     },
     error::AppError,
     form::{Posted, text_error},
@@ -222,7 +223,7 @@ async fn page(visit: &Visit, admin: &Admin, id: PostId, done: &Done, draft: Draf
                     </section>
                 </div>
                 <div>
-                    {timeline(visit, &view, errors.release, &draft.holding)}
+                    {holders(visit, &view, errors.release, &draft.holding)}
                     {appoint(visit, &view, (draft.who, draft.from, draft.until), (errors.who, errors.from, errors.until))}
                 </div>
             </div>
@@ -320,69 +321,12 @@ fn substitute_form(visit: &Visit, view: &View, typed: &str, error: Option<String
     }
 }
 
-fn timeline(visit: &Visit, view: &View, error: Option<String>, failed: &str) -> impl IntoView + use<> {
+fn holders(visit: &Visit, view: &View, error: Option<String>, failed: &str) -> impl IntoView + use<> {
     let l = visit.language;
     let empty = view.terms.is_empty().then(|| view! { <p>{t!(l, admin.nobody_ever)}</p> });
-    let mut error = error;
-    let lines: Vec<_> = view
-        .terms
-        .iter()
-        .map(|term| {
-            let error = if term.id.to_string() == failed { error.take() } else { None };
-            let who = view! { <a href=format!("/admin/staff/{}", term.staff_id)>{term.staff_name.clone()}</a> }.into_any();
-            term_line(visit, view, term, who, error)
-        })
-        .collect();
-    view! { <section><h2>{t!(l, admin.holders)}</h2>{empty}<ol class="line">{lines}</ol></section> }
-}
-
-fn term_line(visit: &Visit, view: &View, term: &Term, who: AnyView, error: Option<String>) -> impl IntoView + use<> {
-    let l = visit.language;
-    let now = visit.now;
-    let calendar = &view.calendar.calendar;
-    let is_next = term.from_at > now;
-    let is_over = term.until_at.is_some_and(|u| u <= now);
-    let class = if is_next {
-        "next"
-    } else if is_over {
-        ""
-    } else {
-        "now"
-    };
-    let tag = match (is_next || is_over, term.is_activated) {
-        (true, _) => None,
-        (false, true) => Some(view! { <span class="tag">{t!(l, admin.holds_now)}</span> }.into_any()),
-        (false, false) => Some(view! { <span class="tag time">{icon(Icon::Clock)}{t!(l, admin.invited)}</span> }.into_any()),
-    };
-    let until = term.until_at.map(|at| view! { " – "{date(visit, calendar, at.plus_seconds(-1))} });
-    let since = term.until_at.is_none().then(|| t!(l, admin.since_after));
-    let release = (!is_over).then(|| release_form(visit, term, error));
-    view! { <li class=class><b>{who}</b>" "{tag}<small>{date(visit, calendar, term.from_at)}{since}{until}</small>{release}</li> }
-}
-
-/// A last day, or at once.
-pub fn release_form(visit: &Visit, term: &Term, error: Option<String>) -> impl IntoView + use<> {
-    let l = visit.language;
-    let id = format!("until-{}", term.id);
-    let is_bad = error.is_some();
-    let described = is_bad.then(|| format!("{id}-e"));
-    view! {
-        <details class="fold" open=is_bad.then_some("")>
-            <summary><span>{t!(l, admin.release)}</span><span class="turn">{icon(Icon::Turn)}</span></summary>
-            <form class="body" method="post">
-                {visit.csrf_field()}
-                <input type="hidden" name="intent" value="release"/>
-                <input type="hidden" name="holding" value=term.id.to_string()/>
-                <div class=if is_bad { "f bad" } else { "f" }>
-                    <label for=id.clone()>{t!(l, admin.last_day)}</label>
-                    <p class="hint">{t!(l, admin.last_day_hint)}</p>
-                    {crate::form::field_error(&id, error)}
-                    <input class="in short" id=id.clone() name="until" type="date" aria-invalid=is_bad.then_some("true") aria-describedby=described/>
-                </div>
-                <button class="btn alt">{t!(l, admin.release_button)}</button>
-            </form>
-        </details>
-    }
+    let who = |term: &Term| view! { <a href=format!("/admin/staff/{}", term.staff_id)>{term.staff_name.clone()}</a> }.into_any();
+    let lines = terms(visit, &view.calendar.calendar, &view.terms, who, (error, failed));
+    view! { <section><h2>{t!(l, admin.holders)}</h2>{empty}{lines}</section> }
 }
 
 fn appoint(visit: &Visit, view: &View, typed: (String, String, String), errors: (Option<String>, Option<String>, Option<String>)) -> impl IntoView + use<> {

@@ -3,16 +3,14 @@
 use super::list::{role_name, state};
 use crate::{
     components::{
-        admin::{Danger, Done, choice, crumb_links, date, saved},
+        admin::{Danger, Done, choice, crumb_links, saved},
         field::Field,
         icon::{Icon, icon},
+        term::terms,
     },
     error::AppError,
     form::{Posted, field_error},
-    pages::{
-        post::{day_error, release_form},
-        unit::named,
-    },
+    pages::{post::day_error, unit::named},
     shell::Page,
     visit::{AsAdmin, Visit},
 };
@@ -241,43 +239,9 @@ fn forgotten(visit: &Visit, view: &View) -> Option<impl IntoView + use<>> {
 fn posts(visit: &Visit, view: &View, error: Option<String>, failed: &str) -> impl IntoView + use<> {
     let l = visit.language;
     let empty = view.history.is_empty().then(|| view! { <p>{t!(l, admin.holds_nothing)}</p> });
-    let mut error = error;
-    let lines: Vec<_> = view
-        .history
-        .iter()
-        .map(|term| {
-            let error = if term.id.to_string() == failed { error.take() } else { None };
-            line(visit, term, error)
-        })
-        .collect();
-    view! { <section><h2>{t!(l, admin.posts)}</h2>{empty}<ol class="line">{lines}</ol></section> }
-}
-
-fn line(visit: &Visit, term: &Term, error: Option<String>) -> impl IntoView + use<> {
-    let l = visit.language;
-    let now = visit.now;
-    let calendar = Calendar::standard();
-    let is_next = term.from_at > now;
-    let is_over = term.until_at.is_some_and(|u| u <= now);
-    let class = if is_next {
-        "next"
-    } else if is_over {
-        ""
-    } else {
-        "now"
-    };
-    let tag = (!is_next && !is_over).then(|| view! { <span class="tag">{t!(l, admin.holds_now)}</span> });
-    let until = term.until_at.map(|at| view! { " – "{date(visit, &calendar, at.plus_seconds(-1))} });
-    let since = term.until_at.is_none().then(|| t!(l, admin.since_after));
-    let name = named(&term.title, Some(&term.unit_name));
-    let release = (!is_over).then(|| release_form(visit, term, error));
-    view! {
-        <li class=class>
-            <b><a href=format!("/admin/posts/{}", term.post_id)>{name}</a></b>" "{tag}
-            <small>{date(visit, &calendar, term.from_at)}{since}{until}</small>
-            {release}
-        </li>
-    }
+    let what = |term: &Term| view! { <a href=format!("/admin/posts/{}", term.post_id)>{named(&term.title, Some(&term.unit_name))}</a> }.into_any();
+    let lines = terms(visit, &Calendar::standard(), &view.history, what, (error, failed));
+    view! { <section><h2>{t!(l, admin.posts)}</h2>{empty}{lines}</section> }
 }
 
 fn hold_form(visit: &Visit, view: &View, typed: (String, String, String), errors: (Option<String>, Option<String>, Option<String>)) -> impl IntoView + use<> {

@@ -17,25 +17,15 @@ use store::{
 /// A public answer: closes the wait, and tells the contact by mail if they asked for that and have seen the mail before. The same client key
 /// again gives the first result.
 pub async fn answer(domain: &Domain, staff: &Staff, id: ConversationId, typed: &str, client_key: ClientKey) -> Result<Sent, DeskError> {
-    let body = text::message(typed)?;
-    let client_key = client_key.with(&body);
-    let (d, staff, now) = (domain.clone(), staff.id, domain.now());
-    let (sent, card) = domain
-        .db
-        .write(move |c| {
-            Box::pin(async move {
-                let held = Held::load(c, staff, id, now).await?;
-                let sent = held.answer(&d, c, body, client_key).await?;
-                Ok::<_, DeskError>((sent, held.card))
-            })
-        })
-        .await?;
-    domain.hub.wake_all(topics(id, &card));
-    Ok(sent)
+    write(domain, staff, id, typed, client_key, MessageKind::Answer).await
 }
 
 /// A note that only staff see.
 pub async fn note(domain: &Domain, staff: &Staff, id: ConversationId, typed: &str, client_key: ClientKey) -> Result<Sent, DeskError> {
+    write(domain, staff, id, typed, client_key, MessageKind::Note).await
+}
+
+async fn write(domain: &Domain, staff: &Staff, id: ConversationId, typed: &str, client_key: ClientKey, kind: MessageKind) -> Result<Sent, DeskError> {
     let body = text::message(typed)?;
     let client_key = client_key.with(&body);
     let (d, staff, now) = (domain.clone(), staff.id, domain.now());
@@ -44,7 +34,10 @@ pub async fn note(domain: &Domain, staff: &Staff, id: ConversationId, typed: &st
         .write(move |c| {
             Box::pin(async move {
                 let held = Held::load(c, staff, id, now).await?;
-                let sent = held.note(&d, c, body, client_key).await?;
+                let sent = match kind {
+                    MessageKind::Answer => held.answer(&d, c, body, client_key).await?,
+                    _ => held.note(&d, c, body, client_key).await?,
+                };
                 Ok::<_, DeskError>((sent, held.card))
             })
         })
