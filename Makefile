@@ -24,7 +24,7 @@ test:
 
 # Together with the server, so that both share what was built for it.
 bench: tools site
-	@echo "→ Building the server and the load generator (the first time takes about 5 minutes on 2 cores)"
+	@echo "→ Building the server and the load generator (the first time takes about 9 minutes on 2 cores)"
 	@cargo build --quiet --release -p server -p load
 	@scripts/with-server.sh target/release/linli-load
 
@@ -36,7 +36,7 @@ tools:
 	@scripts/setup.sh run
 
 server: site
-	@if [ ! -e target/release/linli ]; then echo "→ Building the server (the first time takes about 5 minutes on 2 cores)"; fi
+	@if [ ! -e target/release/linli ]; then echo "→ Building the server (the first time takes about 9 minutes on 2 cores)"; fi
 	@cargo build --quiet --release -p server
 
 # What browsers load; the server carries it inside the binary.
