@@ -139,6 +139,28 @@ async fn work_that_fails_is_undone_and_its_neighbours_stay() {
     .await;
 }
 
+#[tokio::test]
+async fn work_that_panics_is_undone_and_the_next_goes_on() {
+    on_both(async |db| {
+        let id = conversation(&db).await;
+        let panicked = db.write(move |c| {
+            Box::pin(async move {
+                store::conversation::staff_saw_only(c, id, 7).await?;
+                if id.0 != Uuid::nil() {
+                    panic!("as a mistake of ours would");
+                }
+                Ok::<(), Error>(())
+            })
+        });
+        assert!(panicked.await.is_err());
+        assert!(db.is_writing());
+        db.send(new(id, MessageKind::Contact, "noch da")).await.unwrap();
+        let found = store::conversation::find(&mut db.read().await.unwrap(), id).await.unwrap().unwrap();
+        assert_eq!((found.staff_seen_seq, found.last_seq), (0, 1));
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_to_nowhere_fails_alone() {
     on_both(async |db| {

@@ -100,3 +100,15 @@ async fn an_address_for_answers_is_checked_kept_and_forgotten() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_device_is_remembered_from_its_last_visit() {
+    on_both(async |app| {
+        let sticker = app.sticker().await;
+        let (mut resident, path) = app.contact(&sticker, "话").await;
+        let page = resident.get(&path).await;
+        let cookie = page.headers["set-cookie"].to_str().unwrap();
+        assert!(cookie.starts_with("device=") && cookie.contains("Max-Age=15552000"), "{cookie}");
+    })
+    .await;
+}
