@@ -3,6 +3,7 @@
 use super::icon::{Icon, icon};
 use crate::visit::Visit;
 use domain::{
+    contact_point::Point,
     post::{Answering, off_duty_until},
     row::Card,
 };
@@ -33,10 +34,11 @@ pub fn unit_mark(l: Language, unit: &str) -> impl IntoView + use<> {
 }
 
 /// The whole card of a sticker's page: person, duty, habit, place and check phrase.
-pub fn full_card(visit: &Visit, answering: &Answering, place: &str, phrase: &CheckPhrase) -> impl IntoView + use<> {
+pub fn full_card(visit: &Visit, point: &Point) -> impl IntoView + use<> {
     let l = visit.language;
+    let answering = &point.answering;
     let card = answering.card();
-    let place = place.to_owned();
+    let (place, phrase) = (point.point.place.clone(), &point.point.check_phrase);
     view! {
         <section class="card">
             <div class="who">
@@ -47,7 +49,7 @@ pub fn full_card(visit: &Visit, answering: &Answering, place: &str, phrase: &Che
                     {unit_mark(l, &card.unit_name)}
                 </div>
             </div>
-            <ul class="facts">{stands_in(l, answering)}{duty(visit, answering)}{usual(l, answering)}</ul>
+            <ul class="facts">{stands_in(l, answering)}{duty(visit, answering)}{usual(l, point.usual_seconds)}</ul>
             <div class="spot">
                 <p class="place"><small>{t!(l, resident.you_are_at)}</small>{place}</p>
                 {seal(l, phrase)}
@@ -107,8 +109,8 @@ pub fn week_of(l: Language, calendar: &Calendar) -> String {
     lines.join(&t!(l, resident.week_separator))
 }
 
-fn usual(l: Language, answering: &Answering) -> impl IntoView + use<> {
-    answering.usual_seconds.map(|seconds| {
+fn usual(l: Language, seconds: Option<i64>) -> impl IntoView + use<> {
+    seconds.map(|seconds| {
         let within = when::working(l, seconds);
         view! { <li>{icon(Icon::Reply)}<span>{t!(l, resident.usually_before)}<b>{t!(l, resident.usually, within = within)}</b>{t!(l, resident.usually_after)}</span></li> }
     })

@@ -22,6 +22,8 @@ pub enum Scan {
 pub struct Point {
     pub point: ContactPoint,
     pub answering: post::Answering,
+    /// How long answers usually take here, in working seconds; `None` where there are too few to say.
+    pub usual_seconds: Option<i64>,
 }
 
 impl Point {
@@ -47,7 +49,8 @@ pub async fn scan(domain: &Domain, device: Option<&Device>, code: &PointCode) ->
     if answering.is_nobody() {
         return Ok(Scan::Nobody(Box::new(answering)));
     }
-    Ok(Scan::Point(Box::new(Point { point, answering })))
+    let usual_seconds = post::usual_seconds(&mut conn, point.post_id, &answering.calendar).await?;
+    Ok(Scan::Point(Box::new(Point { point, answering, usual_seconds })))
 }
 
 pub fn new_code(random: &Random) -> PointCode {

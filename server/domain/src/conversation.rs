@@ -83,7 +83,8 @@ pub async fn start(domain: &Domain, code: &PointCode, typed: Typed<'_>) -> Resul
         ids: (ContactId(domain.id()), DeviceId(domain.id()), ConversationId(domain.id())),
     };
     let conversation_id = begin.ids.2;
-    let news = contact_message(domain, conversation_id, body, client_key, &answering);
+    let away = off_duty_event(&answering, domain.now());
+    let news = contact_message(domain, conversation_id, body, client_key, &answering, away);
     let claim_hash = Keys::hash(domain.keys.claim_code(conversation_id, 1).as_str());
     let sent = match begun(domain, begin.clone(), claim_hash.clone(), news.clone()).await {
         // Two first messages of one new device at the same moment: the other was first, so this one joins it.
@@ -166,7 +167,7 @@ pub(crate) fn first(sent: Vec<Sent>) -> store::Result<Sent> {
 pub async fn say(domain: &Domain, device: &Device, id: ConversationId, typed: Typed<'_>) -> Result<Sent, SendError> {
     let body = text::message(typed.text)?;
     let client_key = typed.client_key.with(&body);
-    let (conversation, answering, is_told) = {
+    let (conversation, answering, away) = {
         let mut conn = domain.db.read().await?;
         if let Some(sent) = store::message::by_client_key(&mut conn, device.contact_id, client_key).await?
             && sent.conversation_id == id
@@ -175,21 +176,20 @@ pub async fn say(domain: &Domain, device: &Device, id: ConversationId, typed: Ty
         }
         let conversation = store::conversation::of_device(&mut conn, device.id, id).await?.ok_or(SendError::NotFound)?;
         let answering = post::answering(domain, &mut conn, conversation.post_id).await?.ok_or(SendError::NotFound)?;
-        let is_told = match off_duty_event(&answering, domain.now()) {
-            Some(away) => store::wait::auto_replies(&mut conn, id).await?.contains(&away.write()),
-            None => false,
-        };
-        (conversation, answering, is_told)
+        let mut away = off_duty_event(&answering, domain.now());
+        if let Some(event) = &away
+            && store::wait::auto_replies(&mut conn, id).await?.contains(&event.write())
+        {
+            // Once for each wait, not under every line.
+            away = None;
+        }
+        (conversation, answering, away)
     };
     if answering.is_nobody() {
         return Err(SendError::Nobody);
     }
     domain.limits.message(&Keys::hash(typed.device_key))?;
-    let mut news = contact_message(domain, conversation.id, body, client_key, &answering);
-    if is_told {
-        // Once for each wait, not under every line.
-        news.truncate(1);
-    }
+    let mut news = contact_message(domain, conversation.id, body, client_key, &answering, away);
     let sent = if news.len() == 1 {
         domain.db.send(news.remove(0)).await?
     } else {
@@ -199,8 +199,15 @@ pub async fn say(domain: &Domain, device: &Device, id: ConversationId, typed: Ty
     Ok(sent)
 }
 
-/// The contact's message with the wait it opens and, when the one who answers is off duty, the automatic reply that says so.
-fn contact_message(domain: &Domain, conversation_id: ConversationId, body: String, client_key: ClientKey, answering: &Answering) -> Vec<New> {
+/// The contact's message with the wait it opens and, where somebody is away, the automatic reply that says so.
+fn contact_message(
+    domain: &Domain,
+    conversation_id: ConversationId,
+    body: String,
+    client_key: ClientKey,
+    answering: &Answering,
+    away: Option<Event>,
+) -> Vec<New> {
     let now = domain.now();
     let message = New {
         id: MessageId(domain.id()),
@@ -213,7 +220,7 @@ fn contact_message(domain: &Domain, conversation_id: ConversationId, body: Strin
         sent_at: now,
         wait: Some(NewWait { id: WaitId(domain.id()), due_at: answering.calendar.due(now) }),
     };
-    let Some(away) = off_duty_event(answering, now) else { return vec![message] };
+    let Some(away) = away else { return vec![message] };
     // The key follows from the message's own, so that a retry does not reply twice.
     let auto_key = ClientKey(uuid::Uuid::from_u128(!client_key.0.as_u128()));
     let reply = New {

@@ -14,7 +14,7 @@ use store::{
     unit::Unit,
 };
 
-/// Who answers for a post, with working time and habit: what the verified card shows.
+/// Who answers for a post, with working time: what the verified card shows.
 #[derive(Clone, Debug)]
 pub struct Answering {
     /// The post asked for.
@@ -22,8 +22,6 @@ pub struct Answering {
     /// Who stands in, when that is another post.
     pub stand_in: Option<Card>,
     pub calendar: Arc<UnitCalendar>,
-    /// Working seconds in which half of the last fifty answers came; `None` below five.
-    pub usual_seconds: Option<i64>,
 }
 
 impl Answering {
@@ -61,11 +59,15 @@ pub async fn answering(domain: &Domain, conn: &mut Conn, post: PostId) -> Result
         None => None,
     };
     let calendar = calendar::of_unit(domain, conn, card.unit_id).await?;
+    Ok(Some(Answering { post: card, stand_in, calendar }))
+}
+
+/// Working seconds in which half of the last fifty answers came; `None` below five.
+pub(crate) async fn usual_seconds(conn: &mut Conn, post: PostId, calendar: &UnitCalendar) -> Result<Option<i64>> {
     let answered = store::wait::answered_by_post(conn, post, 50).await?;
     let mut seconds: Vec<i64> = answered.iter().filter_map(|w| Some(calendar.calendar.working_seconds(w.opened_at, w.closed_at?))).collect();
     seconds.sort_unstable();
-    let usual_seconds = (seconds.len() >= FEWEST_ANSWERS).then(|| seconds[seconds.len() / 2]);
-    Ok(Some(Answering { post: card, stand_in, calendar, usual_seconds }))
+    Ok((seconds.len() >= FEWEST_ANSWERS).then(|| seconds[seconds.len() / 2]))
 }
 
 /// Characters in a post's title and in a welcome text.

@@ -28,7 +28,7 @@ async fn the_sample_fills_an_empty_database_at_any_hour() {
                 panic!("the first sticker leads to a post");
             };
             assert_eq!(point.answering.card().staff_name.as_deref(), Some("王芳"));
-            assert!(point.answering.usual_seconds.is_some());
+            assert!(point.usual_seconds.is_some());
             let (open_before, opened, closed, open) = store::wait::counts(&mut conn, At(0), now).await.unwrap();
             assert_eq!((open_before, opened - closed), (0, open));
             assert!(open >= 6, "{moment}: {open}");

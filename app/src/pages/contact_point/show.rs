@@ -119,7 +119,7 @@ fn write_page(visit: &Visit, point: &Point, draft: Draft) -> Response {
     let is_bad = draft.error.is_some();
     let main = view! {
         <main id="main" class="col">
-            {full_card(visit, &point.answering, &point.point.place, &point.point.check_phrase)}
+            {full_card(visit, point)}
             {welcome}
             <form class="write" id="write" method="post" action=format!("/q/{}", point.point.code)>
                 <input type="hidden" name="key" value=draft.key/>
