@@ -131,7 +131,6 @@ fn write_page(visit: &Visit, point: &Point, draft: Draft) -> Response {
                     id="text"
                     name="text"
                     rows="3"
-                    maxlength="4000"
                     required
                     aria-invalid=is_bad.then_some("true")
                     aria-describedby=if is_bad { "text-e text-h" } else { "text-h" }

@@ -221,7 +221,6 @@ fn write_form(visit: &Visit, id: ConversationId, name: &str, draft: Draft) -> im
                     id="text"
                     name="text"
                     rows="1"
-                    maxlength="4000"
                     required
                     placeholder=label
                     aria-invalid=is_bad.then_some("true")

@@ -72,7 +72,6 @@ pub fn menu(visit: &Visit, view: &View, handing: Option<&Handing>) -> impl IntoV
                         id="reason"
                         name="reason"
                         rows="2"
-                        maxlength="4000"
                         required
                         aria-invalid=is_bad.then_some("true")
                         aria-describedby=if is_bad { "reason-h reason-e" } else { "reason-h" }

@@ -367,7 +367,6 @@ fn answer_form(visit: &Visit, view: &View, name: &str, shown: &Shown) -> impl In
                 id="text"
                 name="text"
                 rows="2"
-                maxlength="4000"
                 placeholder=label
                 data-key="r"
                 aria-invalid=is_bad.then_some("true")
