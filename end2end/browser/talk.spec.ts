@@ -102,6 +102,30 @@ test('what waited when the page was closed is sent by the next one', async ({ pa
   await expect(mine(next).filter({ hasText: text })).toHaveCount(1);
 });
 
+test('a live stream that is refused is tried again, later each time and not by every page at once', async ({ page, linli }) => {
+  // The pages of a district would all come back in the same second after a restart: each waits a time of its own. Here the waits are written down, not waited for.
+  await page.addInitScript(() => {
+    const [waits, wait] = [[] as number[], window.setTimeout];
+    const hurried = (call: TimerHandler, milliseconds = 0) => wait(call, waits.push(milliseconds) && milliseconds >= 500 ? 10 : milliseconds);
+    Object.assign(window, { waits, setTimeout: hurried });
+  });
+  const waits = () => page.evaluate(() => (window as unknown as { waits: number[] }).waits.filter((w) => w >= 500));
+  const chance = (value: number) => page.evaluate((value) => Object.assign(Math, { random: () => value }), value);
+  await page.route(/\/live\?after=/, (route) => route.fulfill({ status: 503 }));
+  await begin(page, linli.scanUrls[0]!, unique('水停了'));
+  await expect.poll(async () => (await waits()).length).toBeGreaterThan(8);
+  const first = await waits();
+  for (const [n, wait] of first.entries()) {
+    const longest = Math.min(1000 * 2 ** n, 30_000);
+    expect(wait).toBeGreaterThanOrEqual(longest / 2);
+    expect(wait).toBeLessThanOrEqual(longest);
+  }
+  await chance(0);
+  await expect.poll(async () => (await waits()).slice(first.length)).toContain(15_000);
+  await chance(0.5);
+  await expect.poll(async () => (await waits()).slice(first.length)).toContain(22_500);
+});
+
 test('a message whose acknowledgement was lost is not sent twice', async ({ page, linli }) => {
   await begin(page, linli.scanUrls[0]!, unique('路灯不亮'));
   const text = unique('已经三天了');

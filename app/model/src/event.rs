@@ -1,4 +1,4 @@
-use crate::At;
+use crate::{At, Language};
 use serde::{Deserialize, Serialize};
 
 /// What a message of kind `event` or `auto` says; kept as JSON in its body and put into words in the reader's language.
@@ -27,7 +27,21 @@ pub enum Event {
 pub struct Person {
     pub name: String,
     pub title: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title_en: Option<String>,
     pub unit: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit_en: Option<String>,
+}
+
+impl Person {
+    pub fn title_in(&self, language: Language) -> &str {
+        language.name(&self.title, self.title_en.as_deref())
+    }
+
+    pub fn unit_in(&self, language: Language) -> &str {
+        language.name(&self.unit, self.unit_en.as_deref())
+    }
 }
 
 impl Event {

@@ -86,3 +86,10 @@ kinds! {
     /// What a mail in the outbox is about.
     MailKind { Invitation = "invitation", Answer = "answer" }
 }
+
+impl Language {
+    /// What a reader calls something: its English name for those who read English, if it has been given one, else the name it has.
+    pub fn name<'a>(self, name: &'a str, english: Option<&'a str>) -> &'a str {
+        english.filter(|_| self == Language::English).unwrap_or(name)
+    }
+}

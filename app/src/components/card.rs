@@ -38,15 +38,15 @@ pub fn full_card(visit: &Visit, point: &Point) -> impl IntoView + use<> {
     let l = visit.language;
     let answering = &point.answering;
     let card = answering.card();
-    let (place, phrase) = (point.point.place.clone(), &point.point.check_phrase);
+    let (place, phrase) = (point.point.place_in(l).to_owned(), &point.point.check_phrase);
     view! {
         <section class="card">
             <div class="who">
                 {disc(card)}
                 <div>
-                    <h1>{card.staff_name.clone().unwrap_or_else(|| card.title.clone())}</h1>
-                    <p>{card.title.clone()}</p>
-                    {unit_mark(l, &card.unit_name)}
+                    <h1>{card.name_in(l).to_owned()}</h1>
+                    <p>{card.title_in(l).to_owned()}</p>
+                    {unit_mark(l, card.unit_in(l))}
                 </div>
             </div>
             <ul class="facts">{stands_in(l, answering)}{duty(visit, answering)}{usual(l, point.usual_seconds)}</ul>
@@ -60,9 +60,10 @@ pub fn full_card(visit: &Visit, point: &Point) -> impl IntoView + use<> {
 
 fn stands_in(l: Language, answering: &Answering) -> impl IntoView + use<> {
     answering.stand_in.as_ref().map(|_| {
-        let for_whom = match &answering.post.staff_name {
-            Some(name) => t!(l, resident.stands_in_for, name = name.clone(), title = answering.post.title.clone()),
-            None => t!(l, resident.stands_in_for_vacant, title = answering.post.title.clone(), unit = answering.post.unit_name.clone()),
+        let absent = &answering.post;
+        let for_whom = match &absent.staff_name {
+            Some(name) => t!(l, resident.stands_in_for, name = name.clone(), title = absent.title_in(l)),
+            None => t!(l, resident.stands_in_for_vacant, title = absent.title_in(l), unit = absent.unit_in(l)),
         };
         view! { <li>{icon(Icon::Hand)}<span>{for_whom}</span></li> }
     })

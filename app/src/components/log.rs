@@ -99,7 +99,7 @@ impl Log<'_> {
             return view! { <span class="disc" aria-hidden="true">{initials(contact)}</span><span class="by">{contact.to_owned()}</span> }.into_any();
         }
         let name = message.staff_name.clone().unwrap_or_default();
-        let unit = message.unit_name.as_ref().map(|u| format!("@{u}"));
+        let unit = message.unit_in(self.language).map(|u| format!("@{u}"));
         view! { <span class="disc" aria-hidden="true">{initials(&name)}</span><span class="by">{name}" "<span class="unit">{unit}</span></span> }.into_any()
     }
 
@@ -144,11 +144,11 @@ impl Log<'_> {
                     None => t!(l, resident.auto_away, name = name),
                 };
                 match stand_in {
-                    Some(p) => format!("{back}{}", t!(l, resident.auto_stand_in, name = p.name, unit = p.unit)),
+                    Some(p) => format!("{back}{}", t!(l, resident.auto_stand_in, name = p.name.as_str(), unit = p.unit_in(l))),
                     None => format!("{back}{}", t!(l, resident.auto_kept)),
                 }
             }
-            Event::HandedOver { to } => t!(l, resident.handed_over, name = to.name, title = to.title, unit = to.unit),
+            Event::HandedOver { to } => t!(l, resident.handed_over, name = to.name.as_str(), title = to.title_in(l), unit = to.unit_in(l)),
             Event::Claimed => t!(l, resident.claimed),
             Event::ClaimsEnded => t!(l, resident.claims_ended),
             Event::Closed => t!(l, resident.closed),

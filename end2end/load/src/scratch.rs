@@ -81,10 +81,23 @@ impl Scratch {
             Box::pin(async move {
                 let now = now();
                 let name = "测试社区".to_owned();
-                store::unit::insert(c, &Unit { id: unit, parent_id: None, kind: UnitKind::Community, name, code: None, created_at: now, ended_at: None })
-                    .await?;
+                store::unit::insert(
+                    c,
+                    &Unit { id: unit, parent_id: None, kind: UnitKind::Community, name, name_en: None, code: None, created_at: now, ended_at: None },
+                )
+                .await?;
                 let title = "网格员".to_owned();
-                let seat = Post { id: post, unit_id: unit, title, substitute_id: None, welcome: None, answering_id: None, created_at: now, ended_at: None };
+                let seat = Post {
+                    id: post,
+                    unit_id: unit,
+                    title,
+                    title_en: None,
+                    substitute_id: None,
+                    welcome: None,
+                    answering_id: None,
+                    created_at: now,
+                    ended_at: None,
+                };
                 store::post::insert(c, &seat).await?;
                 for id in ids {
                     let contact = ContactId(new_id());

@@ -61,8 +61,9 @@ pub fn new_check_phrase(random: &Random) -> CheckPhrase {
     CheckPhrase::from_bits(random.bytes())
 }
 
-/// Characters in a place, a topic and a welcome text.
+/// Characters in a place, in its English name, in a topic and in a welcome text.
 const PLACE_LIMIT: usize = 40;
+const PLACE_EN_LIMIT: usize = 80;
 const TOPIC_LIMIT: usize = 40;
 const WELCOME_LIMIT: usize = 500;
 
@@ -82,6 +83,7 @@ pub enum PointError {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mistakes {
     pub place: Option<TextError>,
+    pub place_en: Option<TextError>,
     pub topic: Option<TextError>,
     pub welcome: Option<TextError>,
 }
@@ -90,18 +92,29 @@ pub struct Mistakes {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Typed<'a> {
     pub place: &'a str,
+    pub place_en: &'a str,
     pub topic: &'a str,
     pub welcome: &'a str,
 }
 
 impl Typed<'_> {
-    fn checked(self) -> std::result::Result<(String, Option<String>, Option<String>), PointError> {
-        let (place, topic) = (text::line(self.place, PLACE_LIMIT), text::optional_line(self.topic, TOPIC_LIMIT));
-        match (place, topic, text::optional_message(self.welcome, WELCOME_LIMIT)) {
-            (Ok(place), Ok(topic), Ok(welcome)) => Ok((place, topic, welcome)),
-            (place, topic, welcome) => Err(PointError::Invalid(Mistakes { place: place.err(), topic: topic.err(), welcome: welcome.err() })),
+    fn checked(self) -> std::result::Result<Checked, PointError> {
+        let (place, place_en) = (text::line(self.place, PLACE_LIMIT), text::optional_line(self.place_en, PLACE_EN_LIMIT));
+        let (topic, welcome) = (text::optional_line(self.topic, TOPIC_LIMIT), text::optional_message(self.welcome, WELCOME_LIMIT));
+        match (place, place_en, topic, welcome) {
+            (Ok(place), Ok(place_en), Ok(topic), Ok(welcome)) => Ok(Checked { place, place_en, topic, welcome }),
+            (place, place_en, topic, welcome) => {
+                Err(PointError::Invalid(Mistakes { place: place.err(), place_en: place_en.err(), topic: topic.err(), welcome: welcome.err() }))
+            }
         }
     }
+}
+
+struct Checked {
+    place: String,
+    place_en: Option<String>,
+    topic: Option<String>,
+    welcome: Option<String>,
 }
 
 /// What a QR code says: short, so that its modules are large.
@@ -135,9 +148,9 @@ pub async fn view(domain: &Domain, admin: &Admin, id: ContactPointId) -> Result<
 
 pub async fn create(domain: &Domain, admin: &Admin, post_id: PostId, typed: Typed<'_>) -> std::result::Result<ContactPointId, PointError> {
     let (by, now, id) = (admin.staff.id, domain.now(), ContactPointId(domain.id()));
-    let (place, topic, welcome) = typed.checked()?;
+    let Checked { place, place_en, topic, welcome } = typed.checked()?;
     let (code, check_phrase) = (new_code(&domain.random), new_check_phrase(&domain.random));
-    let point = ContactPoint { id, post_id, code, check_phrase, place, topic, welcome, created_at: now, revoked_at: None };
+    let point = ContactPoint { id, post_id, code, check_phrase, place, place_en, topic, welcome, created_at: now, revoked_at: None };
     domain
         .db
         .write(move |c| {
@@ -165,14 +178,15 @@ async fn mine(c: &mut Conn, admin: StaffId, id: ContactPointId, now: At) -> std:
 /// A new place, topic or welcome. Code and check phrase are printed and stay.
 pub async fn change(domain: &Domain, admin: &Admin, id: ContactPointId, typed: Typed<'_>) -> std::result::Result<(), PointError> {
     let (by, now) = (admin.staff.id, domain.now());
-    let (place, topic, welcome) = typed.checked()?;
+    let Checked { place, place_en, topic, welcome } = typed.checked()?;
     domain
         .db
         .write(move |c| {
             Box::pin(async move {
                 let before = mine(c, by, id, now).await?;
-                store::contact_point::change(c, id, &place, topic.as_deref(), welcome.as_deref()).await?;
-                audit::append(c, now, Some(by), "contact_point.change", &id.to_string(), &format!("{} → {place}", before.place)).await?;
+                let detail = format!("{} → {place}", before.place);
+                store::contact_point::change(c, &ContactPoint { place, place_en, topic, welcome, ..before }).await?;
+                audit::append(c, now, Some(by), "contact_point.change", &id.to_string(), &detail).await?;
                 Ok(())
             })
         })

@@ -17,6 +17,7 @@ use store::{
     Conn,
     conversation::Conversation,
     message::{Audience, Message, New, NewWait, Sent},
+    post::Card,
     wait::Wait,
 };
 
@@ -245,12 +246,18 @@ fn off_duty_event(answering: &Answering, now: At) -> Option<Event> {
 }
 
 /// Who a card shows, if anyone.
-pub fn person(card: &store::post::Card) -> Option<Person> {
-    Some(Person { name: card.staff_name.clone()?, title: card.title.clone(), unit: card.unit_name.clone() })
+pub fn person(card: &Card) -> Option<Person> {
+    Some(Person {
+        name: card.staff_name.clone()?,
+        title: card.title.clone(),
+        title_en: card.title_en.clone(),
+        unit: card.unit_name.clone(),
+        unit_en: card.unit_name_en.clone(),
+    })
 }
 
 /// Who has to hear of news in a conversation: its watchers, its post's and whoever stands in.
-pub fn topics(id: ConversationId, card: &store::post::Card) -> impl Iterator<Item = Topic> {
+pub fn topics(id: ConversationId, card: &Card) -> impl Iterator<Item = Topic> {
     let posts = [Some(card.post_id), card.answering_id.filter(|a| *a != card.post_id)];
     posts.into_iter().flatten().map(Topic::Post).chain([Topic::Conversation(id)])
 }
@@ -258,8 +265,8 @@ pub fn topics(id: ConversationId, card: &store::post::Card) -> impl Iterator<Ite
 /// What a contact may count on.
 #[derive(Clone, Debug)]
 pub struct Promise {
-    /// Who answers: a name, or the post's title.
-    pub name: String,
+    /// Who answers.
+    pub card: Card,
     /// While the contact is waiting.
     pub due_at: Option<At>,
     /// Working seconds the last answer took, when nothing is open.
@@ -269,10 +276,9 @@ pub struct Promise {
 
 impl Promise {
     fn new(answering: &Answering, waits: &[Wait]) -> Promise {
-        let card = answering.card();
         let last = waits.last();
         Promise {
-            name: card.staff_name.clone().unwrap_or_else(|| card.title.clone()),
+            card: answering.card().clone(),
             due_at: last.filter(|w| w.closed_at.is_none()).map(|w| w.due_at),
             answered_after: last.and_then(|w| Some(answering.calendar.calendar.working_seconds(w.opened_at, w.closed_at?))),
             calendar: answering.calendar.clone(),
@@ -292,8 +298,6 @@ pub struct View {
     pub is_newest: bool,
     pub promise: Promise,
     pub claim_code: model::ClaimCode,
-    /// Where the conversation was begun.
-    pub place: Option<String>,
     pub email: Option<String>,
     /// Other devices that may see it too.
     pub claims: usize,
@@ -308,10 +312,6 @@ pub async fn view(domain: &Domain, device: &Device, id: ConversationId, before: 
     let Some(answering) = post::answering(domain, &mut conn, conversation.post_id).await? else { return Ok(None) };
     let messages = store::message::before(&mut conn, id, Audience::Contact, before.unwrap_or(i64::MAX), PAGE).await?;
     let waits = store::wait::of_conversation(&mut conn, id).await?;
-    let place = match conversation.contact_point_id {
-        Some(point) => store::contact_point::find(&mut conn, point).await?.map(|p| p.place),
-        None => None,
-    };
     let contact = store::contact::find(&mut conn, conversation.contact_id).await?;
     let claims = store::conversation::claims(&mut conn, id).await?.len();
     drop(conn);
@@ -324,7 +324,6 @@ pub async fn view(domain: &Domain, device: &Device, id: ConversationId, before: 
         answering,
         messages,
         is_newest: before.is_none(),
-        place,
         claims,
     };
     if before.is_none() {

@@ -232,7 +232,7 @@ async fn root(c: &mut Conn, new: &New) -> Result<Option<UnitId>> {
         return Ok(Some(root.id));
     }
     let Some((name, kind)) = &new.unit else { return Ok(None) };
-    let unit = Unit { id: new.ids.2, parent_id: None, kind: *kind, name: name.clone(), code: None, created_at: new.now, ended_at: None };
+    let unit = Unit { id: new.ids.2, parent_id: None, kind: *kind, name: name.clone(), name_en: None, code: None, created_at: new.now, ended_at: None };
     store::unit::insert(c, &unit).await?;
     Ok(Some(unit.id))
 }

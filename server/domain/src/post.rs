@@ -70,8 +70,9 @@ pub(crate) async fn usual_seconds(conn: &mut Conn, post: PostId, calendar: &Unit
     Ok((seconds.len() >= FEWEST_ANSWERS).then(|| seconds[seconds.len() / 2]))
 }
 
-/// Characters in a post's title and in a welcome text.
+/// Characters in a post's title, in its English title and in a welcome text.
 pub(crate) const TITLE_LIMIT: usize = 40;
+const TITLE_EN_LIMIT: usize = 80;
 pub(crate) const WELCOME_LIMIT: usize = 500;
 /// Posts to choose a substitute from, and people to choose a holder from.
 const CHOICES: i64 = 100;
@@ -79,7 +80,7 @@ const CHOICES: i64 = 100;
 #[derive(Debug, thiserror::Error)]
 pub enum PostError {
     #[error("invalid")]
-    Invalid { title: Option<TextError>, welcome: Option<TextError> },
+    Invalid(Mistakes),
     /// No post nearby that could stand in; a post never stands in for itself.
     #[error("no such substitute")]
     NotNearby,
@@ -90,6 +91,32 @@ pub enum PostError {
     NotFound,
     #[error(transparent)]
     Store(#[from] store::Error),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mistakes {
+    pub title: Option<TextError>,
+    pub title_en: Option<TextError>,
+    pub welcome: Option<TextError>,
+}
+
+/// What people see of a post, as typed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Typed<'a> {
+    pub title: &'a str,
+    pub title_en: &'a str,
+    pub welcome: &'a str,
+}
+
+impl Typed<'_> {
+    /// Title, English title and welcome.
+    fn checked(self) -> std::result::Result<(String, Option<String>, Option<String>), PostError> {
+        let (title, title_en) = (text::line(self.title, TITLE_LIMIT), text::optional_line(self.title_en, TITLE_EN_LIMIT));
+        match (title, title_en, text::optional_message(self.welcome, WELCOME_LIMIT)) {
+            (Ok(title), Ok(title_en), Ok(welcome)) => Ok((title, title_en, welcome)),
+            (title, title_en, welcome) => Err(PostError::Invalid(Mistakes { title: title.err(), title_en: title_en.err(), welcome: welcome.err() })),
+        }
+    }
 }
 
 /// A post as its admin sees it.
@@ -143,28 +170,20 @@ async fn substitutes(c: &mut Conn, admin: StaffId, id: PostId, now: At) -> Resul
     Ok(nearby)
 }
 
-/// Title and welcome as typed.
-fn checked(title: &str, welcome: &str) -> std::result::Result<(String, Option<String>), PostError> {
-    match (text::line(title, TITLE_LIMIT), text::optional_message(welcome, WELCOME_LIMIT)) {
-        (Ok(title), Ok(welcome)) => Ok((title, welcome)),
-        (title, welcome) => Err(PostError::Invalid { title: title.err(), welcome: welcome.err() }),
-    }
-}
-
-pub async fn create(domain: &Domain, admin: &Admin, unit_id: UnitId, title: &str, welcome: &str) -> std::result::Result<PostId, PostError> {
+pub async fn create(domain: &Domain, admin: &Admin, unit_id: UnitId, typed: Typed<'_>) -> std::result::Result<PostId, PostError> {
     let (by, now, id) = (admin.staff.id, domain.now(), PostId(domain.id()));
     // Whether the unit is the admin's comes before what is wrong with the text.
     let is_mine = unit::mine(&mut domain.db.read().await?, by, unit_id, now).await?.is_some();
     if !is_mine {
         return Err(PostError::NotFound);
     }
-    let (title, welcome) = checked(title, welcome)?;
+    let (title, title_en, welcome) = typed.checked()?;
     let changes = domain
         .db
         .write(move |c| {
             Box::pin(async move {
                 unit::mine(c, by, unit_id, now).await?.ok_or(PostError::NotFound)?;
-                let post = Post { id, unit_id, title, substitute_id: None, welcome, answering_id: None, created_at: now, ended_at: None };
+                let post = Post { id, unit_id, title, title_en, substitute_id: None, welcome, answering_id: None, created_at: now, ended_at: None };
                 store::post::insert(c, &post).await?;
                 audit::append(c, now, Some(by), "post.create", &id.to_string(), &post.title).await?;
                 Ok::<_, PostError>(routing::settle(c, now).await?)
@@ -175,16 +194,16 @@ pub async fn create(domain: &Domain, admin: &Admin, unit_id: UnitId, title: &str
     Ok(id)
 }
 
-/// A new title or welcome text.
-pub async fn change(domain: &Domain, admin: &Admin, id: PostId, title: &str, welcome: &str) -> std::result::Result<(), PostError> {
+/// New titles or a new welcome text.
+pub async fn change(domain: &Domain, admin: &Admin, id: PostId, typed: Typed<'_>) -> std::result::Result<(), PostError> {
     let (by, now) = (admin.staff.id, domain.now());
-    let (title, welcome) = checked(title, welcome)?;
+    let (title, title_en, welcome) = typed.checked()?;
     domain
         .db
         .write(move |c| {
             Box::pin(async move {
                 let before = mine(c, by, id, now).await?.ok_or(PostError::NotFound)?;
-                store::post::change(c, id, &title, welcome.as_deref()).await?;
+                store::post::change(c, id, &title, title_en.as_deref(), welcome.as_deref()).await?;
                 audit::append(c, now, Some(by), "post.change", &id.to_string(), &format!("{} → {title}", before.title)).await?;
                 Ok(())
             })

@@ -32,13 +32,10 @@ pub(crate) fn is_over(mail: &Mail, now: At) -> bool {
 /// Where a return link leads.
 #[derive(Clone, Debug)]
 pub struct Return {
-    pub conversation_id: ConversationId,
-    /// Who answered; the post's title if no name is known.
-    pub name: String,
-    pub unit: String,
+    /// The answer the mail told of.
+    pub answer: Answer,
     /// This device may see the conversation already.
     pub has_access: bool,
-    claim_version: i64,
 }
 
 /// What a link opens, without opening it. `None` if it is not ours, too old or ended.
@@ -54,20 +51,14 @@ pub async fn find(domain: &Domain, device: Option<&Device>, token: &str) -> stor
         Some(device) => store::conversation::of_device(&mut conn, device.id, answer.conversation_id).await?.is_some(),
         None => false,
     };
-    Ok(Some(Return {
-        conversation_id: answer.conversation_id,
-        name: answer.staff_name.unwrap_or(answer.post_title),
-        unit: answer.unit_name,
-        has_access,
-        claim_version: answer.claim_version,
-    }))
+    Ok(Some(Return { answer, has_access }))
 }
 
 /// Opens the conversation behind a link on the device with this key; the devices that had it before are told.
 pub async fn open(domain: &Domain, device_key: &str, token: &str, language: Language) -> store::Result<Option<ConversationId>> {
     let Some(found) = find(domain, None, token).await? else { return Ok(None) };
-    let is_in = claim::admit(domain, device_key, found.conversation_id, found.claim_version, language).await?;
-    Ok(is_in.then_some(found.conversation_id))
+    let (id, version) = (found.answer.conversation_id, found.answer.claim_version);
+    Ok(claim::admit(domain, device_key, id, version, language).await?.then_some(id))
 }
 
 /// Who a stop link is about; `None` if it is not ours.
@@ -78,16 +69,15 @@ pub async fn find_stop(domain: &Domain, token: &str) -> store::Result<Option<Sto
     }
     let mut conn = domain.db.read().await?;
     let found = load(&mut conn, id).await?;
-    Ok(found.map(|(mail, answer)| Stop { unit: answer.unit_name.clone(), is_stopped: answer.email.as_deref() != Some(mail.recipient.as_str()), answer }))
+    Ok(found.map(|(mail, answer)| Stop { is_stopped: answer.email.as_deref() != Some(mail.recipient.as_str()), answer }))
 }
 
 /// What a stop link is about.
 #[derive(Clone, Debug)]
 pub struct Stop {
-    pub unit: String,
+    pub answer: Answer,
     /// The address of that mail is not kept any more.
     pub is_stopped: bool,
-    answer: Answer,
 }
 
 /// Forgets the address the mail went to. An address given since then stays: it may be somebody else's.

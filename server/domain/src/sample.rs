@@ -90,7 +90,7 @@ const PEOPLE: [Someone; 10] = [
 struct Seat {
     key: &'static str,
     unit: &'static str,
-    title: &'static str,
+    title: (&'static str, &'static str),
     holder: Option<&'static str>,
     substitute: Option<&'static str>,
     welcome: &'static str,
@@ -101,7 +101,7 @@ const SEATS: [Seat; 10] = [
     Seat {
         key: "street",
         unit: STREET,
-        title: "值班室",
+        title: ("值班室", "Duty office"),
         holder: Some("street"),
         substitute: None,
         welcome: "您好，这里是云集街道值班室。社区和网格没能解决的事，可以写到这里。",
@@ -109,7 +109,7 @@ const SEATS: [Seat; 10] = [
     Seat {
         key: "community",
         unit: COMMUNITY,
-        title: "社区服务台",
+        title: ("社区服务台", "Community service desk"),
         holder: Some("community"),
         substitute: Some("street"),
         welcome: "您好！办证、医保、养老、居住证明，都可以先在这里问清楚再来。",
@@ -117,18 +117,23 @@ const SEATS: [Seat; 10] = [
     Seat {
         key: "grid1",
         unit: "grid1",
-        title: "网格员",
+        title: ("网格员", "Grid worker"),
         holder: Some("first_grid"),
         substitute: Some("grid3"),
         welcome: "您好，我是陈建国，负责一到四号楼。有事请写给我，不用专门跑一趟。",
     },
     Seat {
-        key: "grid2", unit: "grid2", title: "网格员", holder: None, substitute: None, welcome: "您好！楼里的大小事都可以写在这里，我们会有人答复您。"
+        key: "grid2",
+        unit: "grid2",
+        title: ("网格员", "Grid worker"),
+        holder: None,
+        substitute: None,
+        welcome: "您好！楼里的大小事都可以写在这里，我们会有人答复您。",
     },
     Seat {
         key: "grid3",
         unit: "grid3",
-        title: "网格员",
+        title: ("网格员", "Grid worker"),
         holder: Some("worker"),
         substitute: Some("grid4"),
         welcome: "您好！楼道、水电、噪音、邻里的事，都可以写给我。急事请直接打 110、119 或 120。",
@@ -136,7 +141,7 @@ const SEATS: [Seat; 10] = [
     Seat {
         key: "grid4",
         unit: "grid4",
-        title: "网格员",
+        title: ("网格员", "Grid worker"),
         holder: Some("substitute"),
         substitute: Some("grid3"),
         welcome: "您好，我是李强，负责十一到十六号楼。请把楼号和事情写清楚，我来跟进。",
@@ -144,7 +149,7 @@ const SEATS: [Seat; 10] = [
     Seat {
         key: "other1",
         unit: "other1",
-        title: "网格员",
+        title: ("网格员", "Grid worker"),
         holder: Some("off_duty"),
         substitute: Some("other2"),
         welcome: "您好，我是孙浩。夷陵路一带的事写给我就行。",
@@ -152,7 +157,7 @@ const SEATS: [Seat; 10] = [
     Seat {
         key: "other2",
         unit: "other2",
-        title: "网格员",
+        title: ("网格员", "Grid worker"),
         holder: Some("stand_in"),
         substitute: Some("other1"),
         welcome: "您好，我是周婷。夷陵路商户和住户的事都归我管，请写给我。",
@@ -160,7 +165,7 @@ const SEATS: [Seat; 10] = [
     Seat {
         key: "school",
         unit: "school",
-        title: "德育处",
+        title: ("德育处", "Student affairs office"),
         holder: Some("school"),
         substitute: None,
         welcome: "家长您好，学校的事可以写在这里。班里的事请先问班主任。",
@@ -168,7 +173,7 @@ const SEATS: [Seat; 10] = [
     Seat {
         key: "class",
         unit: "class",
-        title: "班主任",
+        title: ("班主任", "Class teacher"),
         holder: Some("teacher"),
         substitute: Some("school"),
         welcome: "家长您好，我是何静。请假、作业、孩子在校的情况，都可以写给我，上课时会晚一点答复。",
@@ -178,22 +183,22 @@ const SEATS: [Seat; 10] = [
 struct Sticker {
     key: &'static str,
     seat: &'static str,
-    place: &'static str,
+    place: (&'static str, &'static str),
     topic: Option<&'static str>,
 }
 
 const STICKERS: [Sticker; 11] = [
-    Sticker { key: "door", seat: "grid3", place: "3 号楼东门", topic: None },
-    Sticker { key: "square", seat: "grid3", place: "小广场公告栏", topic: None },
-    Sticker { key: "door1", seat: "grid1", place: "1 号楼单元门", topic: None },
-    Sticker { key: "door2", seat: "grid2", place: "6 号楼电梯口", topic: None },
-    Sticker { key: "gate4", seat: "grid4", place: "12 号楼西门", topic: None },
-    Sticker { key: "desk", seat: "community", place: "社区服务大厅", topic: Some("办事咨询") },
-    Sticker { key: "street", seat: "street", place: "街道便民服务中心", topic: None },
-    Sticker { key: "shop", seat: "other1", place: "夷陵路 58 号门口", topic: None },
-    Sticker { key: "market", seat: "other2", place: "夷陵路菜市场", topic: None },
-    Sticker { key: "class", seat: "class", place: "三（2）班教室门口", topic: None },
-    Sticker { key: "gate", seat: "school", place: "学校南门", topic: None },
+    Sticker { key: "door", seat: "grid3", place: ("3 号楼东门", "Building 3, east door"), topic: None },
+    Sticker { key: "square", seat: "grid3", place: ("小广场公告栏", "Notice board on the small square"), topic: None },
+    Sticker { key: "door1", seat: "grid1", place: ("1 号楼单元门", "Building 1, stairwell door"), topic: None },
+    Sticker { key: "door2", seat: "grid2", place: ("6 号楼电梯口", "Building 6, by the lift"), topic: None },
+    Sticker { key: "gate4", seat: "grid4", place: ("12 号楼西门", "Building 12, west door"), topic: None },
+    Sticker { key: "desk", seat: "community", place: ("社区服务大厅", "Community service hall"), topic: Some("办事咨询") },
+    Sticker { key: "street", seat: "street", place: ("街道便民服务中心", "Street service centre"), topic: None },
+    Sticker { key: "shop", seat: "other1", place: ("夷陵路 58 号门口", "58 Yiling Road, at the door"), topic: None },
+    Sticker { key: "market", seat: "other2", place: ("夷陵路菜市场", "Yiling Road food market"), topic: None },
+    Sticker { key: "class", seat: "class", place: ("三（2）班教室门口", "Door of the classroom, Class 2, Grade 3"), topic: None },
+    Sticker { key: "gate", seat: "school", place: ("学校南门", "School, south gate"), topic: None },
 ];
 
 /// Texts kept ready; what stands between braces fills itself in.
@@ -292,7 +297,7 @@ impl Build<'_> {
             };
             if code == CITY || code.starts_with(DISTRICT) {
                 let kind: UnitKind = kind.parse().map_err(|_| SampleError::Data(row.to_owned()))?;
-                self.add_unit(code, Some(parent).filter(|p| !p.is_empty()), kind, common_name(name), Some(code)).await?;
+                self.add_unit(code, Some(parent).filter(|p| !p.is_empty()), kind, (common_name(name), english_name(code)), Some(code)).await?;
             }
         }
         self.units_below().await
@@ -301,27 +306,43 @@ impl Build<'_> {
     async fn units_below(&mut self) -> Result<(), SampleError> {
         use UnitKind::{Bureau, Class, Grade, Grid, School};
         let more = [
-            ("grid1", COMMUNITY, Grid, "桃花岭社区第一网格", Some("420502003006-01")),
-            ("grid2", COMMUNITY, Grid, "桃花岭社区第二网格", Some("420502003006-02")),
-            ("grid3", COMMUNITY, Grid, "桃花岭社区第三网格", Some("420502003006-03")),
-            ("grid4", COMMUNITY, Grid, "桃花岭社区第四网格", Some("420502003006-04")),
-            ("other1", OTHER_COMMUNITY, Grid, "夷陵路社区第一网格", Some("420502003007-01")),
-            ("other2", OTHER_COMMUNITY, Grid, "夷陵路社区第二网格", Some("420502003007-02")),
-            ("bureau", DISTRICT, Bureau, "西陵区教育局", None),
-            ("school", "bureau", School, "桃花岭示范小学", None),
-            ("grade", "school", Grade, "三年级", None),
-            ("class", "grade", Class, "三（2）班", None),
+            ("grid1", COMMUNITY, Grid, ("桃花岭社区第一网格", "Taohualing Community, Grid 1"), Some("420502003006-01")),
+            ("grid2", COMMUNITY, Grid, ("桃花岭社区第二网格", "Taohualing Community, Grid 2"), Some("420502003006-02")),
+            ("grid3", COMMUNITY, Grid, ("桃花岭社区第三网格", "Taohualing Community, Grid 3"), Some("420502003006-03")),
+            ("grid4", COMMUNITY, Grid, ("桃花岭社区第四网格", "Taohualing Community, Grid 4"), Some("420502003006-04")),
+            ("other1", OTHER_COMMUNITY, Grid, ("夷陵路社区第一网格", "Yiling Road Community, Grid 1"), Some("420502003007-01")),
+            ("other2", OTHER_COMMUNITY, Grid, ("夷陵路社区第二网格", "Yiling Road Community, Grid 2"), Some("420502003007-02")),
+            ("bureau", DISTRICT, Bureau, ("西陵区教育局", "Xiling District Education Bureau"), None),
+            ("school", "bureau", School, ("桃花岭示范小学", "Taohualing Model Primary School"), None),
+            ("grade", "school", Grade, ("三年级", "Grade 3"), None),
+            ("class", "grade", Class, ("三（2）班", "Class 2, Grade 3"), None),
         ];
-        for (key, parent, kind, name, code) in more {
-            self.add_unit(key, Some(parent), kind, name, code).await?;
+        for (key, parent, kind, (name, name_en), code) in more {
+            self.add_unit(key, Some(parent), kind, (name, Some(name_en)), code).await?;
         }
         Ok(())
     }
 
-    async fn add_unit(&mut self, key: &'static str, parent: Option<&str>, kind: UnitKind, name: &str, code: Option<&str>) -> Result<(), SampleError> {
+    async fn add_unit(
+        &mut self,
+        key: &'static str,
+        parent: Option<&str>,
+        kind: UnitKind,
+        (name, name_en): (&str, Option<&str>),
+        code: Option<&str>,
+    ) -> Result<(), SampleError> {
         let parent_id = parent.map(|p| self.unit(p)).transpose()?;
         let id = UnitId(self.domain.id());
-        let unit = Unit { id, parent_id, kind, name: name.to_owned(), code: code.map(str::to_owned), created_at: self.now, ended_at: None };
+        let unit = Unit {
+            id,
+            parent_id,
+            kind,
+            name: name.to_owned(),
+            name_en: name_en.map(str::to_owned),
+            code: code.map(str::to_owned),
+            created_at: self.now,
+            ended_at: None,
+        };
         store::unit::insert(self.c, &unit).await?;
         self.units.insert(key, id);
         Ok(())
@@ -387,7 +408,8 @@ impl Build<'_> {
             let post = Post {
                 id,
                 unit_id: self.unit(seat.unit)?,
-                title: seat.title.to_owned(),
+                title: seat.title.0.to_owned(),
+                title_en: Some(seat.title.1.to_owned()),
                 substitute_id: None,
                 welcome: Some(seat.welcome.to_owned()),
                 answering_id: None,
@@ -428,7 +450,8 @@ impl Build<'_> {
                 post_id,
                 code: contact_point::new_code(&self.domain.random),
                 check_phrase: contact_point::new_check_phrase(&self.domain.random),
-                place: sticker.place.to_owned(),
+                place: sticker.place.0.to_owned(),
+                place_en: Some(sticker.place.1.to_owned()),
                 topic: sticker.topic.map(str::to_owned),
                 welcome: None,
                 created_at: self.now.plus_days(-300),
@@ -437,8 +460,8 @@ impl Build<'_> {
             store::contact_point::insert(self.c, &point).await?;
             self.points.insert(sticker.key, (point.id, post_id));
             let label = match store::post::card(self.c, post_id, self.now).await? {
-                Some(card) => format!("{} · {} {}", sticker.place, card.unit_name, card.title),
-                None => sticker.place.to_owned(),
+                Some(card) => format!("{} · {} {}", sticker.place.0, card.unit_name, card.title),
+                None => sticker.place.0.to_owned(),
             };
             urls.push(ScanUrl { label, url: format!("{}/q/{}", self.domain.public_url, point.code) });
         }
@@ -663,6 +686,18 @@ impl Build<'_> {
 
     fn line_ids(&self, at: At) -> (MessageId, ClientKey) {
         (MessageId(self.domain.random.id(at)), ClientKey(self.domain.random.id(at)))
+    }
+}
+
+/// The units of the real tree that have posts in the sample, and those above them.
+fn english_name(code: &str) -> Option<&'static str> {
+    match code {
+        CITY => Some("Yichang"),
+        DISTRICT => Some("Xiling District"),
+        STREET => Some("Yunji Street"),
+        COMMUNITY => Some("Taohualing Community"),
+        OTHER_COMMUNITY => Some("Yiling Road Community"),
+        _ => None,
     }
 }
 

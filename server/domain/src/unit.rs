@@ -16,8 +16,9 @@ pub use store::{admin::Figures, unit::Lack};
 
 /// Units on one page of a list.
 pub const PAGE: i64 = 50;
-/// Characters in a unit's name and in its code.
+/// Characters in a unit's name, in its English name and in its code.
 const NAME_LIMIT: usize = 60;
+const NAME_EN_LIMIT: usize = 100;
 const CODE_LIMIT: usize = 40;
 
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,7 @@ pub enum UnitError {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mistakes {
     pub name: Option<TextError>,
+    pub name_en: Option<TextError>,
     pub code: Option<TextError>,
     /// No kind that may stand below the unit above.
     pub kind: bool,
@@ -51,8 +53,20 @@ pub struct Mistakes {
 #[derive(Clone, Debug, Default)]
 pub struct Typed<'a> {
     pub name: &'a str,
+    pub name_en: &'a str,
     pub code: &'a str,
     pub kind: &'a str,
+}
+
+impl Typed<'_> {
+    /// Name, English name and code.
+    fn checked(&self) -> std::result::Result<(String, Option<String>, Option<String>), Mistakes> {
+        let (name, name_en) = (text::line(self.name, NAME_LIMIT), text::optional_line(self.name_en, NAME_EN_LIMIT));
+        match (name, name_en, text::optional_line(self.code, CODE_LIMIT)) {
+            (Ok(name), Ok(name_en), Ok(code)) => Ok((name, name_en, code)),
+            (name, name_en, code) => Err(Mistakes { name: name.err(), name_en: name_en.err(), code: code.err(), kind: false }),
+        }
+    }
 }
 
 /// What may stand directly below a unit of a kind.
@@ -301,11 +315,10 @@ pub async fn create(domain: &Domain, admin: &Admin, parent: UnitId, typed: Typed
         mine(&mut conn, by, parent, now).await?.ok_or(UnitError::NotFound)?
     };
     let kind = typed.kind.parse().ok().filter(|k| kinds_below(above.kind).contains(k));
-    let (name, code, Some(kind)) = (text::line(typed.name, NAME_LIMIT), text::optional_line(typed.code, CODE_LIMIT), kind) else {
-        return Err(UnitError::Invalid(mistakes(&typed, true)));
-    };
-    let (Ok(name), Ok(code)) = (name, code) else { return Err(UnitError::Invalid(mistakes(&typed, false))) };
-    let unit = Unit { id, parent_id: Some(parent), kind, name, code, created_at: now, ended_at: None };
+    let checked = typed.checked();
+    let Some(kind) = kind else { return Err(UnitError::Invalid(Mistakes { kind: true, ..checked.err().unwrap_or_default() })) };
+    let (name, name_en, code) = checked.map_err(UnitError::Invalid)?;
+    let unit = Unit { id, parent_id: Some(parent), kind, name, name_en, code, created_at: now, ended_at: None };
     let done = domain
         .db
         .write(move |c| {
@@ -321,10 +334,6 @@ pub async fn create(domain: &Domain, admin: &Admin, parent: UnitId, typed: Typed
     Ok(id)
 }
 
-fn mistakes(typed: &Typed<'_>, kind: bool) -> Mistakes {
-    Mistakes { name: text::line(typed.name, NAME_LIMIT).err(), code: text::optional_line(typed.code, CODE_LIMIT).err(), kind }
-}
-
 /// The code is the only unique value of a unit.
 fn code_taken(e: UnitError) -> UnitError {
     match e {
@@ -333,18 +342,16 @@ fn code_taken(e: UnitError) -> UnitError {
     }
 }
 
-/// A new name or code.
+/// New names or a new code.
 pub async fn change(domain: &Domain, admin: &Admin, id: UnitId, typed: Typed<'_>) -> std::result::Result<(), UnitError> {
-    let (Ok(name), Ok(code)) = (text::line(typed.name, NAME_LIMIT), text::optional_line(typed.code, CODE_LIMIT)) else {
-        return Err(UnitError::Invalid(mistakes(&typed, false)));
-    };
+    let (name, name_en, code) = typed.checked().map_err(UnitError::Invalid)?;
     let (by, now) = (admin.staff.id, domain.now());
     let done = domain
         .db
         .write(move |c| {
             Box::pin(async move {
                 let before = mine(c, by, id, now).await?.ok_or(UnitError::NotFound)?;
-                store::unit::change(c, id, &name, code.as_deref()).await?;
+                store::unit::change(c, id, &name, name_en.as_deref(), code.as_deref()).await?;
                 audit::append(c, now, Some(by), "unit.change", &id.to_string(), &format!("{} → {name}", before.name)).await?;
                 Ok(())
             })

@@ -58,6 +58,7 @@ impl World {
                         code: code.clone(),
                         check_phrase: domain::contact_point::new_check_phrase(&d.random),
                         place: "3号楼东门".into(),
+                        place_en: None,
                         topic: None,
                         welcome: None,
                         created_at: d.now(),
@@ -142,13 +143,18 @@ fn typed(device: &str, text: &str, client_key: ClientKey) -> Typed<'static> {
 
 async fn unit(d: &Domain, c: &mut store::Conn, parent: Option<UnitId>, kind: UnitKind, name: &str) -> store::Result<UnitId> {
     let id = UnitId(d.id());
-    store::unit::insert(c, &store::unit::Unit { id, parent_id: parent, kind, name: name.into(), code: None, created_at: d.now(), ended_at: None }).await?;
+    store::unit::insert(
+        c,
+        &store::unit::Unit { id, parent_id: parent, kind, name: name.into(), name_en: None, code: None, created_at: d.now(), ended_at: None },
+    )
+    .await?;
     Ok(id)
 }
 
 async fn post(d: &Domain, c: &mut store::Conn, unit_id: UnitId, title: &str) -> store::Result<PostId> {
     let id = PostId(d.id());
-    let row = Post { id, unit_id, title: title.into(), substitute_id: None, welcome: None, answering_id: None, created_at: d.now(), ended_at: None };
+    let row =
+        Post { id, unit_id, title: title.into(), title_en: None, substitute_id: None, welcome: None, answering_id: None, created_at: d.now(), ended_at: None };
     store::post::insert(c, &row).await?;
     Ok(id)
 }

@@ -90,6 +90,7 @@ impl Place {
                     id: post,
                     unit_id: root,
                     title: "网格员".to_owned(),
+                    title_en: None,
                     substitute_id: None,
                     welcome: None,
                     answering_id: None,

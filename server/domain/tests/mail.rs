@@ -111,14 +111,23 @@ async fn house(domain: Fresh, clock: Clock) -> House {
         .db
         .write(move |c| {
             Box::pin(async move {
-                let unit =
-                    |id, parent_id, kind, name: &str| store::unit::Unit { id, parent_id, kind, name: name.into(), code: None, created_at: now, ended_at: None };
+                let unit = |id, parent_id, kind, name: &str| store::unit::Unit {
+                    id,
+                    parent_id,
+                    kind,
+                    name: name.into(),
+                    name_en: None,
+                    code: None,
+                    created_at: now,
+                    ended_at: None,
+                };
                 store::unit::insert(c, &unit(district, None, UnitKind::District, "西陵区")).await?;
                 store::unit::insert(c, &unit(grid, Some(district), UnitKind::Grid, "第三网格")).await?;
                 let seat = store::post::Post {
                     id: post,
                     unit_id: grid,
                     title: "网格员".into(),
+                    title_en: None,
                     substitute_id: None,
                     welcome: None,
                     answering_id: Some(post),
@@ -278,6 +287,35 @@ async fn an_answer_mail_has_everything_it_needs_and_is_sent_once() {
         }
         let row = house.mail(id).await;
         assert_eq!((row.attempts, row.sent_at, row.last_error), (1, Some(house.domain.now()), None));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_in_english_has_the_english_names() {
+    on_both(async |house| {
+        let post = house.post;
+        house
+            .domain
+            .db
+            .write(move |c| {
+                Box::pin(async move {
+                    let Some(seat) = store::post::find(c, post).await? else { return Ok(()) };
+                    store::unit::change(c, seat.unit_id, "第三网格", Some("Grid 3"), None).await?;
+                    store::post::change(c, post, &seat.title, Some("Grid worker"), None).await
+                })
+            })
+            .await
+            .map_err(|e: store::Error| e)
+            .unwrap();
+        house.answer(Language::English).await;
+        house.step().await;
+        house.later(60);
+        house.answer(Language::Chinese).await;
+        house.step().await;
+        let says = |mail: &Value| ["Grid 3", "Grid worker", "第三网格", "网格员"].map(|name| mail["text"].as_str().unwrap().contains(name));
+        let mails = house.smtp.mails();
+        assert_eq!((says(&mails[0]), says(&mails[1])), ([true, true, false, false], [false, false, true, true]));
     })
     .await;
 }
@@ -521,7 +559,7 @@ async fn looking_at_a_return_link_changes_nothing_and_opening_it_lets_the_device
         let before = house.conversation().await;
         for _ in 0..3 {
             let found = return_link::find(domain, None, &token).await.unwrap().unwrap();
-            assert_eq!((found.conversation_id, found.name.as_str(), found.has_access), (house.conversation, "王芳", false));
+            assert_eq!((found.answer.conversation_id, found.answer.name_in(Language::English), found.has_access), (house.conversation, "王芳", false));
         }
         assert_eq!((house.conversation().await, house.claims().await), (before, 0));
         let owner = house.device(KEY).await;

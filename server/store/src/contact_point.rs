@@ -1,7 +1,7 @@
 //! Printed QR codes.
 
 use crate::{Conn, Result, conn::*};
-use model::{At, CheckPhrase, ContactPointId, PointCode, PostId};
+use model::{At, CheckPhrase, ContactPointId, Language, PointCode, PostId};
 
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct ContactPoint {
@@ -10,6 +10,7 @@ pub struct ContactPoint {
     pub code: PointCode,
     pub check_phrase: CheckPhrase,
     pub place: String,
+    pub place_en: Option<String>,
     pub topic: Option<String>,
     pub welcome: Option<String>,
     pub created_at: At,
@@ -19,18 +20,26 @@ pub struct ContactPoint {
 pub async fn insert(conn: &mut Conn, point: &ContactPoint) -> Result<()> {
     execute!(
         conn,
-        "insert into contact_points (id, post_id, code, check_phrase, place, topic, welcome, created_at, revoked_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "insert into contact_points (id, post_id, code, check_phrase, place, place_en, topic, welcome, created_at, revoked_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         point.id,
         point.post_id,
         &point.code,
         &point.check_phrase,
         &point.place,
+        &point.place_en,
         &point.topic,
         &point.welcome,
         point.created_at,
         point.revoked_at
     )
     .map(|_| ())
+}
+
+impl ContactPoint {
+    pub fn place_in(&self, language: Language) -> &str {
+        language.name(&self.place, self.place_en.as_deref())
+    }
 }
 
 pub async fn by_code(conn: &mut Conn, code: &PointCode) -> Result<Option<ContactPoint>> {
@@ -68,6 +77,16 @@ pub async fn of_post(conn: &mut Conn, post: PostId) -> Result<Vec<Line>> {
     )
 }
 
-pub async fn change(conn: &mut Conn, id: ContactPointId, place: &str, topic: Option<&str>, welcome: Option<&str>) -> Result<()> {
-    execute!(conn, "update contact_points set place = $2, topic = $3, welcome = $4 where id = $1", id, place, topic, welcome).map(|_| ())
+/// Writes the place, topic and welcome of a contact point.
+pub async fn change(conn: &mut Conn, point: &ContactPoint) -> Result<()> {
+    execute!(
+        conn,
+        "update contact_points set place = $2, place_en = $3, topic = $4, welcome = $5 where id = $1",
+        point.id,
+        &point.place,
+        &point.place_en,
+        &point.topic,
+        &point.welcome
+    )
+    .map(|_| ())
 }

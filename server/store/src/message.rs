@@ -6,7 +6,7 @@ use crate::{
     Conn, Error, Result,
     conn::{Either, execute, fetch_all, fetch_optional, on},
 };
-use model::{At, ClientKey, ConversationId, MessageId, MessageKind, PostId, StaffId, WaitId};
+use model::{At, ClientKey, ConversationId, Language, MessageId, MessageKind, PostId, StaffId, WaitId};
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
 
@@ -53,8 +53,14 @@ pub struct Message {
     pub removed_at: Option<At>,
     pub staff_id: Option<StaffId>,
     pub staff_name: Option<String>,
-    pub post_title: Option<String>,
     pub unit_name: Option<String>,
+    pub unit_name_en: Option<String>,
+}
+
+impl Message {
+    pub fn unit_in(&self, language: Language) -> Option<&str> {
+        Some(language.name(self.unit_name.as_deref()?, self.unit_name_en.as_deref()))
+    }
 }
 
 pub(crate) async fn send_one(conn: &mut Conn, new: New) -> Result<Sent> {
@@ -385,8 +391,8 @@ pub enum Audience {
 macro_rules! select_messages {
     ($rest:literal) => {
         concat!(
-            "select m.conversation_id, m.seq, m.id, m.kind, m.body, m.sent_at, m.removed_at, m.staff_id, s.name as staff_name, p.title as post_title,
-                u.name as unit_name
+            "select m.conversation_id, m.seq, m.id, m.kind, m.body, m.sent_at, m.removed_at, m.staff_id, s.name as staff_name, u.name as unit_name,
+                u.name_en as unit_name_en
              from messages m left join staff s on s.id = m.staff_id left join posts p on p.id = m.post_id left join units u on u.id = p.unit_id
              where m.conversation_id = $1 and (m.kind <> 'note' or $2 = 1) ",
             $rest

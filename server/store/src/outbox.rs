@@ -149,12 +149,29 @@ pub struct Answer {
     pub email: Option<String>,
     pub post_id: PostId,
     pub post_title: String,
+    pub post_title_en: Option<String>,
     pub unit_id: UnitId,
     pub unit_name: String,
+    pub unit_name_en: Option<String>,
     /// Who wrote the answer.
     pub staff_name: Option<String>,
     /// Another mail was written for this conversation after this one.
     pub is_superseded: i64,
+}
+
+impl Answer {
+    pub fn title_in(&self, language: Language) -> &str {
+        language.name(&self.post_title, self.post_title_en.as_deref())
+    }
+
+    pub fn unit_in(&self, language: Language) -> &str {
+        language.name(&self.unit_name, self.unit_name_en.as_deref())
+    }
+
+    /// Who wrote the answer; the post's title if no name is known.
+    pub fn name_in(&self, language: Language) -> &str {
+        self.staff_name.as_deref().unwrap_or_else(|| self.title_in(language))
+    }
 }
 
 pub async fn answer(conn: &mut Conn, id: OutboxId) -> Result<Option<Answer>> {
@@ -162,7 +179,7 @@ pub async fn answer(conn: &mut Conn, id: OutboxId) -> Result<Option<Answer>> {
         conn,
         Answer,
         "select c.id as conversation_id, c.contact_id, c.contact_seen_seq, c.mailed_seq, c.claim_version, k.email, p.id as post_id, p.title as post_title,
-            u.id as unit_id, u.name as unit_name, s.name as staff_name,
+            p.title_en as post_title_en, u.id as unit_id, u.name as unit_name, u.name_en as unit_name_en, s.name as staff_name,
             (select count(*) from outbox later where later.conversation_id = o.conversation_id and later.kind = o.kind and later.id > o.id) as is_superseded
          from outbox o
          join conversations c on c.id = o.conversation_id

@@ -5,13 +5,14 @@ use crate::{
     admin::{held, mine},
     conn::*,
 };
-use model::{At, ConversationId, PostId, StaffId, UnitId};
+use model::{At, ConversationId, Language, PostId, StaffId, UnitId};
 
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Post {
     pub id: PostId,
     pub unit_id: UnitId,
     pub title: String,
+    pub title_en: Option<String>,
     pub substitute_id: Option<PostId>,
     pub welcome: Option<String>,
     /// Who answers for this post now, as `domain::routing` last worked it out.
@@ -26,7 +27,9 @@ pub struct Card {
     pub post_id: PostId,
     pub unit_id: UnitId,
     pub title: String,
+    pub title_en: Option<String>,
     pub unit_name: String,
+    pub unit_name_en: Option<String>,
     pub welcome: Option<String>,
     pub answering_id: Option<PostId>,
     pub ended_at: Option<At>,
@@ -38,13 +41,30 @@ pub struct Card {
     pub photo_at: Option<At>,
 }
 
+impl Card {
+    pub fn title_in(&self, language: Language) -> &str {
+        language.name(&self.title, self.title_en.as_deref())
+    }
+
+    pub fn unit_in(&self, language: Language) -> &str {
+        language.name(&self.unit_name, self.unit_name_en.as_deref())
+    }
+
+    /// Who answers: the holder, or the post's title where nobody holds it.
+    pub fn name_in(&self, language: Language) -> &str {
+        self.staff_name.as_deref().unwrap_or_else(|| self.title_in(language))
+    }
+}
+
 pub async fn insert(conn: &mut Conn, post: &Post) -> Result<()> {
     execute!(
         conn,
-        "insert into posts (id, unit_id, title, substitute_id, welcome, answering_id, created_at, ended_at) values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "insert into posts (id, unit_id, title, title_en, substitute_id, welcome, answering_id, created_at, ended_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         post.id,
         post.unit_id,
         &post.title,
+        &post.title_en,
         post.substitute_id,
         &post.welcome,
         post.answering_id,
@@ -63,7 +83,7 @@ pub async fn card(conn: &mut Conn, id: PostId, now: At) -> Result<Option<Card>> 
     fetch_optional!(
         conn,
         Card,
-        "select p.id as post_id, p.unit_id, p.title, u.name as unit_name, p.welcome, p.answering_id, p.ended_at,
+        "select p.id as post_id, p.unit_id, p.title, p.title_en, u.name as unit_name, u.name_en as unit_name_en, p.welcome, p.answering_id, p.ended_at,
             s.id as staff_id, s.name as staff_name, s.off_duty_since, s.off_duty_until, f.updated_at as photo_at
          from posts p join units u on u.id = p.unit_id
          left join holdings h on h.post_id = p.id and h.from_at <= $2 and (h.until_at is null or h.until_at > $2)
@@ -229,8 +249,8 @@ pub async fn vacant(conn: &mut Conn, admin: StaffId, now: At, limit: i64) -> Res
     )
 }
 
-pub async fn change(conn: &mut Conn, id: PostId, title: &str, welcome: Option<&str>) -> Result<()> {
-    execute!(conn, "update posts set title = $2, welcome = $3 where id = $1", id, title, welcome).map(|_| ())
+pub async fn change(conn: &mut Conn, id: PostId, title: &str, title_en: Option<&str>, welcome: Option<&str>) -> Result<()> {
+    execute!(conn, "update posts set title = $2, title_en = $3, welcome = $4 where id = $1", id, title, title_en, welcome).map(|_| ())
 }
 
 /// Ends a post. Whoever it stood in for gets its own substitute instead, so that no chain breaks.

@@ -13,6 +13,7 @@ pub struct Unit {
     pub parent_id: Option<UnitId>,
     pub kind: UnitKind,
     pub name: String,
+    pub name_en: Option<String>,
     pub code: Option<String>,
     pub created_at: At,
     pub ended_at: Option<At>,
@@ -21,11 +22,12 @@ pub struct Unit {
 pub async fn insert(conn: &mut Conn, unit: &Unit) -> Result<()> {
     execute!(
         conn,
-        "insert into units (id, parent_id, kind, name, code, created_at, ended_at) values ($1, $2, $3, $4, $5, $6, $7)",
+        "insert into units (id, parent_id, kind, name, name_en, code, created_at, ended_at) values ($1, $2, $3, $4, $5, $6, $7, $8)",
         unit.id,
         unit.parent_id,
         unit.kind,
         &unit.name,
+        &unit.name_en,
         &unit.code,
         unit.created_at,
         unit.ended_at
@@ -45,7 +47,7 @@ pub async fn path(conn: &mut Conn, id: UnitId) -> Result<Vec<Unit>> {
         "with recursive up as (
             select u.*, 0 as depth from units u where u.id = $1
             union all select u.*, up.depth + 1 from units u join up on u.id = up.parent_id)
-         select id, parent_id, kind, name, code, created_at, ended_at from up order by depth",
+         select id, parent_id, kind, name, name_en, code, created_at, ended_at from up order by depth",
         id
     )
 }
@@ -186,8 +188,8 @@ pub async fn lacking(conn: &mut Conn, admin: StaffId, now: At, lack: Lack, limit
     }
 }
 
-pub async fn change(conn: &mut Conn, id: UnitId, name: &str, code: Option<&str>) -> Result<()> {
-    execute!(conn, "update units set name = $2, code = $3 where id = $1", id, name, code).map(|_| ())
+pub async fn change(conn: &mut Conn, id: UnitId, name: &str, name_en: Option<&str>, code: Option<&str>) -> Result<()> {
+    execute!(conn, "update units set name = $2, name_en = $3, code = $4 where id = $1", id, name, name_en, code).map(|_| ())
 }
 
 /// Units below and posts that have not ended.

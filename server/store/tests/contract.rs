@@ -36,12 +36,16 @@ async fn conversation(db: &Db) -> ConversationId {
     let (unit, post, contact, conversation) = (UnitId(id()), PostId(id()), ContactId(id()), ConversationId(id()));
     db.write(move |c| {
         Box::pin(async move {
-            let grid = Unit { id: unit, parent_id: None, kind: UnitKind::Grid, name: "第一网格".into(), code: None, created_at: NOW, ended_at: None };
+            let grid =
+                Unit {
+                    id: unit, parent_id: None, kind: UnitKind::Grid, name: "第一网格".into(), name_en: None, code: None, created_at: NOW, ended_at: None
+                };
             store::unit::insert(c, &grid).await?;
             let seat = Post {
                 id: post,
                 unit_id: unit,
                 title: "网格员".into(),
+                title_en: None,
                 substitute_id: None,
                 welcome: None,
                 answering_id: None,

@@ -52,10 +52,12 @@ async fn a_unit_is_added_below_another_and_mistakes_keep_what_was_typed() {
         let new = format!("/admin/units/new?parent={}", sticker.community);
         admin.get(&new).await.is(200).has("云集路社区").has("网格").has_not("班级");
         admin.post(&new, &[("name", ""), ("kind", "grid"), ("code", "G-1")]).await.is(422).has("id=\"name-e\"").has("G-1");
+        let long = "Grid ".repeat(21);
+        admin.post(&new, &[("name", "第一网格"), ("name_en", &long), ("kind", "grid")]).await.is(422).has("id=\"name_en-e\"").has(long.trim());
         admin.post(&new, &[("name", "三年级"), ("kind", "grade")]).await.is(422).has("请选一个类别").has("三年级");
-        let path = admin.post(&new, &[("name", "第一网格"), ("kind", "grid"), ("code", "G-1")]).await.location();
+        let path = admin.post(&new, &[("name", "第一网格"), ("name_en", "Grid 1"), ("kind", "grid"), ("code", "G-1")]).await.location();
         assert_eq!(last_action(&app).await, "unit.create");
-        admin.get(&path).await.is(200).has("第一网格").has("G-1");
+        admin.get(&path).await.is(200).has("第一网格").has("value=\"Grid 1\"").has("G-1");
         admin.post(&new, &[("name", "第二网格"), ("kind", "grid"), ("code", "G-1")]).await.is(422).has("别的单位已经用了这个代码");
         admin.get(&format!("/admin/units?open={}", sticker.community)).await.is(200).has("第一网格").has("aria-expanded=\"true\"").has("0 / 1");
         admin.get("/admin/units?q=g-1").await.is(200).has("第一网格").has_not("<b>云集路社区");
@@ -71,8 +73,8 @@ async fn a_unit_is_renamed_and_ends_only_when_nothing_hangs_on_it() {
         let (sticker, mut admin, _) = street(&app).await;
         let community = format!("/admin/units/{}", sticker.community);
         admin.post(&community, &[("intent", "save"), ("name", "  ")]).await.is(422).has("id=\"name-e\"");
-        let saved = admin.post(&community, &[("intent", "save"), ("name", "桃花岭社区")]).await.location();
-        admin.get(&saved).await.has("已保存").has("桃花岭社区");
+        let saved = admin.post(&community, &[("intent", "save"), ("name", "桃花岭社区"), ("name_en", "Taohualing")]).await.location();
+        admin.get(&saved).await.has("已保存").has("桃花岭社区").has("value=\"Taohualing\"");
         admin.post(&community, &[("intent", "end")]).await.is(422).has("请先勾选确认");
         admin.post(&community, &[("intent", "end"), ("confirm", "yes")]).await.is(422).has("还有下级单位或岗位");
         let street = format!("/admin/units/{}", sticker.street);
@@ -91,10 +93,10 @@ async fn a_post_is_added_changed_and_given_a_substitute_nearby() {
         let (sticker, mut admin, _) = street(&app).await;
         let new = format!("/admin/units/{}/posts/new", sticker.community);
         admin.post(&new, &[("title", ""), ("welcome", "您好")]).await.is(422).has("id=\"title-e\"").has("您好");
-        let desk = admin.post(&new, &[("title", "服务台")]).await.location();
-        admin.get(&desk).await.is(200).has("云集路社区 服务台").has("还没有联系码").has("还没有人担任过");
-        admin.post(&desk, &[("intent", "save"), ("title", "社区服务台"), ("welcome", "欢迎")]).await.is(303);
-        admin.get(&desk).await.has("社区服务台").has("欢迎");
+        let desk = admin.post(&new, &[("title", "服务台"), ("title_en", "Desk")]).await.location();
+        admin.get(&desk).await.is(200).has("value=\"Desk\"").has("云集路社区 服务台").has("还没有联系码").has("还没有人担任过");
+        admin.post(&desk, &[("intent", "save"), ("title", "社区服务台"), ("title_en", "Service desk"), ("welcome", "欢迎")]).await.is(303);
+        admin.get(&desk).await.has("社区服务台").has("value=\"Service desk\"").has("欢迎");
         let itself = desk.rsplit('/').next().unwrap().to_owned();
         admin.post(&desk, &[("intent", "substitute"), ("substitute", &itself)]).await.is(422).has("不能选自己");
         let other = app.sticker().await;
@@ -248,13 +250,14 @@ async fn a_contact_point_is_made_printed_and_taken_out_of_use() {
         let (sticker, mut admin, _) = street(&app).await;
         let new = format!("/admin/posts/{}/contact-points/new", sticker.post);
         admin.post(&new, &[("place", " "), ("welcome", "您好")]).await.is(422).has("id=\"place-e\"").has("您好");
-        let form = [("place", "小广场公告栏"), ("topic", "报修"), ("welcome", "有事写给我")];
+        let form = [("place", "小广场公告栏"), ("place_en", "Notice board"), ("topic", "报修"), ("welcome", "有事写给我")];
         let point = admin.post(&new, &form).await.location();
         let page = admin.get(&point).await;
-        page.is(200).has("小广场公告栏").has("报修").has("有事写给我").has("qr.svg").has("qr.png");
+        page.is(200).has("小广场公告栏").has("value=\"Notice board\"").has("报修").has("有事写给我").has("qr.svg").has("qr.png");
         let code = page.body.split("/q/").nth(1).unwrap()[..8].to_owned();
         app.anonymous().get(&format!("/q/{code}")).await.is(200).has("小广场公告栏").has("有事写给我");
-        admin.post(&point, &[("place", "小广场"), ("welcome", "")]).await.is(303);
+        admin.post(&point, &[("place", "小广场"), ("place_en", "Square"), ("welcome", "")]).await.is(303);
+        admin.get(&point).await.has("value=\"Square\"");
         app.anonymous().get(&format!("/q/{code}")).await.is(200).has("小广场").has("您好，有事写给我。");
         let svg = admin.get(&format!("{point}/qr.svg")).await;
         assert_eq!(svg.headers["content-type"], "image/svg+xml");
@@ -283,6 +286,9 @@ async fn the_sheet_has_everything_in_both_languages() {
             sheet.has(character);
         }
         sheet.has("有事，扫一扫").has("Scan, and write to").has("周一至周五").has("Mon–Fri").has("火警 119").has("Fire 119").has("Your community");
+        app.english_names(&sticker).await;
+        let sheet = admin.get(&format!("/admin/contact-points/{}/sheet", sticker.point)).await;
+        sheet.has("云集路社区").has("Yunji Road Community · Grid worker").has("3号楼东门").has("Building 3, east door").has_not("Your community");
     })
     .await;
 }

@@ -66,12 +66,22 @@ impl TestApp {
         let (street, community) = (UnitId(self.domain.id()), UnitId(self.domain.id()));
         let (post, point) = (PostId(self.domain.id()), ContactPointId(self.domain.id()));
         let code = domain::contact_point::new_code(&self.domain.random);
-        let unit = |id, parent_id, kind, name: &str| domain::row::Unit { id, parent_id, kind, name: name.into(), code: None, created_at: now, ended_at: None };
+        let unit = |id, parent_id, kind, name: &str| domain::row::Unit {
+            id,
+            parent_id,
+            kind,
+            name: name.into(),
+            name_en: None,
+            code: None,
+            created_at: now,
+            ended_at: None,
+        };
         let units = [unit(street, None, UnitKind::Street, "西陵街道"), unit(community, Some(street), UnitKind::Community, "云集路社区")];
         let seat = domain::row::Post {
             id: post,
             unit_id: community,
             title: "网格员".into(),
+            title_en: None,
             substitute_id: None,
             welcome: Some("您好，有事写给我。".into()),
             answering_id: None,
@@ -84,6 +94,7 @@ impl TestApp {
             code: code.clone(),
             check_phrase: CheckPhrase::from_bits([0, 1, 2, 3]),
             place: "3号楼东门".into(),
+            place_en: None,
             topic: None,
             welcome: None,
             created_at: now,
@@ -103,6 +114,23 @@ impl TestApp {
             .await
             .unwrap();
         Sticker { street, community, post, point, code }
+    }
+
+    /// Gives the sticker's unit, post and place their English names.
+    pub async fn english_names(&self, sticker: &Sticker) {
+        let (community, post, point) = (sticker.community, sticker.post, sticker.point);
+        self.domain
+            .db
+            .write(move |c| {
+                Box::pin(async move {
+                    store::unit::change(c, community, "云集路社区", Some("Yunji Road Community"), None).await?;
+                    store::post::change(c, post, "网格员", Some("Grid worker"), None).await?;
+                    let Some(point) = store::contact_point::find(c, point).await? else { return Ok(()) };
+                    store::contact_point::change(c, &domain::row::ContactPoint { place_en: Some("Building 3, east door".into()), ..point }).await
+                })
+            })
+            .await
+            .unwrap();
     }
 
     /// The same with 王芳 holding the post.

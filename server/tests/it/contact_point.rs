@@ -1,6 +1,7 @@
 //! `/q/{code}`
 
 use crate::app::on_both;
+use domain::limits::NEW_CONVERSATIONS_A_MINUTE;
 
 #[tokio::test]
 async fn a_scan_shows_who_answers_where_and_the_check_phrase() {
@@ -108,12 +109,45 @@ async fn bad_first_messages_keep_what_was_typed_and_say_why() {
 }
 
 #[tokio::test]
-async fn many_phones_behind_one_address_may_write() {
+async fn whoever_reads_english_sees_the_english_names_where_there_are_some() {
     on_both(async |app| {
         let sticker = app.sticker().await;
-        for n in 0..40 {
-            app.contact(&sticker, &format!("家长 {n}")).await;
+        let mut english = app.anonymous();
+        english.headers.insert("accept-language".into(), "en".into());
+        english.get(&sticker.path()).await.is(200).has("@云集路社区").has("网格员").has("3号楼东门");
+        app.english_names(&sticker).await;
+        let page = english.get(&sticker.path()).await;
+        page.is(200).has("@Yunji Road Community").has("Grid worker").has("Building 3, east door").has_not("云集路社区").has_not("3号楼东门");
+        let sent = english.post(&sticker.path(), &[("text", "Hello"), ("key", &page.field("key"))]).await.location();
+        english.get(&sent).await.is(200).has("@Yunji Road Community").has_not("云集路社区");
+        english.get("/c").await.is(200).has("@Yunji Road Community");
+        app.anonymous().get(&sticker.path()).await.has("@云集路社区").has("3号楼东门").has_not("Yunji");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn many_phones_behind_one_address_may_write_until_it_is_more_than_any_school() {
+    on_both(async |app| {
+        let sticker = app.sticker().await;
+        let mut one = app.anonymous();
+        let mut wait = String::new();
+        for n in 0..=NEW_CONVERSATIONS_A_MINUTE {
+            one = app.anonymous();
+            let page = one.get(&sticker.path()).await;
+            wait = page.field("key");
+            if n < NEW_CONVERSATIONS_A_MINUTE {
+                one.post(&sticker.path(), &[("text", "您好"), ("key", &wait)]).await.is(303);
+            }
         }
+        let form = [("text", "第三百零一位家长"), ("key", wait.as_str())];
+        one.post(&sticker.path(), &form).await.is(429).has("第三百零一位家长").has("秒再发");
+        // Another address is not held up, and after a minute neither is this one.
+        let mut elsewhere = one.clone();
+        elsewhere.headers.insert("x-forwarded-for".into(), "203.0.113.9".into());
+        elsewhere.post(&sticker.path(), &[("text", "别处的人"), ("key", &app.anonymous().get(&sticker.path()).await.field("key"))]).await.is(303);
+        app.advance_minutes(1);
+        app.contact(&sticker, "过了一分钟").await;
     })
     .await;
 }

@@ -1,6 +1,7 @@
 //! `/c/{id}`
 
 use crate::app::on_both;
+use std::collections::BTreeSet;
 
 #[tokio::test]
 async fn messages_are_kept_in_order_and_the_list_shows_the_conversation() {
@@ -55,6 +56,23 @@ async fn a_live_stream_brings_what_is_new_and_resumes_where_it_was_cut() {
         cut.headers.insert("last-event-id".into(), "2".into());
         let text = cut.stream(&format!("{path}/live?after=1")).await.unwrap().until("断线时的话").await;
         assert!(!text.contains("流里的话"), "{text}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn streams_that_were_cut_come_back_spread_over_several_seconds() {
+    on_both(async |app| {
+        let sticker = app.sticker().await;
+        let (resident, path) = app.contact(&sticker, "开始").await;
+        let mut pauses = BTreeSet::new();
+        for _ in 0..16 {
+            let said = resident.stream(&format!("{path}/live?after=1")).await.unwrap().until("\n\n").await;
+            let pause: u64 = said.lines().find_map(|line| line.strip_prefix("retry:")).unwrap().trim().parse().unwrap();
+            assert!((1000..=5080).contains(&pause), "{pause}");
+            pauses.insert(pause);
+        }
+        assert!(pauses.len() > 8 && pauses.last().unwrap() - pauses.first().unwrap() > 1000, "{pauses:?}");
     })
     .await;
 }

@@ -27,6 +27,7 @@ async fn desk(app: &TestApp, text: &str) -> Desk {
         id: beside,
         unit_id: sticker.community,
         title: "服务台".into(),
+        title_en: None,
         substitute_id: None,
         welcome: None,
         answering_id: None,

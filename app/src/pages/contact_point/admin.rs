@@ -32,6 +32,7 @@ use serde::Deserialize;
 pub struct Form {
     intent: String,
     pub place: String,
+    pub place_en: String,
     pub topic: String,
     pub welcome: String,
     confirm: String,
@@ -41,12 +42,13 @@ pub struct Form {
 
 impl Form {
     pub fn typed(&self) -> Typed<'_> {
-        Typed { place: &self.place, topic: &self.topic, welcome: &self.welcome }
+        Typed { place: &self.place, place_en: &self.place_en, topic: &self.topic, welcome: &self.welcome }
     }
 
     fn of(view: &View) -> Form {
         Form {
             place: view.point.place.clone(),
+            place_en: view.point.place_en.clone().unwrap_or_default(),
             topic: view.point.topic.clone().unwrap_or_default(),
             welcome: view.point.welcome.clone().unwrap_or_default(),
             ..Form::default()
@@ -54,15 +56,19 @@ impl Form {
     }
 }
 
-/// Place, topic and welcome, with what is wrong above and beside them.
+/// Place in both languages, topic and welcome, with what is wrong above and beside them.
 pub fn fields(l: Language, form: Form) -> impl IntoView + use<> {
     let error = |e: Option<model::text::TextError>| e.map(|e| text_error(l, e));
-    let (place, topic, welcome) = (error(form.mistakes.place), error(form.mistakes.topic), error(form.mistakes.welcome));
-    let wrong: Vec<(&'static str, String)> =
-        [("place", place.clone()), ("topic", topic.clone()), ("welcome", welcome.clone())].into_iter().filter_map(|(id, e)| Some((id, e?))).collect();
+    let (place, place_en) = (error(form.mistakes.place), error(form.mistakes.place_en));
+    let (topic, welcome) = (error(form.mistakes.topic), error(form.mistakes.welcome));
+    let wrong: Vec<(&'static str, String)> = [("place", &place), ("place_en", &place_en), ("topic", &topic), ("welcome", &welcome)]
+        .into_iter()
+        .filter_map(|(id, e)| Some((id, e.clone()?)))
+        .collect();
     view! {
         {(!wrong.is_empty()).then(|| titled_summary(t!(l, admin.please_correct), wrong))}
         {Field::new("place", t!(l, admin.place)).value(form.place).hint(t!(l, admin.place_hint)).error(place).view()}
+        {Field::new("place_en", t!(l, admin.place_en)).value(form.place_en).optional().hint(t!(l, admin.english_hint)).error(place_en).view()}
         {Field::new("topic", t!(l, admin.topic)).value(form.topic).optional().hint(t!(l, admin.topic_hint)).error(topic).view()}
         {area("welcome", t!(l, admin.welcome), form.welcome, 3, Some(t!(l, admin.point_welcome_hint)), welcome)}
     }

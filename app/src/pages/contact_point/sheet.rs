@@ -63,7 +63,7 @@ fn sheet(view: &View) -> impl IntoView + use<> {
     let is_long_url = short_url.chars().count() > LONG_URL;
     view! {
         <h1 lang="zh-CN" class=is_long.then_some("long")>{post.unit_name.clone()}<br/>{post.title.clone()}</h1>
-        <p lang="en">{whose(view)}</p>
+        <p lang="en">{in_english(view)}</p>
         <p class="call" lang="zh-CN">{t!(Chinese, print.call)}</p>
         <p lang="en">{t!(English, print.call)}</p>
         <div class="scan">
@@ -82,7 +82,16 @@ fn sheet(view: &View) -> impl IntoView + use<> {
     }
 }
 
-/// Names are Chinese; what the post is to the reader can be said in English too.
+/// The unit and the post by their English names; where they have none, what the post is to the reader.
+fn in_english(view: &View) -> String {
+    let post = &view.post.post;
+    match (&post.unit_name_en, &post.title_en) {
+        (Some(unit), Some(title)) => format!("{unit} · {title}"),
+        (Some(name), None) | (None, Some(name)) => name.clone(),
+        (None, None) => whose(view),
+    }
+}
+
 fn whose(view: &View) -> String {
     match view.above.last().map(|unit| unit.kind) {
         Some(UnitKind::Grid) => t!(English, print.of_grid),
@@ -103,7 +112,7 @@ fn facts(view: &View) -> impl IntoView + use<> {
         .map(|topic| view! { <div><dt>{t!(Chinese, print.topic)}" "<span lang="en">{t!(English, print.topic)}</span></dt><dd>{topic}</dd></div> });
     view! {
         <dl class="by">
-            <div><dt>{t!(Chinese, print.place)}" "<span lang="en">{t!(English, print.place)}</span></dt><dd lang="zh-CN">{view.point.place.clone()}</dd></div>
+            <div><dt>{t!(Chinese, print.place)}" "<span lang="en">{t!(English, print.place)}</span></dt><dd><span lang="zh-CN">{view.point.place.clone()}</span><small lang="en">{view.point.place_en.clone()}</small></dd></div>
             {topic}
             <div>
                 <dt>{t!(Chinese, print.on_duty)}" "<span lang="en">{t!(English, print.on_duty)}</span></dt>

@@ -110,7 +110,7 @@ async fn again(visit: &Visit, code: &PointCode, draft: Draft, status: StatusCode
 
 fn write_page(visit: &Visit, point: &Point, draft: Draft) -> Response {
     let l = visit.language;
-    let name = name_of(&point.answering);
+    let name = point.answering.card().name_in(l).to_owned();
     // In the words of somebody who is away it would only confuse.
     let welcome = point
         .welcome()
@@ -141,12 +141,7 @@ fn write_page(visit: &Visit, point: &Point, draft: Draft) -> Response {
             <FirstMessage code=point.point.code.to_string() waiting=t!(l, resident.waiting_for_network)/>
         </main>
     };
-    Page::new(visit, t!(l, resident.write_to, name = name)).unit(&point.answering.post.unit_name).with_islands().render(main)
-}
-
-fn name_of(answering: &Answering) -> String {
-    let card = answering.card();
-    card.staff_name.clone().unwrap_or_else(|| card.title.clone())
+    Page::new(visit, t!(l, resident.write_to, name = name)).unit(point.answering.post.unit_in(l)).with_islands().render(main)
 }
 
 fn unknown(visit: &Visit, typed: &str) -> Response {
@@ -182,11 +177,11 @@ fn revoked(visit: &Visit) -> Response {
 
 fn nobody(visit: &Visit, answering: &Answering) -> Response {
     let l = visit.language;
-    let unit = answering.post.unit_name.clone();
+    let (unit, title) = (answering.post.unit_in(l), answering.post.title_in(l));
     let main = view! {
         <main id="main" class="col page">
             <div class="empty">
-                {art(&LETTER)}<h1>{t!(l, resident.nobody)}</h1><p>{t!(l, resident.nobody_text, unit = unit.clone(), title = answering.post.title.clone())}</p>
+                {art(&LETTER)}<h1>{t!(l, resident.nobody)}</h1><p>{t!(l, resident.nobody_text, unit = unit, title = title)}</p>
             </div>
             <div class="banner time">{icon(Icon::Alert)}<p>{t!(l, resident.emergency)}</p></div>
         </main>

@@ -41,11 +41,11 @@ fn row(l: Language, line: &Line) -> impl IntoView + use<> {
     let conversation = &line.conversation;
     let has_news = conversation.last_seq > conversation.contact_seen_seq;
     let end = if has_news { view! { <span class="tag">{t!(l, resident.news)}</span> }.into_any() } else { view! { {icon(Icon::Turn)} }.into_any() };
-    let name = line.card.staff_name.clone().unwrap_or_else(|| line.card.title.clone());
+    let name = line.card.name_in(l).to_owned();
     view! {
         <li><a href=format!("/c/{}", conversation.id)>
             {disc(&line.card)}
-            <span><b>{name}</b>" "<small class="soft">{format!("@{}", line.card.unit_name)}</small><br/>{conversation.preview.clone()}</span>
+            <span><b>{name}</b>" "<small class="soft">{format!("@{}", line.card.unit_in(l))}</small><br/>{conversation.preview.clone()}</span>
             {end}
         </a></li>
     }

@@ -106,7 +106,7 @@ pub fn page(visit: &Visit, view: &View, draft: Draft, status: StatusCode) -> Res
 pub fn page_with_email(visit: &Visit, view: &View, draft: Draft, status: StatusCode, email: Option<email::Mistake>) -> Response {
     let l = visit.language;
     let card = view.answering.card();
-    let name = card.staff_name.clone().unwrap_or_else(|| card.title.clone());
+    let name = card.name_in(l).to_owned();
     let calendar = &view.answering.calendar.calendar;
     let log = Log { language: l, side: Side::Contact, calendar, now: visit.now };
     let id = view.conversation.id;
@@ -120,7 +120,7 @@ pub fn page_with_email(visit: &Visit, view: &View, draft: Draft, status: StatusC
     };
     let main = view! {
         <main id="main" class="col chat">
-            <section class="who mini">{disc(card)}<div><h1>{name.clone()}</h1>{unit_mark(l, &card.unit_name)}</div></section>
+            <section class="who mini">{disc(card)}<div><h1>{name.clone()}</h1>{unit_mark(l, card.unit_in(l))}</div></section>
             <div id="promise">{promise(visit, &view.promise)}</div>
             {other_devices(visit, view)}
             {older}
@@ -132,7 +132,7 @@ pub fn page_with_email(visit: &Visit, view: &View, draft: Draft, status: StatusC
             {view.is_newest.then(|| talk(visit, id, last_seq))}
         </main>
     };
-    let page = Page::new(visit, t!(l, resident.conversation_with, name = name)).unit(&view.answering.post.unit_name).status(status).with_islands();
+    let page = Page::new(visit, t!(l, resident.conversation_with, name = name)).unit(view.answering.post.unit_in(l)).status(status).with_islands();
     match &visit.device_key {
         // Half a year from this visit.
         Some(key) => page.cookie(visit.device_cookie(key)).render(main),
@@ -157,7 +157,7 @@ fn talk(visit: &Visit, id: ConversationId, last_seq: i64) -> impl IntoView + use
 pub fn promise(visit: &Visit, promise: &Promise) -> AnyView {
     let l = visit.language;
     let calendar = &promise.calendar.calendar;
-    let name = promise.name.clone();
+    let name = promise.card.name_in(l);
     match (promise.due_at, promise.answered_after) {
         (Some(due), _) if due < visit.now => view! {
             <p class="promise pin late" role="status">{icon(Icon::Alert)}<span>{t!(l, resident.promise_late, name = name, when = said(visit, calendar, due))}</span></p>

@@ -17,7 +17,7 @@ use axum::{
 };
 use domain::{
     Admin,
-    post::{self, PostError},
+    post::{self, Mistakes, PostError, Typed},
     unit,
 };
 use i18n::t;
@@ -29,9 +29,10 @@ use serde::Deserialize;
 #[serde(default)]
 pub struct Draft {
     title: String,
+    title_en: String,
     welcome: String,
     #[serde(skip)]
-    mistakes: (Option<TextError>, Option<TextError>),
+    mistakes: Mistakes,
 }
 
 pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<UnitId>) -> Result<Response, AppError> {
@@ -39,10 +40,11 @@ pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<UnitId>)
 }
 
 pub async fn create(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<UnitId>, Posted(mut draft): Posted<Draft>) -> Result<Response, AppError> {
-    match post::create(&visit.app.domain, &admin, id, &draft.title, &draft.welcome).await {
+    let typed = Typed { title: &draft.title, title_en: &draft.title_en, welcome: &draft.welcome };
+    match post::create(&visit.app.domain, &admin, id, typed).await {
         Ok(post) => Ok(Redirect::to(&format!("/admin/posts/{post}")).into_response()),
-        Err(PostError::Invalid { title, welcome }) => {
-            draft.mistakes = (title, welcome);
+        Err(PostError::Invalid(mistakes)) => {
+            draft.mistakes = mistakes;
             page(&visit, &admin, id, draft, StatusCode::UNPROCESSABLE_ENTITY).await
         }
         Err(PostError::Store(e)) => Err(e.into()),
@@ -55,9 +57,13 @@ async fn page(visit: &Visit, admin: &Admin, id: UnitId, draft: Draft, status: St
     let l = visit.language;
     let title = t!(l, admin.post_at, name = unit.name.clone());
     above.push(unit);
-    let (title_error, welcome_error) = (draft.mistakes.0.map(|e| text_error(l, e)), draft.mistakes.1.map(|e| text_error(l, e)));
-    let wrong: Vec<(&'static str, String)> =
-        [("title", title_error.clone()), ("welcome", welcome_error.clone())].into_iter().filter_map(|(id, e)| Some((id, e?))).collect();
+    let error = |e: Option<TextError>| e.map(|e| text_error(l, e));
+    let Mistakes { title: title_error, title_en: title_en_error, welcome: welcome_error } = draft.mistakes;
+    let (title_error, title_en_error, welcome_error) = (error(title_error), error(title_en_error), error(welcome_error));
+    let wrong: Vec<(&'static str, String)> = [("title", &title_error), ("title_en", &title_en_error), ("welcome", &welcome_error)]
+        .into_iter()
+        .filter_map(|(id, e)| Some((id, e.clone()?)))
+        .collect();
     let sum = (!wrong.is_empty()).then(|| view! { <div class="task">{titled_summary(t!(l, admin.please_correct), wrong)}</div> });
     let main = view! {
         <main id="main" class="wide">
@@ -67,6 +73,7 @@ async fn page(visit: &Visit, admin: &Admin, id: UnitId, draft: Draft, status: St
             <form class="task" method="post">
                 {visit.csrf_field()}
                 {Field::new("title", t!(l, admin.post_title)).value(draft.title).hint(t!(l, admin.post_title_hint)).error(title_error).view()}
+                {Field::new("title_en", t!(l, admin.post_title_en)).value(draft.title_en).optional().hint(t!(l, admin.english_hint)).error(title_en_error).view()}
                 {area("welcome", t!(l, admin.welcome), draft.welcome, 3, Some(t!(l, admin.welcome_hint)), welcome_error)}
                 <button class="btn">{t!(l, admin.add)}</button>
             </form>

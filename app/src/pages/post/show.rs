@@ -35,6 +35,7 @@ use serde::Deserialize;
 pub struct Draft {
     intent: String,
     title: Option<String>,
+    title_en: Option<String>,
     welcome: Option<String>,
     substitute: String,
     who: String,
@@ -50,6 +51,7 @@ pub struct Draft {
 #[derive(Default)]
 struct Errors {
     title: Option<String>,
+    title_en: Option<String>,
     welcome: Option<String>,
     substitute: Option<String>,
     who: Option<String>,
@@ -85,12 +87,19 @@ pub async fn change(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<PostId
 
 async fn save(visit: &Visit, admin: &Admin, id: PostId, draft: &Draft) -> Result<Option<Errors>, AppError> {
     let l = visit.language;
-    let (title, welcome) = (draft.title.as_deref().unwrap_or(""), draft.welcome.as_deref().unwrap_or(""));
-    match post::change(&visit.app.domain, admin, id, title, welcome).await {
+    let typed = post::Typed {
+        title: draft.title.as_deref().unwrap_or(""),
+        title_en: draft.title_en.as_deref().unwrap_or(""),
+        welcome: draft.welcome.as_deref().unwrap_or(""),
+    };
+    match post::change(&visit.app.domain, admin, id, typed).await {
         Ok(()) => Ok(None),
-        Err(PostError::Invalid { title, welcome }) => {
-            Ok(Some(Errors { title: title.map(|e| text_error(l, e)), welcome: welcome.map(|e| text_error(l, e)), ..Errors::default() }))
-        }
+        Err(PostError::Invalid(mistakes)) => Ok(Some(Errors {
+            title: mistakes.title.map(|e| text_error(l, e)),
+            title_en: mistakes.title_en.map(|e| text_error(l, e)),
+            welcome: mistakes.welcome.map(|e| text_error(l, e)),
+            ..Errors::default()
+        })),
         Err(PostError::Store(e)) => Err(e.into()),
         Err(_) => Err(AppError::NotFound),
     }
@@ -208,6 +217,12 @@ async fn page(visit: &Visit, admin: &Admin, id: PostId, done: &Done, draft: Draf
                                 .value(draft.title.unwrap_or_else(|| view.post.title.clone()))
                                 .hint(t!(l, admin.post_title_hint))
                                 .error(errors.title)
+                                .view()}
+                            {Field::new("title_en", t!(l, admin.post_title_en))
+                                .value(draft.title_en.unwrap_or_else(|| view.post.title_en.clone().unwrap_or_default()))
+                                .optional()
+                                .hint(t!(l, admin.english_hint))
+                                .error(errors.title_en)
                                 .view()}
                             {area(
                                 "welcome",

@@ -20,17 +20,17 @@ pub async fn show(visit: Visit, Path(token): Path<String>) -> Result<Response, A
     let l = visit.language;
     let Some(found) = return_link::find(&visit.app.domain, visit.device.as_ref(), &token).await? else { return Ok(over(&visit)) };
     if found.has_access {
-        return Ok(Redirect::to(&format!("/c/{}", found.conversation_id)).into_response());
+        return Ok(Redirect::to(&format!("/c/{}", found.answer.conversation_id)).into_response());
     }
     let main = view! {
         <main id="main" class="col page">
             <div class="empty">
-                {art(&LETTER)}<h1>{t!(l, mail.answer_subject, name = found.name)}</h1><p>{t!(l, mail.return_text)}</p>
+                {art(&LETTER)}<h1>{t!(l, mail.answer_subject, name = found.answer.name_in(l))}</h1><p>{t!(l, mail.return_text)}</p>
                 <form method="post">{visit.csrf_field()}<button class="btn wide">{t!(l, mail.return_open)}</button></form>
             </div>
         </main>
     };
-    Ok(Page::new(&visit, t!(l, mail.return_title)).unit(found.unit).render(main))
+    Ok(Page::new(&visit, t!(l, mail.return_title)).unit(found.answer.unit_in(l)).render(main))
 }
 
 pub async fn open(visit: Visit, Path(token): Path<String>) -> Result<Response, AppError> {

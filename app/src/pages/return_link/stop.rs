@@ -37,11 +37,11 @@ fn page(visit: &Visit, found: Option<Stop>) -> Response {
         (t!(l, mail.stopped), rest.into_any())
     } else {
         let rest = view! {
-            <p>{t!(l, mail.stop_text, unit = found.unit.clone())}</p>
+            <p>{t!(l, mail.stop_text, unit = found.answer.unit_in(l))}</p>
             <form method="post">{visit.csrf_field()}<button class="btn wide">{t!(l, mail.stop_button)}</button></form>
         };
         (t!(l, mail.stop_title), rest.into_any())
     };
     let main = view! { <main id="main" class="col page"><div class="empty">{art(&LETTER)}<h1>{title.clone()}</h1>{rest}</div></main> };
-    Page::new(visit, title).unit(found.unit).render(main)
+    Page::new(visit, title).unit(found.answer.unit_in(l)).render(main)
 }

@@ -32,6 +32,7 @@ use serde::Deserialize;
 pub struct Draft {
     intent: String,
     name: Option<String>,
+    name_en: Option<String>,
     code: Option<String>,
     confirm: String,
     #[serde(skip)]
@@ -56,7 +57,12 @@ pub async fn change(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<UnitId
         }
         unit::end(domain, &admin, id).await.map(|parent| parent.map_or("/admin/units".to_owned(), |p| format!("/admin/units/{p}")))
     } else {
-        let typed = Typed { name: draft.name.as_deref().unwrap_or(""), code: draft.code.as_deref().unwrap_or(""), kind: "" };
+        let typed = Typed {
+            name: draft.name.as_deref().unwrap_or(""),
+            name_en: draft.name_en.as_deref().unwrap_or(""),
+            code: draft.code.as_deref().unwrap_or(""),
+            kind: "",
+        };
         unit::change(domain, &admin, id, typed).await.map(|()| format!("/admin/units/{id}?saved=1"))
     };
     match result {
@@ -174,6 +180,7 @@ fn below(l: Language, view: &View) -> impl IntoView + use<> {
 fn form(visit: &Visit, view: &View, draft: Draft) -> impl IntoView + use<> {
     let l = visit.language;
     let name_error = draft.mistakes.name.map(|e| text_error(l, e));
+    let name_en_error = draft.mistakes.name_en.map(|e| text_error(l, e));
     let code_error = draft.mistakes.code.map(|e| text_error(l, e)).or(draft.code_taken.then(|| t!(l, admin.code_taken)));
     let end = Danger {
         intent: "end",
@@ -188,6 +195,12 @@ fn form(visit: &Visit, view: &View, draft: Draft) -> impl IntoView + use<> {
             {visit.csrf_field()}
             <p class="soft">{kind_name(l, view.unit.kind)}</p>
             {Field::new("name", t!(l, admin.name)).value(draft.name.unwrap_or_else(|| view.unit.name.clone())).error(name_error).view()}
+            {Field::new("name_en", t!(l, admin.name_en))
+                .value(draft.name_en.unwrap_or_else(|| view.unit.name_en.clone().unwrap_or_default()))
+                .optional()
+                .hint(t!(l, admin.english_hint))
+                .error(name_en_error)
+                .view()}
             {Field::new("code", t!(l, admin.code))
                 .value(draft.code.unwrap_or_else(|| view.unit.code.clone().unwrap_or_default()))
                 .optional()

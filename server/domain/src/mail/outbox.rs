@@ -134,9 +134,9 @@ async fn judge_answer(domain: &Domain, conn: &mut Conn, mail: &Mail) -> Result<V
     }
     let (local, today) = (unit.calendar.local(return_link::until(mail)), unit.calendar.local(now));
     let answered = Answered {
-        name: answer.staff_name.unwrap_or_else(|| answer.post_title.clone()),
-        title: answer.post_title,
-        unit: answer.unit_name,
+        name: answer.name_in(mail.language).to_owned(),
+        title: answer.title_in(mail.language).to_owned(),
+        unit: answer.unit_in(mail.language).to_owned(),
         until: when::date(mail.language, &local, &today),
         open_url: return_link::link(domain, mail.id, answer.claim_version),
         stop_url: return_link::stop_link(domain, mail.id),
