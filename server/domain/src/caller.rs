@@ -2,6 +2,7 @@
 
 use crate::{Domain, Keys, session};
 use model::{ContactId, DeviceId, Language, Role, SessionId, StaffId, UnitId};
+use moka::sync::Cache;
 use store::Result;
 
 /// A resident's or guardian's browser that has written before.
@@ -43,12 +44,27 @@ pub struct Admin {
     pub units: Vec<UnitId>,
 }
 
+/// Devices seen lately, by the hash of their key. A device never changes, and what it may see is asked anew each time.
+pub struct Devices(Cache<Vec<u8>, Device>);
+
+impl Default for Devices {
+    /// At most about 10 MB.
+    fn default() -> Devices {
+        Devices(Cache::new(50_000))
+    }
+}
+
 /// The device behind a key from a cookie.
 pub async fn device(domain: &Domain, key: &str) -> Result<Option<Device>> {
     let hash = Keys::hash(key);
+    if let Some(device) = domain.devices.0.get(&hash) {
+        return Ok(Some(device));
+    }
     let mut conn = domain.db.read().await?;
-    let found = store::contact::device(&mut conn, &hash).await?;
-    Ok(found.map(|d| Device { id: d.id, contact_id: d.contact_id }))
+    let Some(found) = store::contact::device(&mut conn, &hash).await? else { return Ok(None) };
+    let device = Device { id: found.id, contact_id: found.contact_id };
+    domain.devices.0.insert(hash, device.clone());
+    Ok(Some(device))
 }
 
 /// The member of staff behind a session key from a cookie.

@@ -2,7 +2,7 @@
 
 use crate::{
     Device, Domain, Keys,
-    calendar::UnitCalendar,
+    calendar::{self, UnitCalendar},
     limits::TooMany,
     live::Topic,
     post::{self, Answering},
@@ -15,7 +15,7 @@ use model::{
 use std::{net::IpAddr, sync::Arc};
 use store::{
     Conn,
-    conversation::Conversation,
+    conversation::{Conversation, Way},
     message::{Audience, Message, New, NewWait, Sent},
     post::Card,
     wait::Wait,
@@ -85,7 +85,7 @@ pub async fn start(domain: &Domain, code: &PointCode, typed: Typed<'_>) -> Resul
     };
     let conversation_id = begin.ids.2;
     let away = off_duty_event(&answering, domain.now());
-    let news = contact_message(domain, conversation_id, body, client_key, &answering, away);
+    let news = contact_message(domain, conversation_id, body, client_key, point.post_id, &answering.calendar, away);
     let claim_hash = Keys::hash(domain.keys.claim_code(conversation_id, 1).as_str());
     let sent = match begun(domain, begin.clone(), claim_hash.clone(), news.clone()).await {
         // Two first messages of one new device at the same moment: the other was first, so this one joins it.
@@ -93,7 +93,7 @@ pub async fn start(domain: &Domain, code: &PointCode, typed: Typed<'_>) -> Resul
         other => other?,
     };
     let sent = sent.ok_or(SendError::Revoked)?;
-    domain.hub.wake_all(topics(sent.conversation_id, &answering.post));
+    domain.hub.wake_all(topics(sent.conversation_id, point.post_id, answering.post.answering_id));
     Ok(sent)
 }
 
@@ -168,36 +168,38 @@ pub(crate) fn first(sent: Vec<Sent>) -> store::Result<Sent> {
 pub async fn say(domain: &Domain, device: &Device, id: ConversationId, typed: Typed<'_>) -> Result<Sent, SendError> {
     let body = text::message(typed.text)?;
     let client_key = typed.client_key.with(&body);
-    let (conversation, answering, away) = {
+    let (way, calendar, away) = {
         let mut conn = domain.db.read().await?;
-        if let Some(sent) = store::message::by_client_key(&mut conn, device.contact_id, client_key).await?
-            && sent.conversation_id == id
+        let way = store::conversation::way(&mut conn, device.id, device.contact_id, id, client_key, domain.now()).await?.ok_or(SendError::NotFound)?;
+        if way.is_known > 0
+            && let Some(sent) = store::message::with_key(&mut conn, id, client_key).await?
         {
             return Ok(sent);
         }
-        let conversation = store::conversation::of_device(&mut conn, device.id, id).await?.ok_or(SendError::NotFound)?;
-        let answering = post::answering(domain, &mut conn, conversation.post_id).await?.ok_or(SendError::NotFound)?;
-        let mut away = off_duty_event(&answering, domain.now());
-        if let Some(event) = &away
-            && store::wait::auto_replies(&mut conn, id).await?.contains(&event.write())
-        {
-            // Once for each wait, not under every line.
-            away = None;
-        }
-        (conversation, answering, away)
+        let away = if way.on_duty > 0 { None } else { away(domain, &mut conn, &way, id).await? };
+        let calendar = calendar::of_unit(domain, &mut conn, way.unit_id).await?;
+        (way, calendar, away)
     };
-    if answering.is_nobody() {
-        return Err(SendError::Nobody);
-    }
     domain.limits.message(&Keys::hash(typed.device_key))?;
-    let mut news = contact_message(domain, conversation.id, body, client_key, &answering, away);
+    let mut news = contact_message(domain, id, body, client_key, way.post_id, &calendar, away);
     let sent = if news.len() == 1 {
         domain.db.send(news.remove(0)).await?
     } else {
         domain.db.write(move |c| Box::pin(async move { first(store::message::send(c, &news).await?) })).await?
     };
-    domain.hub.wake_all(topics(id, &answering.post));
+    domain.hub.wake_all(topics(id, way.post_id, way.answering_id));
     Ok(sent)
+}
+
+/// The automatic reply for a post with nobody on duty: once for each wait, not under every line.
+async fn away(domain: &Domain, conn: &mut Conn, way: &Way, id: ConversationId) -> Result<Option<Event>, SendError> {
+    let answering = post::answering(domain, conn, way.post_id).await?.ok_or(SendError::NotFound)?;
+    if answering.is_nobody() {
+        return Err(SendError::Nobody);
+    }
+    let Some(event) = off_duty_event(&answering, domain.now()) else { return Ok(None) };
+    let is_told = store::wait::auto_replies(conn, id).await?.contains(&event.write());
+    Ok((!is_told).then_some(event))
 }
 
 /// The contact's message with the wait it opens and, where somebody is away, the automatic reply that says so.
@@ -206,7 +208,8 @@ fn contact_message(
     conversation_id: ConversationId,
     body: String,
     client_key: ClientKey,
-    answering: &Answering,
+    post_id: PostId,
+    calendar: &UnitCalendar,
     away: Option<Event>,
 ) -> Vec<New> {
     let now = domain.now();
@@ -219,7 +222,7 @@ fn contact_message(
         body,
         client_key,
         sent_at: now,
-        wait: Some(NewWait { id: WaitId(domain.id()), due_at: answering.calendar.due(now) }),
+        wait: Some(NewWait { id: WaitId(domain.id()), due_at: calendar.due(now) }),
     };
     let Some(away) = away else { return vec![message] };
     // The key follows from the message's own, so that a retry does not reply twice.
@@ -227,7 +230,7 @@ fn contact_message(
     let reply = New {
         id: MessageId(domain.id()),
         kind: MessageKind::Auto,
-        post_id: Some(answering.post.post_id),
+        post_id: Some(post_id),
         body: away.write(),
         client_key: auto_key,
         wait: None,
@@ -257,8 +260,8 @@ pub fn person(card: &Card) -> Option<Person> {
 }
 
 /// Who has to hear of news in a conversation: its watchers, its post's and whoever stands in.
-pub fn topics(id: ConversationId, card: &Card) -> impl Iterator<Item = Topic> {
-    let posts = [Some(card.post_id), card.answering_id.filter(|a| *a != card.post_id)];
+pub fn topics(id: ConversationId, post: PostId, answering: Option<PostId>) -> impl Iterator<Item = Topic> {
+    let posts = [Some(post), answering.filter(|a| *a != post)];
     posts.into_iter().flatten().map(Topic::Post).chain([Topic::Conversation(id)])
 }
 

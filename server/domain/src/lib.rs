@@ -20,6 +20,7 @@ mod keys;
 pub mod limits;
 pub mod live;
 pub mod mail;
+pub mod nodes;
 mod password;
 pub mod photo;
 pub mod post;
@@ -55,6 +56,7 @@ pub struct Parts {
     pub hub: live::Hub,
     pub limits: limits::Limits,
     pub calendars: calendar::Cache,
+    pub devices: caller::Devices,
     /// Where people reach this installation, without a slash at the end: `https://linli.example.cn`.
     pub public_url: String,
 }
@@ -78,6 +80,7 @@ impl Domain {
             hub: live::Hub::default(),
             limits: limits::Limits::new(clock.clone()),
             calendars: calendar::Cache::default(),
+            devices: caller::Devices::default(),
             public_url: public_url.trim_end_matches('/').to_owned(),
             clock,
             random,

@@ -1,14 +1,20 @@
 //! Wakes whoever watches. Only wake-ups pass here; what is new is read from the database by sequence number, so nothing is lost on reconnect.
 
-use model::{ConversationId, DeviceId, PostId, SessionId, StaffId};
+use model::{At, ConversationId, DeviceId, PostId, SessionId, StaffId};
+use serde::{Deserialize, Serialize};
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    collections::{HashMap, HashSet},
+    mem,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// What can be watched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Topic {
     /// A conversation: messages, its state, who answers.
     Conversation(ConversationId),
@@ -32,6 +38,9 @@ pub enum Reader {
 /// Streams one device or session may have open: more tabs than anybody looks at, fewer than would burden the server.
 pub const STREAMS: usize = 20;
 
+/// A member of staff who looks at a conversation.
+pub type Looking = (StaffId, String);
+
 #[derive(Clone, Default)]
 pub struct Hub(Arc<Shared>);
 
@@ -39,7 +48,19 @@ pub struct Hub(Arc<Shared>);
 struct Shared {
     topics: Mutex<HashMap<Topic, watch::Sender<u64>>>,
     open: Mutex<HashMap<Reader, usize>>,
-    present: Mutex<HashMap<ConversationId, Vec<(StaffId, String)>>>,
+    present: Mutex<HashMap<ConversationId, Vec<Looking>>>,
+    neighbours: Neighbours,
+}
+
+/// The other nodes on the same database ([`crate::nodes`]).
+#[derive(Default)]
+struct Neighbours {
+    are_there: AtomicBool,
+    /// What they have not been told yet.
+    news: Mutex<(HashSet<Topic>, HashSet<ConversationId>)>,
+    has_news: Notify,
+    /// Who looks through which node, and when it was last heard of.
+    looking: Mutex<HashMap<u64, (At, HashMap<ConversationId, Vec<Looking>>)>>,
 }
 
 impl Hub {
@@ -49,6 +70,12 @@ impl Hub {
     }
 
     pub fn wake(&self, topic: Topic) {
+        self.wake_here(topic);
+        self.tell_neighbours(|(topics, _)| topics.insert(topic));
+    }
+
+    /// Wakes who watches through this node.
+    pub(crate) fn wake_here(&self, topic: Topic) {
         let mut topics = self.topics();
         if let Some(sender) = topics.get(&topic) {
             if sender.receiver_count() == 0 {
@@ -79,16 +106,22 @@ impl Hub {
         self.topics().retain(|_, sender| sender.receiver_count() > 0);
     }
 
+    /// Wakes all who watch through this node: nobody knows what they have missed.
+    pub(crate) fn wake_everybody(&self) {
+        self.topics().values().for_each(|sender| sender.send_modify(|n| *n += 1));
+    }
+
     /// Marks a member of staff as looking at a conversation until the guard is dropped.
     pub fn enter(&self, conversation: ConversationId, staff: StaffId, name: &str) -> Presence {
         self.present().entry(conversation).or_default().push((staff, name.to_owned()));
-        self.wake(Topic::Presence(conversation));
+        self.presence_changed(conversation);
         Presence { hub: self.clone(), conversation, staff }
     }
 
     /// Who is looking at a conversation now, each once.
-    pub fn looking_at(&self, conversation: ConversationId) -> Vec<(StaffId, String)> {
+    pub fn looking_at(&self, conversation: ConversationId) -> Vec<Looking> {
         let mut list = self.present().get(&conversation).cloned().unwrap_or_default();
+        list.extend(self.neighbours_looking().values().filter_map(|(_, looking)| looking.get(&conversation)).flatten().cloned());
         list.sort();
         list.dedup_by_key(|(id, _)| *id);
         list
@@ -107,8 +140,88 @@ impl Hub {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn present(&self) -> MutexGuard<'_, HashMap<ConversationId, Vec<(StaffId, String)>>> {
+    fn present(&self) -> MutexGuard<'_, HashMap<ConversationId, Vec<Looking>>> {
         self.0.present.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// With other nodes on the same database.
+impl Hub {
+    /// From now on there may be others to tell.
+    pub(crate) fn has_neighbours(&self) {
+        self.0.neighbours.are_there.store(true, Ordering::Relaxed);
+    }
+
+    fn tell_neighbours(&self, add: impl FnOnce(&mut (HashSet<Topic>, HashSet<ConversationId>)) -> bool) {
+        if self.0.neighbours.are_there.load(Ordering::Relaxed) && add(&mut self.news()) {
+            self.0.neighbours.has_news.notify_one();
+        }
+    }
+
+    fn presence_changed(&self, conversation: ConversationId) {
+        self.wake_here(Topic::Presence(conversation));
+        self.tell_neighbours(|(_, changed)| changed.insert(conversation));
+    }
+
+    pub(crate) async fn has_news(&self) {
+        self.0.neighbours.has_news.notified().await;
+    }
+
+    /// What to tell: topics to wake, and conversations at which somebody began or ceased to look.
+    pub(crate) fn take_news(&self) -> (Vec<Topic>, Vec<ConversationId>) {
+        let (topics, changed) = mem::take(&mut *self.news());
+        (topics.into_iter().collect(), changed.into_iter().collect())
+    }
+
+    pub(crate) fn give_back_news(&self, topics: &[Topic], changed: &[ConversationId]) {
+        let mut news = self.news();
+        news.0.extend(topics);
+        news.1.extend(changed);
+        self.0.neighbours.has_news.notify_one();
+    }
+
+    /// Who looks at these conversations through this node.
+    pub(crate) fn looking_here(&self, conversations: &[ConversationId]) -> Vec<(ConversationId, Vec<Looking>)> {
+        let present = self.present();
+        conversations.iter().map(|id| (*id, present.get(id).cloned().unwrap_or_default())).collect()
+    }
+
+    pub(crate) fn all_looking(&self) -> Vec<(ConversationId, Vec<Looking>)> {
+        self.present().iter().map(|(id, looking)| (*id, looking.clone())).collect()
+    }
+
+    /// A node has said at `now` who looks at some conversations through it.
+    pub(crate) fn hear(&self, node: u64, looking: Vec<(ConversationId, Vec<Looking>)>, now: At) {
+        let changed: Vec<ConversationId> = looking.iter().map(|(id, _)| *id).collect();
+        {
+            let mut nodes = self.neighbours_looking();
+            let (heard_at, known) = nodes.entry(node).or_insert((now, HashMap::new()));
+            *heard_at = now;
+            known.extend(looking);
+            known.retain(|_, list| !list.is_empty());
+        }
+        changed.into_iter().for_each(|id| self.wake_here(Topic::Presence(id)));
+    }
+
+    /// Whoever looked through this node looks no more.
+    pub(crate) fn forget_node(&self, node: u64) {
+        let gone = self.neighbours_looking().remove(&node);
+        let looked_at = gone.into_iter().flat_map(|(_, looking)| looking.into_keys());
+        looked_at.for_each(|id| self.wake_here(Topic::Presence(id)));
+    }
+
+    /// Forgets nodes not heard of since then.
+    pub(crate) fn forget_silent(&self, since: At) {
+        let silent: Vec<u64> = self.neighbours_looking().iter().filter(|(_, (at, _))| *at < since).map(|(node, _)| *node).collect();
+        silent.into_iter().for_each(|node| self.forget_node(node));
+    }
+
+    fn news(&self) -> MutexGuard<'_, (HashSet<Topic>, HashSet<ConversationId>)> {
+        self.0.neighbours.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn neighbours_looking(&self) -> MutexGuard<'_, HashMap<u64, (At, HashMap<ConversationId, Vec<Looking>>)>> {
+        self.0.neighbours.looking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -150,7 +263,7 @@ impl Drop for Presence {
                 }
             }
         }
-        self.hub.wake(Topic::Presence(self.conversation));
+        self.hub.presence_changed(self.conversation);
     }
 }
 

@@ -9,10 +9,10 @@ use std::{str::FromStr, time::Duration};
 
 /// The database of one installation. Cheap to clone.
 #[derive(Clone)]
-pub struct Db(Inner);
+pub struct Db(pub(crate) Inner);
 
 #[derive(Clone)]
-enum Inner {
+pub(crate) enum Inner {
     Sqlite { readers: SqlitePool, writer: Writer },
     Postgres(PgPool),
 }

@@ -31,6 +31,7 @@ pub mod quick_reply;
 pub mod scheduled_reply;
 pub mod session;
 pub mod sign_in_failure;
+pub mod signal;
 pub mod staff;
 pub mod unit;
 pub mod wait;

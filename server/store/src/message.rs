@@ -439,3 +439,11 @@ pub async fn by_client_key(conn: &mut Conn, contact: model::ContactId, key: Clie
          where c.contact_id = $1 and m.client_key = $2").bind(contact).bind(key).fetch_optional(c))?;
     Ok(row.map(|r| r.entry(false).1))
 }
+
+/// The message sent with a client key in a conversation.
+pub async fn with_key(conn: &mut Conn, conversation: ConversationId, key: ClientKey) -> Result<Option<Sent>> {
+    let row = on!(conn, c => sqlx::query_as::<_, SentRow>(
+        "select conversation_id, seq, id, client_key, sent_at from messages where conversation_id = $1 and client_key = $2")
+        .bind(conversation).bind(key).fetch_optional(c))?;
+    Ok(row.map(|r| r.entry(false).1))
+}

@@ -1,6 +1,9 @@
 //! Fresh databases for tests: always SQLite in a folder of its own, and PostgreSQL where `LINLI_TEST_POSTGRES_URL` names a superuser's.
 
-use crate::Db;
+use crate::{
+    Conn, Db, Result,
+    conn::{fetch_one, on},
+};
 use sqlx::{Connection, PgConnection};
 use std::{
     env,
@@ -47,4 +50,14 @@ async fn postgres(server: &str) -> TestDb {
     let options = rest.split_once('?').map(|(_, o)| format!("?{o}")).unwrap_or_default();
     let url = format!("{base}/{name}{options}");
     TestDb { db: Db::open(&url).await.unwrap(), url, _folder: None }
+}
+
+/// Cuts every other connection to a PostgreSQL database, as a restart of the server does; how many there were.
+pub async fn cut_others(conn: &mut Conn) -> Result<i64> {
+    let (count,) = fetch_one!(
+        conn,
+        (i64,),
+        "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+    )?;
+    Ok(count)
 }

@@ -43,6 +43,6 @@ pub async fn hand_over(domain: &Domain, staff: &Staff, id: ConversationId, to: P
             })
         })
         .await?;
-    domain.hub.wake_all(topics(id, &from).chain(topics(id, &to)));
+    domain.hub.wake_all(topics(id, from.post_id, from.answering_id).chain(topics(id, to.post_id, to.answering_id)));
     Ok(())
 }

@@ -55,7 +55,7 @@ pub async fn schedule(domain: &Domain, staff: &Staff, id: ConversationId, typed:
             })
         })
         .await?;
-    domain.hub.wake_all(topics(id, &card));
+    domain.hub.wake_all(topics(id, card.post_id, card.answering_id));
     Ok(reply)
 }
 
@@ -75,7 +75,7 @@ pub async fn cancel_scheduled(domain: &Domain, staff: &Staff, id: ConversationId
             })
         })
         .await?;
-    domain.hub.wake_all(topics(id, &card));
+    domain.hub.wake_all(topics(id, card.post_id, card.answering_id));
     Ok(body)
 }
 
@@ -94,7 +94,7 @@ pub async fn send_due(domain: &Domain) -> store::Result<usize> {
     for reply in due {
         let id = reply.conversation_id;
         match send(domain, reply).await {
-            Ok(Some(card)) => domain.hub.wake_all(topics(id, &card)),
+            Ok(Some(card)) => domain.hub.wake_all(topics(id, card.post_id, card.answering_id)),
             Ok(None) => {}
             // The others are not held up by one; it is tried again.
             Err(e) => tracing::error!(error = %e, "a scheduled reply could not be sent"),

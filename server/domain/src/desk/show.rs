@@ -167,7 +167,7 @@ async fn saw(domain: &Domain, conversation: &Conversation, post: &Card, seq: i64
     }
     let id = conversation.id;
     domain.db.write(move |c| Box::pin(async move { store::conversation::staff_saw(c, id, seq).await })).await?;
-    domain.hub.wake_all(topics(id, post).filter(|t| matches!(t, Topic::Post(_))));
+    domain.hub.wake_all(topics(id, post.post_id, post.answering_id).filter(|t| matches!(t, Topic::Post(_))));
     Ok(())
 }
 

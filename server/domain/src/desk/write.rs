@@ -42,7 +42,7 @@ async fn write(domain: &Domain, staff: &Staff, id: ConversationId, typed: &str, 
             })
         })
         .await?;
-    domain.hub.wake_all(topics(id, &card));
+    domain.hub.wake_all(topics(id, card.post_id, card.answering_id));
     Ok(sent)
 }
 
@@ -77,7 +77,7 @@ pub async fn close(domain: &Domain, staff: &Staff, id: ConversationId, answer: O
             })
         })
         .await?;
-    domain.hub.wake_all(topics(id, &card));
+    domain.hub.wake_all(topics(id, card.post_id, card.answering_id));
     Ok(())
 }
 
@@ -98,7 +98,7 @@ pub async fn name(domain: &Domain, staff: &Staff, id: ConversationId, typed: &st
             })
         })
         .await?;
-    domain.hub.wake_all(topics(id, &post).filter(|t| matches!(t, Topic::Post(_))));
+    domain.hub.wake_all(topics(id, post.post_id, post.answering_id).filter(|t| matches!(t, Topic::Post(_))));
     Ok(())
 }
 
