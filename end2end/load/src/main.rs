@@ -1,4 +1,4 @@
-//! `linli-load`: many residents write to a running server at once; every acknowledged message is looked up in its database afterwards.
+//! `linli-load`: the instruments that measure a Linli. What a running server acknowledged is always looked up in its database afterwards.
 
 mod http;
 mod ledger;
@@ -7,8 +7,9 @@ mod now;
 mod phase;
 mod resident;
 mod scratch;
+mod town;
 
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 use http::Connection;
 use ledger::Comparison;
 use phase::Phase;
@@ -23,10 +24,40 @@ use std::{
 };
 use store::Db;
 use tokio::{net, time};
+use town::Town;
 
-/// Measures how many messages a running Linli stores in a second, and looks every acknowledged one up in its database afterwards.
+/// Measures a Linli.
 #[derive(Parser)]
 struct Typed {
+    #[command(subcommand)]
+    instrument: Instrument,
+}
+
+#[derive(Subcommand)]
+enum Instrument {
+    /// How many messages a running Linli stores in a second; every acknowledged one is looked up in its database afterwards
+    Sends(Sends),
+    /// Builds the reference deployment in an empty database
+    Seed(Seed),
+}
+
+#[derive(Args)]
+struct Seed {
+    /// An empty database, as sqlite:PATH or postgres://…
+    #[arg(long, env = "LINLI_DATABASE_URL", hide_env_values = true)]
+    database: String,
+    /// The same number gives the same town
+    #[arg(long, default_value_t = 2020)]
+    seed: u64,
+    #[arg(long, default_value_t = 270_000)]
+    residents: usize,
+    /// As many as this on average
+    #[arg(long, default_value_t = 5_000_000)]
+    messages: usize,
+}
+
+#[derive(Args)]
+struct Sends {
     /// The server, such as http://127.0.0.1:3000
     #[arg(long, env = "LINLI_URL")]
     url: String,
@@ -49,12 +80,13 @@ struct Typed {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let typed = Typed::parse();
-    match run(&typed).await {
-        Ok(report) => {
-            report.print(typed.json);
-            if report.comparison.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        }
+    let outcome = match Typed::parse().instrument {
+        Instrument::Sends(typed) => sends(&typed).await,
+        Instrument::Seed(typed) => seed(&typed).await,
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(why) => {
             eprintln!("linli-load: {why}");
             ExitCode::from(2)
@@ -69,7 +101,27 @@ struct Report {
     comparison: Comparison,
 }
 
-async fn run(typed: &Typed) -> Result<Report, String> {
+async fn sends(typed: &Sends) -> Result<bool, String> {
+    let report = run(typed).await?;
+    report.print(typed.json);
+    Ok(report.comparison.is_good())
+}
+
+async fn seed(typed: &Seed) -> Result<bool, String> {
+    let began = Instant::now();
+    let db = Db::open(&typed.database).await.map_err(|e| format!("the database cannot be opened: {e}"))?;
+    let is_empty = store::installation::is_empty(&mut db.read().await.map_err(|e| e.to_string())?).await.map_err(|e| e.to_string())?;
+    if !is_empty {
+        return Err("--database: it is not empty".to_owned());
+    }
+    let town = Town { seed: typed.seed, residents: typed.residents, messages: typed.messages, now: now::now() };
+    let messages = town.build(&db, |stage| eprintln!("{:>6.1} s  {stage}", began.elapsed().as_secs_f64())).await?;
+    db.close().await;
+    println!("{messages} messages in {:.0} s", began.elapsed().as_secs_f64());
+    Ok(true)
+}
+
+async fn run(typed: &Sends) -> Result<Report, String> {
     let host = host(&typed.url).await?;
     let scan = typed.scan.find("/q/").map(|at| typed.scan[at..].to_owned()).ok_or("--scan: it has no /q/CODE in it")?;
     let database = Path::new(typed.database.strip_prefix("sqlite:").ok_or("--database: it begins with sqlite:")?);

@@ -4,7 +4,7 @@
 
 use crate::{
     Conn, Error, Result,
-    conn::{Either, execute, fetch_all, fetch_optional, on},
+    conn::{Either, fetch_all, fetch_optional, on},
 };
 use model::{At, ClientKey, ConversationId, Language, MessageId, MessageKind, PostId, StaffId, WaitId};
 use serde::Serialize;
@@ -70,6 +70,31 @@ pub(crate) async fn send_one(conn: &mut Conn, new: New) -> Result<Sent> {
 
 /// Sends messages inside the caller's transaction; results in the order given.
 pub async fn send(conn: &mut Conn, news: &[New]) -> Result<Vec<Sent>> {
+    let mut sent = Vec::with_capacity(news.len());
+    for turn in turns(news) {
+        sent.extend(send_turn(conn, turn).await?);
+    }
+    Ok(sent)
+}
+
+/// A statement for a whole batch opens at most one wait of a conversation or closes it. Where somebody writes and is answered in one batch,
+/// it is cut, so that each wait is opened and closed in its turn.
+fn turns(news: &[New]) -> Vec<&[New]> {
+    let (mut turns, mut start, mut seen) = (Vec::new(), 0, HashMap::new());
+    for (i, new) in news.iter().enumerate() {
+        let is_answer = new.kind == MessageKind::Answer;
+        if seen.get(&new.conversation_id).is_some_and(|before| *before != is_answer) {
+            turns.push(&news[start..i]);
+            start = i;
+            seen.clear();
+        }
+        seen.insert(new.conversation_id, is_answer);
+    }
+    turns.push(&news[start..]);
+    turns
+}
+
+async fn send_turn(conn: &mut Conn, news: &[New]) -> Result<Vec<Sent>> {
     lock_conversations(conn, news).await?;
     let mut sent = insert_messages(conn, news).await?;
     let fresh: Vec<(&New, i64)> = {
@@ -334,17 +359,51 @@ async fn open_waits(conn: &mut Conn, fresh: &[(&New, i64)]) -> Result<()> {
     Ok(())
 }
 
-/// An answer closes the wait; nothing else does.
+#[derive(Serialize)]
+struct Closing {
+    conversation_id: String,
+    seq: i64,
+    at: i64,
+    by: Option<String>,
+}
+
+/// An answer closes the wait, the first of several; nothing else does.
 async fn close_waits(conn: &mut Conn, fresh: &[(&New, i64)]) -> Result<()> {
-    for (n, seq) in fresh.iter().filter(|(n, _)| n.kind == MessageKind::Answer) {
-        execute!(
-            conn,
-            "update waits set closed_seq = $1, closed_at = $2, closed_by = $3 where conversation_id = $4 and closed_at is null and opened_seq < $1",
-            *seq,
-            n.sent_at,
-            n.staff_id,
-            n.conversation_id
-        )?;
+    let mut seen = HashSet::new();
+    let first_of_each_conversation = fresh.iter().filter(|(n, _)| n.kind == MessageKind::Answer && seen.insert(n.conversation_id));
+    let rows: Vec<Closing> = first_of_each_conversation
+        .map(|(n, seq)| Closing { conversation_id: n.conversation_id.to_string(), seq: *seq, at: n.sent_at.0, by: n.staff_id.map(|s| s.to_string()) })
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    macro_rules! update {
+        ($by:literal) => {
+            concat!(
+                "update waits set closed_seq = n.seq, closed_at = n.at, closed_by = ",
+                $by,
+                " from new n where waits.conversation_id = n.conversation_id and waits.closed_at is null and waits.opened_seq < n.seq"
+            )
+        };
+    }
+    let batch = serde_json::to_string(&rows)?;
+    match conn.either() {
+        Either::Sqlite(c) => {
+            let text = concat!(
+                "with new as materialized (
+                    select unhex(value ->> 'conversation_id') as conversation_id, value ->> 'seq' as seq, value ->> 'at' as at, unhex(value ->> 'by') as staff_id
+                    from json_each($1)) ",
+                update!("n.staff_id")
+            );
+            sqlx::query(text).bind(batch).execute(c).await?;
+        }
+        Either::Postgres(c) => {
+            let text = concat!(
+                "with new as (select * from jsonb_to_recordset($1::jsonb) as n (conversation_id uuid, seq bigint, at bigint, by uuid)) ",
+                update!("n.by")
+            );
+            sqlx::query(text).bind(batch).execute(c).await?;
+        }
     }
     Ok(())
 }

@@ -199,6 +199,20 @@ async fn the_first_unanswered_message_opens_the_wait_and_only_an_answer_closes_i
 }
 
 #[tokio::test]
+async fn whoever_writes_again_beside_the_answer_waits_again() {
+    on_both(async |db| {
+        let conversation = conversation(&db).await;
+        let kinds = [MessageKind::Contact, MessageKind::Answer, MessageKind::Answer, MessageKind::Contact, MessageKind::Contact];
+        let batch = kinds.map(|kind| new(conversation, kind, "zugleich"));
+        db.write(move |c| Box::pin(async move { message::send(c, &batch).await.map(drop) })).await.unwrap();
+        let waits = store::wait::of_conversation(&mut db.read().await.unwrap(), conversation).await.unwrap();
+        let turns: Vec<(i64, Option<i64>)> = waits.iter().map(|w| (w.opened_seq, w.closed_seq)).collect();
+        assert_eq!(turns, [(1, Some(2)), (4, None)]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn notes_are_for_staff_only() {
     on_both(async |db| {
         let conversation = conversation(&db).await;
