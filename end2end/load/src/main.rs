@@ -4,20 +4,24 @@ mod http;
 mod ledger;
 mod machine;
 mod now;
+mod pages;
 mod phase;
 mod resident;
 mod scratch;
+mod server;
 mod town;
 
 use clap::{Args, Parser, Subcommand};
 use http::Connection;
 use ledger::Comparison;
+use model::At;
 use phase::Phase;
 use resident::{FURTHER, Street};
 use serde_json::json;
+use server::Recipe;
 use std::{
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::{Arc, atomic::AtomicU32},
     time::{Duration, Instant},
@@ -39,11 +43,14 @@ enum Instrument {
     Sends(Sends),
     /// Builds the reference deployment in an empty database
     Seed(Seed),
+    /// What pages cost there
+    Pages(Pages),
 }
 
+/// A town in a database.
 #[derive(Args)]
-struct Seed {
-    /// An empty database, as sqlite:PATH or postgres://…
+struct Place {
+    /// As sqlite:PATH or postgres://…
     #[arg(long, env = "LINLI_DATABASE_URL", hide_env_values = true)]
     database: String,
     /// The same number gives the same town
@@ -54,6 +61,36 @@ struct Seed {
     /// As many as this on average
     #[arg(long, default_value_t = 5_000_000)]
     messages: usize,
+    /// The last moment in the town, in milliseconds since 1970: a Friday at ten in the morning
+    #[arg(long, default_value_t = 1_795_140_000_000)]
+    now: i64,
+}
+
+impl Place {
+    fn town(&self) -> Town {
+        Town { seed: self.seed, residents: self.residents, messages: self.messages, now: At(self.now) }
+    }
+}
+
+#[derive(Args)]
+struct Seed {
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Args)]
+struct Pages {
+    #[command(flatten)]
+    place: Place,
+    /// The server to start
+    #[arg(long, default_value = "target/release/linli")]
+    binary: PathBuf,
+    /// Readers at the same time
+    #[arg(long, default_value_t = 64)]
+    clients: usize,
+    /// How long for each kind of page
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
 }
 
 #[derive(Args)]
@@ -82,7 +119,8 @@ struct Sends {
 async fn main() -> ExitCode {
     let outcome = match Typed::parse().instrument {
         Instrument::Sends(typed) => sends(&typed).await,
-        Instrument::Seed(typed) => seed(&typed).await,
+        Instrument::Seed(typed) => seed(&typed.place).await,
+        Instrument::Pages(typed) => pages(&typed).await,
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -107,18 +145,33 @@ async fn sends(typed: &Sends) -> Result<bool, String> {
     Ok(report.comparison.is_good())
 }
 
-async fn seed(typed: &Seed) -> Result<bool, String> {
+async fn seed(typed: &Place) -> Result<bool, String> {
     let began = Instant::now();
     let db = Db::open(&typed.database).await.map_err(|e| format!("the database cannot be opened: {e}"))?;
     let is_empty = store::installation::is_empty(&mut db.read().await.map_err(|e| e.to_string())?).await.map_err(|e| e.to_string())?;
     if !is_empty {
         return Err("--database: it is not empty".to_owned());
     }
-    let town = Town { seed: typed.seed, residents: typed.residents, messages: typed.messages, now: now::now() };
-    let messages = town.build(&db, |stage| eprintln!("{:>6.1} s  {stage}", began.elapsed().as_secs_f64())).await?;
+    let messages = typed.town().build(&db, |stage| eprintln!("{:>6.1} s  {stage}", began.elapsed().as_secs_f64())).await?;
     db.close().await;
     println!("{messages} messages in {:.0} s", began.elapsed().as_secs_f64());
     Ok(true)
+}
+
+async fn pages(typed: &Pages) -> Result<bool, String> {
+    let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let town = typed.place.town();
+    let mut recipe = Recipe::new(&typed.binary, &typed.place.database, folder.path())?;
+    recipe.settings.push(("LINLI_CLOCK", town.now.timestamp().to_string()));
+    let server = recipe.start().await?;
+    println!("{}\n\nup {:.0} ms after the start, {} kB\n\n{}", machine::line(), server.started_in.as_secs_f64() * 1000.0, server.memory()?, Phase::HEADER);
+    let phases = pages::measure(town, server.addr, typed.clients, typed.seconds).await?;
+    phases.iter().for_each(|phase| println!("{}", phase.row()));
+    let errors: Vec<String> = phases.iter().flat_map(Phase::errors).collect();
+    errors.iter().for_each(|error| println!("{error}"));
+    println!("\n{} kB after that", server.memory()?);
+    server.stop().await?;
+    Ok(errors.is_empty())
 }
 
 async fn run(typed: &Sends) -> Result<Report, String> {

@@ -289,7 +289,9 @@ async fn a_hand_over_moves_the_conversation_tells_the_contact_and_leaves_the_clo
         let hand_over = async |to, reason| desk::hand_over(&w.domain, &w.wang, id, to, reason).await;
         assert!(matches!(hand_over(w.second, " ").await, Err(DeskError::Text(_))));
         assert!(matches!(hand_over(w.first, "自己").await, Err(DeskError::NotATarget)));
+        let stays = w.start(OTHER_PHONE, "水管也坏了").await;
         hand_over(w.second, "是二网格的楼").await.unwrap();
+        assert_eq!((w.found(&w.li, "下水道").await, w.found(&w.wang, "水").await), (vec![id], vec![stays]), "{name}: found where it went");
         assert!(matches!(desk::show(&w.domain, &w.wang, id, None).await, Err(DeskError::NotFound)));
         assert_eq!(w.listed(&w.li, Asked::default()).await, [id]);
         let waits = w.waits(id).await;

@@ -1,8 +1,6 @@
 //! Two nodes on one PostgreSQL: what happens on one wakes whoever watches through the other.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod common;
-
 use domain::{Clock, Domain, Random, live::Topic, nodes};
 use model::{ConversationId, PostId, StaffId};
 use std::time::Duration;

@@ -3,6 +3,7 @@
 use crate::{
     Conn, Result,
     conn::{Either, fetch_all, fetch_one, on},
+    message,
 };
 use model::{At, ContactId, ConversationId, ConversationState, PostId, StaffId, UnitId};
 
@@ -39,14 +40,6 @@ pub struct Row {
     /// The open wait.
     pub waiting_since: Option<At>,
     pub due_at: Option<At>,
-}
-
-/// Which conversations a list shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Which {
-    /// Only this post's.
-    pub post: Option<PostId>,
-    pub state: ConversationState,
 }
 
 /// Where the next page of a list begins: after the row with this moment and id.
@@ -122,26 +115,31 @@ pub async fn waiting(conn: &mut Conn, staff: StaffId, now: At, post: Option<Post
     )
 }
 
-/// Conversations nobody waits in, the one spoken in last at the top.
-pub async fn quiet(conn: &mut Conn, staff: StaffId, now: At, which: Which, after: Option<Place>, limit: i64) -> Result<Vec<Row>> {
+/// A post's conversations in which nobody waits, the one spoken in last at the top. One post at a time, because only so they stand in order in
+/// the index and the rest need not be read.
+pub async fn quiet(conn: &mut Conn, staff: StaffId, now: At, post: PostId, state: ConversationState, after: Option<Place>, limit: i64) -> Result<Vec<Row>> {
     let after = after.unwrap_or(Place { at: At(i64::MAX), id: ConversationId(uuid::Uuid::max()) });
     fetch_all!(
         conn,
         Row,
         concat!(
             mine!(),
-            "select ",
+            ", page as (
+                select c.id from conversations c
+                where c.post_id = $3 and $3 in (select id from mine) and c.state = $4
+                    and c.last_message_at <= $5 and (c.last_message_at < $5 or c.id < $6)
+                    and not exists (select 1 from waits w where w.conversation_id = c.id and w.closed_at is null)
+                order by c.last_message_at desc, c.id desc limit $7)
+             select ",
             row!("c.preview"),
-            " from conversations c join contacts k on k.id = c.contact_id left join contact_points o on o.id = c.contact_point_id
-                left join waits w on w.conversation_id = c.id and w.closed_at is null
-             where c.post_id in (select id from mine) and c.post_id = coalesce($3, c.post_id) and c.state = $4 and w.id is null
-                and (c.last_message_at < $5 or (c.last_message_at = $5 and c.id < $6))
-             order by c.last_message_at desc, c.id desc limit $7"
+            " from page join conversations c on c.id = page.id join contacts k on k.id = c.contact_id
+                left join contact_points o on o.id = c.contact_point_id left join waits w on w.conversation_id = c.id and w.closed_at is null
+             order by c.last_message_at desc, c.id desc"
         ),
         staff,
         now,
-        which.post,
-        which.state,
+        post,
+        state,
         after.at,
         after.id,
         limit
@@ -149,8 +147,8 @@ pub async fn quiet(conn: &mut Conn, staff: StaffId, now: At, which: Which, after
 }
 
 /// Conversations with a message in which every phrase of [`model::search::phrases`] stands, one row each with the newest such message, the
-/// newest conversation first. Of a removed message nothing is found.
-pub async fn search(conn: &mut Conn, staff: StaffId, now: At, phrases: &[String], limit: i64) -> Result<Vec<Row>> {
+/// newest conversation first. Of a removed message nothing is found. `posts` are those of the inbox: their marks keep the search to their entries.
+pub async fn search(conn: &mut Conn, staff: StaffId, now: At, posts: &[PostId], phrases: &[String], limit: i64) -> Result<Vec<Row>> {
     macro_rules! found {
         ($hits:literal) => {
             concat!(
@@ -166,41 +164,47 @@ pub async fn search(conn: &mut Conn, staff: StaffId, now: At, phrases: &[String]
             )
         };
     }
-    if phrases.is_empty() {
+    if phrases.is_empty() || posts.is_empty() {
         return Ok(Vec::new());
     }
     let rows = match conn.either() {
         Either::Sqlite(c) => {
             let text = found!(
-                "select m.conversation_id as id, max(m.seq) as seq from message_search s
+                "select m.conversation_id as id, max(m.seq) as seq
+                 from (select conversation_id, seq from message_search where message_search match $3 order by rowid desc limit 1000) s
                     join messages m on m.conversation_id = s.conversation_id and m.seq = s.seq join conversations c on c.id = m.conversation_id
-                 where s.message_search match $3 and m.removed_at is null and c.post_id in (select id from mine)
+                 where m.removed_at is null and c.post_id in (select id from mine)
                  group by m.conversation_id"
             );
-            sqlx::query_as(text).bind(staff).bind(now).bind(fts5_query(phrases)).bind(limit).fetch_all(c).await?
+            sqlx::query_as(text).bind(staff).bind(now).bind(fts5_query(posts, phrases)).bind(limit).fetch_all(c).await?
         }
         Either::Postgres(c) => {
             let text = found!(
                 "select m.conversation_id as id, max(m.seq) as seq from message_search s
                     join messages m on m.conversation_id = s.conversation_id and m.seq = s.seq join conversations c on c.id = m.conversation_id
-                 where to_tsvector('simple', s.terms) @@ to_tsquery('simple', $3) and m.removed_at is null and c.post_id in (select id from mine)
+                 where s.words @@ $3::tsquery and m.removed_at is null and c.post_id in (select id from mine)
                  group by m.conversation_id"
             );
-            sqlx::query_as(text).bind(staff).bind(now).bind(ts_query(phrases)).bind(limit).fetch_all(c).await?
+            sqlx::query_as(text).bind(staff).bind(now).bind(ts_query(posts, phrases)).bind(limit).fetch_all(c).await?
         }
     };
     Ok(rows)
 }
 
-/// `"下 水 道"* and "building 3"*`. The words of a phrase are letters and digits only, so there is nothing to escape; the last may go on.
-fn fts5_query(phrases: &[String]) -> String {
-    phrases.iter().map(|p| format!("\"{p}\"*")).collect::<Vec<_>>().join(" AND ")
+/// `("POST" OR "POST") AND "下 水 道"* AND "building 3"*`. The words of a phrase are letters and digits only, so there is nothing to escape; the
+/// last may go on.
+fn fts5_query(posts: &[PostId], phrases: &[String]) -> String {
+    let marks: Vec<String> = posts.iter().map(|post| format!("\"{}\"", message::mark(*post))).collect();
+    let phrases: Vec<String> = phrases.iter().map(|p| format!("\"{p}\"*")).collect();
+    format!("({}) AND {}", marks.join(" OR "), phrases.join(" AND "))
 }
 
-/// `('下' <-> '水' <-> '道':*) & ('building' <-> '3':*)`.
-fn ts_query(phrases: &[String]) -> String {
+/// `('POST' | 'POST') & ('下' <-> '水' <-> '道':*) & ('building' <-> '3':*)`.
+fn ts_query(posts: &[PostId], phrases: &[String]) -> String {
+    let marks: Vec<String> = posts.iter().map(|post| format!("'{}'", message::mark(*post))).collect();
     let phrase = |p: &String| format!("({}:*)", p.split(' ').map(|w| format!("'{w}'")).collect::<Vec<_>>().join(" <-> "));
-    phrases.iter().map(phrase).collect::<Vec<_>>().join(" & ")
+    let phrases: Vec<String> = phrases.iter().map(phrase).collect();
+    format!("({}) & {}", marks.join(" | "), phrases.join(" & "))
 }
 
 /// Conversations with a contact whose name contains `name` (in lower case).
@@ -322,7 +326,9 @@ mod tests {
     #[test]
     fn a_search_becomes_the_query_each_database_reads() {
         let phrases = model::search::phrases("下水道 Building-3");
-        assert_eq!(fts5_query(&phrases), r#""下 水 道"* AND "building 3"*"#);
-        assert_eq!(ts_query(&phrases), "('下' <-> '水' <-> '道':*) & ('building' <-> '3':*)");
+        let posts = [PostId(uuid::Uuid::nil()), PostId(uuid::Uuid::max())];
+        let (nil, max) = ("\u{e000}".to_owned() + &"0".repeat(32), "\u{e000}".to_owned() + &"f".repeat(32));
+        assert_eq!(fts5_query(&posts, &phrases), format!(r#"("{nil}" OR "{max}") AND "下 水 道"* AND "building 3"*"#));
+        assert_eq!(ts_query(&posts, &phrases), format!("('{nil}' | '{max}') & ('下' <-> '水' <-> '道':*) & ('building' <-> '3':*)"));
     }
 }

@@ -427,13 +427,37 @@ async fn index_for_search(conn: &mut Conn, fresh: &[(&New, i64)]) -> Result<()> 
     match conn.either() {
         Either::Sqlite(c) => {
             let text = "insert into message_search (terms, conversation_id, seq)
-                select value ->> 'terms', unhex(value ->> 'conversation_id'), value ->> 'seq' from json_each($1)";
+                select char(57344) || lower(hex(c.post_id)) || ' ' || (value ->> 'terms'), c.id, value ->> 'seq'
+                from json_each($1) join conversations c on c.id = unhex(value ->> 'conversation_id')";
             sqlx::query(text).bind(batch).execute(c).await?;
         }
         Either::Postgres(c) => {
-            let text = "insert into message_search (terms, conversation_id, seq)
-                select terms, conversation_id, seq from jsonb_to_recordset($1::jsonb) as n (terms text, conversation_id uuid, seq bigint)";
+            let text = "insert into message_search (words, conversation_id, seq)
+                select array_to_tsvector(array[chr(57344) || replace(c.post_id::text, '-', '')]) || to_tsvector('simple', n.terms), c.id, n.seq
+                from jsonb_to_recordset($1::jsonb) as n (terms text, conversation_id uuid, seq bigint) join conversations c on c.id = n.conversation_id";
             sqlx::query(text).bind(batch).execute(c).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The word that stands with every message of a post's conversations in the search index. What people type never contains it.
+pub(crate) fn mark(post: PostId) -> String {
+    format!("\u{e000}{}", post.0.as_simple())
+}
+
+/// The messages of a conversation, or of all conversations of the post, are found at another post from now on.
+pub(crate) async fn move_marks(conn: &mut Conn, conversation: Option<ConversationId>, from: PostId, to: PostId) -> Result<()> {
+    match conn.either() {
+        Either::Sqlite(c) => {
+            let text = "update message_search set terms = replace(terms, $1, $2)
+                where rowid in (select rowid from message_search where message_search match '\"' || $1 || '\"' and conversation_id = coalesce($3, conversation_id))";
+            sqlx::query(text).bind(mark(from)).bind(mark(to)).bind(conversation).execute(c).await?;
+        }
+        Either::Postgres(c) => {
+            let text = "update message_search set words = ts_delete(words, $1) || array_to_tsvector(array[$2])
+                where conversation_id = coalesce($3, conversation_id) and words @@ quote_literal($1)::tsquery";
+            sqlx::query(text).bind(mark(from)).bind(mark(to)).bind(conversation).execute(c).await?;
         }
     }
     Ok(())

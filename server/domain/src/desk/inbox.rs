@@ -6,10 +6,10 @@ use crate::{
     calendar::{self, UnitCalendar},
 };
 use model::{At, ConversationId, ConversationState, PostId, search};
-use std::{collections::HashMap, sync::Arc};
+use std::{cmp::Reverse, collections::HashMap, sync::Arc};
 use store::{
     Result,
-    inbox::{Place, Post, Which},
+    inbox::{Place, Post},
 };
 
 /// Rows on one page.
@@ -69,11 +69,10 @@ pub async fn inbox(domain: &Domain, staff: &Staff, asked: &Asked) -> Result<Inbo
         None => Arc::new(UnitCalendar::standard()),
     };
     if !asked.query.trim().is_empty() {
-        let quiet = find(&mut conn, staff, now, &asked.query).await?;
+        let quiet = find(&mut conn, staff, now, &posts, &asked.query).await?;
         return Ok(Inbox { posts, groups: Vec::new(), quiet, next: None, calendar });
     }
     let state = if asked.closed { ConversationState::Closed } else { ConversationState::Open };
-    let which = Which { post: asked.post, state };
     let start = match asked.after {
         Some(id) => start_after(&mut conn, staff, now, id).await?,
         None => Start::Waiting(None),
@@ -87,13 +86,33 @@ pub async fn inbox(domain: &Domain, staff: &Staff, asked: &Asked) -> Result<Inbo
     }
     if waiting.len() <= PAGE {
         let after = if let Start::Quiet(place) = start { Some(place) } else { None };
-        quiet = store::inbox::quiet(&mut conn, staff.id, now, which, after, limit - waiting.len() as i64).await?;
+        let asked = posts.iter().map(|p| p.id).filter(|id| asked.post.is_none_or(|post| post == *id));
+        quiet = quiet_of(&mut conn, staff, now, asked, state, after, limit - waiting.len() as i64).await?;
     }
     let is_more = waiting.len() + quiet.len() > PAGE;
     waiting.truncate(PAGE);
     quiet.truncate(PAGE - waiting.len());
     let next = quiet.last().or(waiting.last()).filter(|_| is_more).map(|row| row.id);
     Ok(Inbox { groups: grouped(&posts, waiting), posts, quiet, next, calendar })
+}
+
+/// The quiet conversations of several posts, in one order.
+async fn quiet_of(
+    conn: &mut store::Conn,
+    staff: &Staff,
+    now: At,
+    posts: impl Iterator<Item = PostId>,
+    state: ConversationState,
+    after: Option<Place>,
+    limit: i64,
+) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for post in posts {
+        rows.extend(store::inbox::quiet(conn, staff.id, now, post, state, after, limit).await?);
+    }
+    rows.sort_by_key(|row| Reverse((row.last_message_at, row.id)));
+    rows.truncate(usize::try_from(limit).unwrap_or(0));
+    Ok(rows)
 }
 
 enum Start {
@@ -119,9 +138,10 @@ fn grouped(posts: &[Post], rows: Vec<Row>) -> Vec<Group> {
 }
 
 /// Conversations by what was said in them, then by the contact's name.
-async fn find(conn: &mut store::Conn, staff: &Staff, now: At, query: &str) -> Result<Vec<Row>> {
+async fn find(conn: &mut store::Conn, staff: &Staff, now: At, posts: &[Post], query: &str) -> Result<Vec<Row>> {
     let limit = PAGE as i64;
-    let mut rows = store::inbox::search(conn, staff.id, now, &search::phrases(query), limit).await?;
+    let posts: Vec<PostId> = posts.iter().map(|p| p.id).collect();
+    let mut rows = store::inbox::search(conn, staff.id, now, &posts, &search::phrases(query), limit).await?;
     let name = query.trim().to_lowercase();
     for row in store::inbox::named(conn, staff.id, now, &name, limit).await? {
         if rows.iter().all(|r| r.id != row.id) {
