@@ -2,7 +2,8 @@
 
 use crate::settings::{Settings, Stop};
 use domain::{
-    Db, Domain, Random,
+    Db, Domain, Random, backup,
+    backup::Content,
     first_admin::{self, CreateError},
     sample::{self, Sample, SampleError},
 };
@@ -26,6 +27,36 @@ pub async fn migrate(settings: &Settings) -> Result<(), Stop> {
     domain.db.close().await;
     println!("The database is up to date.");
     Ok(())
+}
+
+/// Works beside a running server, and without one.
+pub async fn back_up(settings: &Settings, file: Option<PathBuf>) -> Result<(), Stop> {
+    let file = file.unwrap_or_else(|| settings.data_dir.join("backups").join(backup::name_at(settings.clock.now())));
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder).map_err(|e| format!("{} cannot be made: {e}", folder.display()))?;
+    }
+    if file.exists() {
+        return Err(Stop::Failed(format!("{} is there already", file.display())));
+    }
+    let made = backup::make(&settings.database_url, &file).await.map_err(|e| format!("no backup was made: {e}"))?;
+    println!("{} ({:.1} MB)", made.file.display(), made.bytes as f64 / 1e6);
+    println!("Restored into a scratch database and found whole: {}", content(&made.content));
+    Ok(())
+}
+
+/// Into a database that is not there yet; it is opened and counted afterwards.
+pub async fn restore(settings: &Settings, file: &Path) -> Result<(), Stop> {
+    domain::backup::restore(file, &settings.database_url).await.map_err(|e| format!("nothing was restored: {e}"))?;
+    let domain = open(settings).await?;
+    let found = async { domain::backup::content(&mut domain.db.read().await?).await }.await;
+    let found = found.map_err(|e| format!("the database cannot be read: {e}"))?;
+    domain.db.close().await;
+    println!("Restored: {}", content(&found));
+    Ok(())
+}
+
+fn content(found: &Content) -> String {
+    format!("{} conversations, {} messages, {} audit entries", found.conversations, found.messages, found.audit_entries)
 }
 
 /// Fills an empty database with the sample district. What a person needs in order to use it stays in the data folder, because passwords

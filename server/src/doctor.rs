@@ -14,6 +14,7 @@ pub async fn run(settings: &Settings) -> Result<(), String> {
         smtp_url: settings.smtp_url.as_deref(),
         mail_from: settings.mail_from.as_deref(),
         data_dir: &settings.data_dir,
+        backup_dir: settings.backup.as_ref().map(|plan| plan.folder.as_path()),
     };
     let checks = doctor::examine(&looked_at, &settings.clock, l).await;
     for check in &checks {

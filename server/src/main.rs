@@ -32,6 +32,8 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Serve { sample } => serve::serve(&settings, sample).await,
             Command::Migrate => commands::migrate(&settings).await,
+            Command::Backup { file } => commands::back_up(&settings, file).await,
+            Command::Restore { file } => commands::restore(&settings, &file).await,
             Command::Demo { json } => commands::demo(&settings, json).await,
             Command::Doctor => Ok(doctor::run(&settings).await?),
             Command::Admin { admin: AdminCommand::Create { name, email, unit, password_stdin } } => {

@@ -16,7 +16,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use domain::{Domain, desk, first_admin, holding, mail, nodes, routing};
+use domain::{Domain, backup, desk, first_admin, holding, mail, nodes, routing};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, signal::unix, sync::watch, time};
 use tower::ServiceBuilder;
@@ -61,6 +61,7 @@ pub async fn serve(settings: &Settings, sample: bool) -> Result<(), Stop> {
         let _ = told.wait_for(|s| *s).await;
     }));
     let scheduled = tokio::spawn(send_scheduled(domain.clone(), stopping.clone()));
+    let backups = settings.backup.clone().map(|plan| tokio::spawn(backup::run(domain.clone(), settings.database_url.clone(), plan, stopping.clone())));
     let nodes = tokio::spawn(nodes::run(domain.clone(), stopping.clone()));
 
     let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
@@ -83,6 +84,9 @@ pub async fn serve(settings: &Settings, sample: bool) -> Result<(), Stop> {
     let _ = time::timeout(DRAIN, mails).await;
     let _ = scheduled.await;
     let _ = nodes.await;
+    if let Some(backups) = backups {
+        let _ = backups.await;
+    }
     domain.db.close().await;
     Ok(())
 }

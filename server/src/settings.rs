@@ -3,8 +3,10 @@
 use clap::{Args, Parser, Subcommand};
 use domain::{
     Clock,
+    backup::Plan,
     mail::{Mailer, MailerError},
 };
+use jiff::civil::Time;
 use model::At;
 use serde::Deserialize;
 use std::{
@@ -33,6 +35,13 @@ pub enum Command {
     },
     /// Bring the database's tables up to date and stop
     Migrate,
+    /// Make a backup while the server runs, and check it by restoring it beside the database
+    Backup {
+        /// Where to; must not be there yet [default: DATA_DIR/backups/linli-TIME.backup]
+        file: Option<PathBuf>,
+    },
+    /// Put a backup in the place of a database that is not there, or is empty
+    Restore { file: PathBuf },
     /// Put the sample district into an empty database and print its scan URLs and sign-ins
     Demo {
         /// Print JSON and nothing else
@@ -89,6 +98,15 @@ pub struct Typed {
     /// Folder for the embedded database [default: data]
     #[arg(long, global = true, env = "LINLI_DATA_DIR", value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
+    /// Make a checked backup here every day; on one node only, where there are several
+    #[arg(long, global = true, env = "LINLI_BACKUP_DIR", value_name = "FOLDER")]
+    backup_dir: Option<PathBuf>,
+    /// When, by the clock of the first unit's calendar [default: 03:00]
+    #[arg(long, global = true, env = "LINLI_BACKUP_AT", value_name = "HH:MM")]
+    backup_at: Option<String>,
+    /// How many of these backups stay [default: 14]
+    #[arg(long, global = true, env = "LINLI_BACKUP_KEEP", value_name = "COUNT")]
+    backup_keep: Option<usize>,
     /// Take visitors' addresses from X-Forwarded-For; only behind a proxy of yours that writes it
     #[arg(long, global = true, env = "LINLI_TRUST_PROXY", value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
     trust_proxy: Option<bool>,
@@ -111,6 +129,7 @@ pub struct Settings {
     pub mail_from: Option<String>,
     pub data_dir: PathBuf,
     pub trust_proxy: bool,
+    pub backup: Option<Plan>,
     pub clock: Clock,
 }
 
@@ -141,8 +160,12 @@ pub fn read(typed: Typed) -> Result<Settings, String> {
     let smtp_url = typed.smtp_url.or(file.smtp_url).filter(|u| !u.is_empty());
     let mail_from = typed.mail_from.or(file.mail_from).filter(|f| !f.is_empty());
     let trust_proxy = typed.trust_proxy.or(file.trust_proxy).unwrap_or(false);
+    let backup_at = time_of_day(typed.backup_at.or(file.backup_at))?;
+    let keep = typed.backup_keep.or(file.backup_keep).unwrap_or(14);
+    let folder = typed.backup_dir.or(file.backup_dir).filter(|f| !f.as_os_str().is_empty());
+    let backup = folder.map(|folder| Plan { folder, at: backup_at, keep });
     let clock = clock(typed.clock.or(file.clock))?;
-    let settings = Settings { database_url, addr, public_url, smtp_url, mail_from, data_dir, trust_proxy, clock };
+    let settings = Settings { database_url, addr, public_url, smtp_url, mail_from, data_dir, trust_proxy, backup, clock };
     settings.mailer().map_err(|e| e.to_string())?;
     Ok(settings)
 }
@@ -151,6 +174,11 @@ impl Settings {
     pub fn mailer(&self) -> Result<Mailer, MailerError> {
         Mailer::new(self.smtp_url.as_deref(), self.mail_from.as_deref(), &self.public_url)
     }
+}
+
+fn time_of_day(typed: Option<String>) -> Result<Time, String> {
+    let text = typed.unwrap_or_else(|| "03:00".to_owned());
+    Time::strptime("%H:%M", &text).map_err(|_| format!("backup_at: \"{text}\" is not a time of day, such as 03:00"))
 }
 
 fn clock(typed: Option<String>) -> Result<Clock, String> {

@@ -19,6 +19,8 @@ pub struct Settings<'a> {
     pub smtp_url: Option<&'a str>,
     pub mail_from: Option<&'a str>,
     pub data_dir: &'a Path,
+    /// Where backups are made by themselves.
+    pub backup_dir: Option<&'a Path>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +49,7 @@ pub async fn examine(settings: &Settings<'_>, clock: &Clock, l: Language) -> Vec
     vec![
         check(t!(l, doctor.database), database(settings, &found, l)),
         check(t!(l, doctor.disk), said_of_disk(disk, settings.data_dir, l)),
+        check(t!(l, doctor.backup), said_of_backups(settings.backup_dir, now, l)),
         check(t!(l, doctor.clock), said_of_clock(now, found.as_ref().ok(), file_clock, l)),
         check(t!(l, doctor.public_url), public_url(settings.public_url, l).await),
         check(t!(l, doctor.mail), mail(settings, found.as_ref().ok(), l).await),
@@ -106,6 +109,26 @@ fn said_of_disk(free: io::Result<u64>, data_dir: &Path, l: Language) -> Found {
                 (Grade::Warn, t!(l, doctor.disk_low, folder = folder, free = free))
             } else {
                 (Grade::Ok, t!(l, doctor.disk_ok, folder = folder, free = free))
+            }
+        }
+    }
+}
+
+/// A day and two hours: time enough for the daily one, however large.
+const BACKUP_AGE: i64 = 26 * 60 * 60;
+
+fn said_of_backups(folder: Option<&Path>, now: At, l: Language) -> Found {
+    let Some(folder) = folder else { return (Grade::Warn, t!(l, doctor.backup_none)) };
+    let place = folder.display().to_string();
+    match crate::backup::all(folder).last() {
+        None => (Grade::Warn, t!(l, doctor.backup_not_yet, folder = place)),
+        Some((at, _)) => {
+            let age = now.seconds_since(*at);
+            let said = when::duration(l, age.max(0));
+            if age > BACKUP_AGE {
+                (Grade::Bad, t!(l, doctor.backup_old, folder = place, age = said))
+            } else {
+                (Grade::Ok, t!(l, doctor.backup_ok, folder = place, age = said))
             }
         }
     }
@@ -192,14 +215,15 @@ mod tests {
     async fn each_thing_that_is_wrong_is_named_with_what_to_do() {
         let nowhere = std::env::temp_dir().join("linli-doctor-nothing-here");
         let file = format!("sqlite:{}/linli.db", nowhere.display());
-        let settings = Settings { database_url: &file, public_url: "linli", smtp_url: None, mail_from: None, data_dir: &nowhere };
+        let settings = Settings { database_url: &file, public_url: "linli", smtp_url: None, mail_from: None, data_dir: &nowhere, backup_dir: None };
         let clock = Clock::fixed(At(1_000));
         let checks = examine(&settings, &clock, Language::English).await;
         let grades: Vec<_> = checks.iter().map(|c| (c.name.as_str(), c.grade)).collect();
         assert_eq!(grades[0], ("Database", Grade::Warn), "{checks:?}");
-        assert_eq!(grades[2], ("Clock", Grade::Bad));
-        assert_eq!(grades[3], ("Public URL", Grade::Bad));
-        assert_eq!(grades[4], ("Mail", Grade::Bad), "a sender needs a public URL");
+        assert_eq!(grades[2], ("Backups", Grade::Warn));
+        assert_eq!(grades[3], ("Clock", Grade::Bad));
+        assert_eq!(grades[4], ("Public URL", Grade::Bad));
+        assert_eq!(grades[5], ("Mail", Grade::Bad), "a sender needs a public URL");
         assert!(checks.iter().all(|c| !c.says.is_empty()));
         let chinese = examine(&settings, &clock, Language::Chinese).await;
         assert!(chinese.iter().all(|c| c.name.chars().any(|h| h > '\u{3000}') && c.says.ends_with('。')), "{chinese:?}");
@@ -215,6 +239,16 @@ mod tests {
         assert_eq!(grade(&found(None, None), Some(now.plus_seconds(30))), Grade::Warn);
         assert_eq!(grade(&found(None, Some(now.plus_days(1))), None), Grade::Bad);
         assert_eq!(said_of_clock(At(0), None, None, Language::English).0, Grade::Bad);
+    }
+
+    #[test]
+    fn a_backup_that_is_missing_or_old_is_noticed() {
+        let (folder, now) = (tempfile::tempdir().unwrap(), At(1_795_140_000_000));
+        let grade = |at: At| said_of_backups(Some(folder.path()), at, Language::Chinese).0;
+        assert_eq!(said_of_backups(None, now, Language::Chinese).0, Grade::Warn);
+        assert_eq!(grade(now), Grade::Warn);
+        fs::write(folder.path().join(crate::backup::name_at(now)), b"x").unwrap();
+        assert_eq!((grade(now.plus_minutes(24 * 60)), grade(now.plus_days(2))), (Grade::Ok, Grade::Bad));
     }
 
     #[test]

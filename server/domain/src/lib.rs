@@ -3,6 +3,7 @@
 //! whoever is watching.
 
 pub mod audit;
+pub mod backup;
 pub mod calendar;
 pub mod caller;
 pub mod claim;

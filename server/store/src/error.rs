@@ -7,6 +7,9 @@ pub enum Error {
     Stopped,
     #[error("the commit failed: {0}")]
     Commit(String),
+    /// Why a backup could not be made, checked or restored.
+    #[error("{0}")]
+    Backup(String),
     #[error("unknown database URL: it begins with sqlite: or postgres:")]
     Url,
     #[error(transparent)]

@@ -15,6 +15,7 @@ mod writer;
 
 pub mod admin;
 pub mod audit;
+pub mod backup;
 pub mod calendar;
 pub mod contact;
 pub mod contact_point;

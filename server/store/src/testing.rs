@@ -43,13 +43,27 @@ pub async fn sqlite() -> TestDb {
 
 #[allow(clippy::unwrap_used)]
 async fn postgres(server: &str) -> TestDb {
+    let url = new_postgres(server).await;
+    TestDb { db: Db::open(&url).await.unwrap(), url, _folder: None }
+}
+
+/// Where a database of the same kind may be made that is not there yet.
+#[allow(clippy::unwrap_used)]
+pub async fn empty_beside(other: &TestDb) -> String {
+    match &other._folder {
+        Some(folder) => format!("sqlite:{}", folder.path().join(format!("other-{}.db", COUNT.fetch_add(1, Ordering::Relaxed))).display()),
+        None => new_postgres(&other.url).await,
+    }
+}
+
+#[allow(clippy::unwrap_used)]
+async fn new_postgres(server: &str) -> String {
     let name = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     let mut connection = PgConnection::connect(server).await.unwrap();
     sqlx::query(sqlx::AssertSqlSafe(format!("create database {name}"))).execute(&mut connection).await.unwrap();
     let (base, rest) = server.rsplit_once('/').unwrap();
     let options = rest.split_once('?').map(|(_, o)| format!("?{o}")).unwrap_or_default();
-    let url = format!("{base}/{name}{options}");
-    TestDb { db: Db::open(&url).await.unwrap(), url, _folder: None }
+    format!("{base}/{name}{options}")
 }
 
 /// Cuts every other connection to a PostgreSQL database, as a restart of the server does; how many there were.

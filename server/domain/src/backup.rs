@@ -1,0 +1,185 @@
+//! A checked backup every day, the newest of which are kept.
+
+use crate::{Domain, calendar};
+use jiff::{ToSpan, Zoned, civil::Time};
+use model::At;
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use store::{Result, backup};
+
+use tokio::{sync::watch, time};
+
+pub use store::backup::{Content, content, restore};
+
+/// When and where backups are made by themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    pub folder: PathBuf,
+    /// By the clock of the first unit's calendar.
+    pub at: Time,
+    /// How many stay.
+    pub keep: usize,
+}
+
+/// A backup that was restored, looked through, and found whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    pub file: PathBuf,
+    pub bytes: u64,
+    pub content: Content,
+}
+
+/// Makes and checks a backup. Only what has been checked gets its name: until then it is called `NAME.part`.
+pub async fn make(url: &str, file: &Path) -> Result<Checked> {
+    let part = with_end(file, ".part");
+    // One that was broken off is of no use to anybody.
+    let _ = fs::remove_file(&part);
+    let done = async {
+        backup::make(url, &part).await?;
+        backup::check(&part, url).await
+    }
+    .await;
+    let renamed = done.and_then(|content| {
+        let bytes = fs::metadata(&part).and_then(|m| fs::rename(&part, file).map(|()| m.len()));
+        Ok(Checked { file: file.to_owned(), bytes: bytes.map_err(|e| store::Error::Backup(format!("{}: {e}", file.display())))?, content })
+    });
+    if renamed.is_err() {
+        let _ = fs::remove_file(&part);
+    }
+    renamed
+}
+
+fn with_end(file: &Path, end: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
+/// `linli-20261122T030000Z.backup`: sorted by name they stand in order.
+pub fn name_at(at: At) -> String {
+    format!("linli-{}.backup", at.timestamp().strftime("%Y%m%dT%H%M%SZ"))
+}
+
+fn moment_of(name: &str) -> Option<At> {
+    let text = name.strip_prefix("linli-")?.strip_suffix(".backup")?;
+    let civil = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", text).ok()?;
+    civil.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|z| At::from(z.timestamp()))
+}
+
+/// The checked backups in a folder, the oldest first. None if the folder is not there.
+pub fn all(folder: &Path) -> Vec<(At, PathBuf)> {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut found: Vec<(At, PathBuf)> = files.filter_map(|f| Some((moment_of(f.file_name().to_str()?)?, f.path()))).collect();
+    found.sort();
+    found
+}
+
+/// Makes a backup every day until the server stops; at once if one has been missed.
+pub async fn run(domain: Domain, url: String, plan: Plan, mut stopping: watch::Receiver<bool>) {
+    loop {
+        let wait = until_due(domain.clone(), plan.clone()).await.unwrap_or(RETRY);
+        tokio::select! {
+            () = time::sleep(wait.min(RETRY)) => {}
+            _ = stopping.wait_for(|s| *s) => return,
+        }
+        if wait <= RETRY {
+            tokio::select! {
+                () = make_due(domain.clone(), url.clone(), plan.clone()) => {}
+                _ = stopping.wait_for(|s| *s) => return,
+            }
+        }
+    }
+}
+
+/// Between two attempts, and between two looks at the clock, which may have been set.
+const RETRY: Duration = Duration::from_secs(10 * 60);
+
+async fn make_due(domain: Domain, url: String, plan: Plan) {
+    let made = match fs::create_dir_all(&plan.folder) {
+        Ok(()) => make(&url, &plan.folder.join(name_at(domain.now()))).await,
+        Err(e) => Err(store::Error::Backup(format!("{}: {e}", plan.folder.display()))),
+    };
+    match made {
+        Ok(backup) => {
+            let Content { conversations, messages, .. } = backup.content;
+            tracing::info!(file = %backup.file.display(), bytes = backup.bytes, conversations, messages, "a backup was made, restored into a scratch database and found whole");
+            if let Err(e) = forget_old(&plan) {
+                tracing::error!(error = %e, "old backups could not be removed");
+            }
+        }
+        Err(e) => tracing::error!(error = %e, "no backup could be made; it is tried again in ten minutes"),
+    }
+}
+
+fn forget_old(plan: &Plan) -> io::Result<()> {
+    let all = all(&plan.folder);
+    let too_many = all.len().saturating_sub(plan.keep.max(1));
+    all.into_iter().take(too_many).try_for_each(|(_, file)| fs::remove_file(file))
+}
+
+async fn until_due(domain: Domain, plan: Plan) -> Result<Duration> {
+    let mut conn = domain.db.read().await?;
+    let calendar = match store::unit::roots(&mut conn).await?.first() {
+        Some(root) => calendar::of_unit(&domain, &mut conn, root.id).await?.calendar.clone(),
+        None => model::calendar::Calendar::standard(),
+    };
+    let now = domain.now();
+    let newest = all(&plan.folder).pop().map(|(at, _)| at);
+    let due = due(&calendar.local(now), plan.at, newest);
+    Ok(Duration::from_secs(u64::try_from(due.seconds_since(now)).unwrap_or(0)))
+}
+
+/// The first moment from which today's backup, or yesterday's if it is still missing, is due.
+fn due(now: &Zoned, at: Time, newest: Option<At>) -> At {
+    let on = |day: &Zoned| day.with().time(at).build().map_or_else(|_| day.clone(), |z| z);
+    let today = on(now);
+    let last = if today <= *now { today.clone() } else { today.checked_sub(1.day()).unwrap_or(today.clone()) };
+    let last = At::from(last.timestamp());
+    if newest.is_none_or(|newest| newest < last) {
+        return last;
+    }
+    let next = if today > *now { today } else { today.checked_add(1.day()).unwrap_or(today) };
+    At::from(next.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> At {
+        At::from(text.parse::<jiff::Timestamp>().unwrap())
+    }
+
+    #[test]
+    fn a_backup_is_due_once_a_day_and_at_once_when_one_was_missed() {
+        let three = Time::constant(3, 0, 0, 0);
+        let now = |text: &str| text.parse::<Zoned>().unwrap();
+        let morning = now("2026-11-22T10:00[Asia/Shanghai]");
+        let night = now("2026-11-22T01:00[Asia/Shanghai]");
+        let (yesterday, today, tomorrow) = (at("2026-11-20T19:00:00Z"), at("2026-11-21T19:00:00Z"), at("2026-11-22T19:00:00Z"));
+        assert_eq!(due(&morning, three, Some(today)), tomorrow);
+        assert_eq!(due(&morning, three, Some(today.plus_minutes(-1))), today, "missed");
+        assert_eq!(due(&morning, three, None), today, "never made");
+        assert_eq!(due(&night, three, Some(yesterday)), today);
+        assert_eq!(due(&night, three, None), yesterday);
+    }
+
+    #[test]
+    fn names_carry_their_moment_and_only_the_newest_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let days = ["2026-11-20T19:00:00Z", "2026-11-21T19:00:00Z", "2026-11-22T19:00:01Z"].map(at);
+        for day in days {
+            fs::write(folder.path().join(name_at(day)), b"x").unwrap();
+        }
+        for other in ["linli-20261119T190000Z.backup.part", "notes.txt", "linli-2026.backup"] {
+            fs::write(folder.path().join(other), b"x").unwrap();
+        }
+        assert_eq!(all(folder.path()).iter().map(|(at, _)| *at).collect::<Vec<_>>(), days);
+        forget_old(&Plan { folder: folder.path().to_owned(), at: Time::midnight(), keep: 2 }).unwrap();
+        assert_eq!(all(folder.path()).iter().map(|(at, _)| *at).collect::<Vec<_>>(), days[1..]);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 5);
+    }
+}
