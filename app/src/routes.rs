@@ -28,6 +28,8 @@ pub struct App {
     pub assets: Arc<Assets>,
     /// Take the client's address from the last entry of X-Forwarded-For, because a proxy of ours wrote it.
     pub trust_proxy: bool,
+    /// A mail server is set; without one, what would be mailed is shown to be handed over.
+    pub sends_mail: bool,
     /// Becomes true when the server is about to stop: streams end and tell their readers to come back.
     pub stopping: watch::Receiver<bool>,
 }
@@ -152,6 +154,9 @@ async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Resp
         Some(e) => e.page(&visit),
         None => response,
     };
+    if response.status() == StatusCode::TOO_MANY_REQUESTS {
+        response.headers_mut().entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static("60"));
+    }
     protect(response.headers_mut(), &visit);
     response
 }

@@ -104,7 +104,7 @@ impl Visit {
             Some(key) if looks_for.staff => domain::caller::staff(domain, key).await?,
             _ => None,
         };
-        let csrf = domain.keys.sign("csrf", &format!("{}.{}", device_key.as_deref().unwrap_or(""), session_key.as_deref().unwrap_or("")));
+        let csrf = csrf(app, device_key.as_deref(), session_key.as_deref());
         let word = |name: &str, words: &[&'static str]| cookie(name).and_then(|c| words.iter().find(|w| **w == c).copied());
         Ok(Visit(Arc::new(Reading {
             language: language(cookie("language").as_deref(), headers),
@@ -150,10 +150,22 @@ impl Visit {
         secret_cookie(&self.app, DEVICE, key, LONG)
     }
 
+    /// The same visit with the device key it is about to be given, so that the forms on its page fit the cookie.
+    pub fn as_new_device(&self) -> Visit {
+        let key = self.new_device_key();
+        let csrf = csrf(&self.app, Some(&key), None);
+        Visit(Arc::new(Reading { device_key: Some(key), csrf, ..(*self.0).clone() }))
+    }
+
     /// A key for one message of a form: sending the form twice gives one message.
     pub fn client_key(&self) -> String {
         self.app.domain.id().as_simple().to_string()
     }
+}
+
+/// What a form of this device or session carries.
+fn csrf(app: &App, device_key: Option<&str>, session_key: Option<&str>) -> String {
+    app.domain.keys.sign("csrf", &format!("{}.{}", device_key.unwrap_or(""), session_key.unwrap_or("")))
 }
 
 /// Which callers are worth a look into the database.

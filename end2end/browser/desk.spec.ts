@@ -68,13 +68,19 @@ test('a conversation is answered without the mouse', async ({ page, person, linl
   await alive(page, () => page.keyboard.press('Enter'));
   await expect(page.locator('#log')).toContainText(question);
 
-  await page.keyboard.press('r');
-  await expect(page.locator('#text')).toBeFocused();
-  await page.keyboard.type(note);
-  await page.keyboard.press('Escape');
-  await expect(page.locator('#text')).not.toBeFocused();
+  // N writes a note and nothing but a note, until it is kept or Escape is pressed.
   await page.keyboard.press('n');
+  await expect(page.locator('#text')).toBeFocused();
+  await expect(page.locator('#answer')).toHaveAttribute('data-mode', 'note');
+  await expect(page.locator('#text')).toHaveAccessibleName(/备注|note/);
+  await checkAccessible(page);
+  await page.keyboard.press('Escape');
+  await expect(page.locator('#answer')).toHaveAttribute('data-mode', '');
+  await page.keyboard.press('n');
+  await page.keyboard.type(note);
+  await page.keyboard.press('Control+Enter');
   await expect(page.locator('#log .memo .by', { hasText: /./ })).toHaveCount(1);
+  await expect(page.locator('#answer')).toHaveAttribute('data-mode', '');
   await expect(page.locator('#log .memo', { hasText: note })).toHaveCount(1);
 
   await expect(page.locator('#text')).toBeFocused();
@@ -100,12 +106,23 @@ test('a conversation is handed over without the mouse, and closed', async ({ pag
   await alive(page, () => page.keyboard.press('Enter'));
   await page.keyboard.press('h');
   await expect(page.locator('#post')).toBeFocused();
+  await page.keyboard.press('Escape');
+  await expect(page.locator('.talk .head .menu')).not.toHaveAttribute('open');
+  await page.keyboard.press('q');
+  await expect(page.locator('#answer .menu .panel :focus')).toHaveCount(1);
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('h');
+  const before = await resident.locator('#who h1').textContent();
   await page.keyboard.press('Tab');
   await page.keyboard.type(reason);
   await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
   await expect(page.locator('.banner[role=status]')).toBeVisible();
   await expect(page.locator('#list')).not.toContainText(question);
+  // The resident's open page names who answers now, above and beside the box.
+  await expect(resident.locator('#who h1')).not.toHaveText(before!);
+  const now = await resident.locator('#who h1').textContent();
+  await expect(resident.locator('#text')).toHaveAttribute('placeholder', new RegExp(now!));
 
   const second = unique('还有一件');
   await ask(await person('phone'), linli, second);
@@ -115,8 +132,8 @@ test('a conversation is handed over without the mouse, and closed', async ({ pag
   await page.keyboard.type('已经办好');
   await page.keyboard.press('Control+Enter');
   await expect(page.locator('#state')).toHaveClass(/done/);
-  await page.locator('button[value=close]').focus();
-  await page.keyboard.press('Enter');
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('c');
   await expect(page).toHaveURL(/done=closed/);
 });
 

@@ -11,7 +11,7 @@ use model::Language;
 use qrcode::{EcLevel, QrCode, render::unicode};
 use std::{
     fs,
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
@@ -109,7 +109,11 @@ fn print_sample(sample: &Sample, public_url: &str) {
     if let Some(first) = sample.scan_urls.first() {
         println!("\nScan or open: {} ({})", first.url, first.label);
         if let Ok(code) = QrCode::with_error_correction_level(&first.url, EcLevel::L) {
-            println!("{}", code.render::<unicode::Dense1x2>().quiet_zone(true).build());
+            // Black on white whatever the terminal's own colours are.
+            let drawn = code.render::<unicode::Dense1x2>().dark_color(unicode::Dense1x2::Light).light_color(unicode::Dense1x2::Dark).quiet_zone(true).build();
+            for line in drawn.lines() {
+                if io::stdout().is_terminal() { println!("\x1b[30;107m{line}\x1b[0m") } else { println!("{line}") }
+            }
         }
     }
     for point in sample.scan_urls.iter().skip(1) {

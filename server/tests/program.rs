@@ -19,6 +19,13 @@ impl Place {
         Place(place)
     }
 
+    /// A second one of the same test.
+    fn beside() -> Place {
+        let place = Place(Place::new().0.join("beside"));
+        std::fs::create_dir_all(&place.0).unwrap();
+        place
+    }
+
     fn linli(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_linli"));
         let own = std::env::vars().filter(|(name, _)| !name.starts_with("LINLI_"));
@@ -278,4 +285,71 @@ fn a_stop_ends_streams_lets_requests_finish_and_logs_nothing_that_people_wrote()
     for secret in ["SECRETWORDS", "someone", &cookie[7..], &conversation[3..]] {
         assert!(!log.contains(secret), "{secret:?} is in the log: {log}");
     }
+}
+
+#[test]
+fn a_backup_of_a_running_server_is_restored_elsewhere() {
+    let running = Running::start(&["--sample"]);
+    let place = running.place.as_ref().unwrap();
+    let made = place.run(&["backup", "kept.backup"]);
+    assert!(made.status.success() && said(&made).contains("found whole"), "{}", said(&made));
+    let again = place.run(&["backup", "kept.backup"]);
+    assert!(said(&again).contains("is there already"), "{}", said(&again));
+    let over = place.run(&["restore", "kept.backup"]);
+    assert_eq!((over.status.code(), said(&over).contains("stop the server and move it away")), (Some(1), true), "{}", said(&over));
+    let elsewhere = Place(place.0.join("elsewhere"));
+    std::fs::create_dir_all(&elsewhere.0).unwrap();
+    let restored = elsewhere.run(&["restore", "../kept.backup"]);
+    assert!(restored.status.success() && said(&restored).contains("conversations"), "{}", said(&restored));
+    let (sample, kept) = (said(&made), said(&restored));
+    let figures = |text: &str| text.lines().last().unwrap().rsplit_once(": ").unwrap().1.to_owned();
+    assert_eq!(figures(&sample), figures(&kept));
+}
+
+#[test]
+fn a_server_told_to_makes_a_checked_backup_by_itself() {
+    let place = Place::new();
+    let folder = place.0.join("backups").display().to_string();
+    let running = Running::start_in(place, &["--sample", "--backup-dir", &folder]);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !running.log().contains("found whole") {
+        assert!(Instant::now() < deadline, "{}", running.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let place = running.place.as_ref().unwrap();
+    assert_eq!(std::fs::read_dir(place.0.join("backups")).unwrap().count(), 1);
+    assert!(said(&place.run(&["doctor", "--backup-dir", &folder])).contains("✓ Backups"));
+    refused(&place.run(&["serve", "--backup-at", "late"]), "backup_at");
+}
+
+/// A database of its own on the PostgreSQL that the tests were given, if they were.
+fn postgres() -> Option<String> {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let database = runtime.block_on(store::testing::databases()).into_iter().find(|d| d.db.is_postgres())?;
+    Some(database.url.clone())
+}
+
+#[test]
+fn what_is_written_through_one_node_appears_on_a_stream_of_the_other() {
+    let Some(database) = postgres() else { return };
+    let one = Running::start(&["--sample", "--database-url", &database]);
+    let other = Running::start_in(Place::beside(), &["--database-url", &database]);
+    let (scan, cookie, key) = scanned(&one);
+    let mut answer = String::new();
+    one.request(&post(&one, &cookie, &scan, &format!("key={key}&text=FIRST"))).read_to_string(&mut answer).unwrap();
+    let conversation = answer.lines().find_map(|line| line.strip_prefix("location: ")).expect(&answer).to_owned();
+    let mut stream = other.request(&format!("GET {conversation}/live?after=1 HTTP/1.1\r\nHost: {}\r\nCookie: {cookie}\r\n\r\n", other.addr));
+    let again = "0192a3b4-c5d6-7e8f-9a0b-1c2d3e4f5a6b".replace('-', "");
+    let mut sent = String::new();
+    one.request(&post(&one, &cookie, &conversation, &format!("key={again}&text=ACROSS"))).read_to_string(&mut sent).unwrap();
+    assert!(sent.starts_with("HTTP/1.1 303"), "{sent}");
+    let (mut said, mut part) = (String::new(), [0; 4096]);
+    while !said.contains("ACROSS") {
+        let count = stream.read(&mut part).unwrap();
+        assert!(count > 0, "the stream ended: {said}");
+        said.push_str(&String::from_utf8_lossy(&part[..count]));
+    }
+    // Where one node is gone, the other goes on with everything.
+    drop(one);
+    assert!(other.get(&conversation, &format!("Cookie: {cookie}\r\n")).contains("ACROSS"));
 }

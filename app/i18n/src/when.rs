@@ -63,7 +63,8 @@ pub fn duration(l: Language, seconds: i64) -> String {
 /// Working time, rounded up to minutes or hours: there are no days in it, because a working day has hours of its own.
 pub fn working(l: Language, seconds: i64) -> String {
     match (seconds.max(0) + 59) / 60 {
-        ..60 => duration(l, seconds),
+        ..=1 => t!(l, common.one_working_minute),
+        minutes @ 2..60 => t!(l, common.working_minutes, count = minutes),
         60 => t!(l, common.one_working_hour),
         minutes => t!(l, common.working_hours, count = (minutes + 59) / 60),
     }

@@ -28,7 +28,7 @@ mod attached {
     use std::{cell::Cell, rc::Rc};
     use wasm_bindgen::JsCast;
     use wasm_bindgen_futures::JsFuture;
-    use web_sys::{Element, HtmlDialogElement, HtmlElement, HtmlFormElement, KeyboardEvent, Response};
+    use web_sys::{Element, Event, HtmlDialogElement, HtmlElement, HtmlFormElement, KeyboardEvent, Response};
 
     /// The times left are words, which grow old.
     const AGES: i32 = 60_000;
@@ -218,13 +218,16 @@ mod attached {
             }
             let typing = event.target().and_then(|t| t.dyn_into::<HtmlElement>().ok()).filter(is_typed_in);
             let was_meant = match (key.key().as_str(), typing) {
-                ("Escape", Some(field)) => field.blur().is_ok(),
+                // A panel with a field in it closes at once.
+                ("Escape", Some(field)) => field.blur().is_ok() && (field.closest(".menu[open]").ok().flatten().is_none() || close_menu()),
                 (_, Some(_)) => false,
                 ("Escape", None) if close_menu() => true,
                 ("j", None) => step(1).is_some(),
                 ("k", None) => step(-1).is_some(),
                 ("?", None) => by_id::<HtmlDialogElement>("keys").is_some_and(|d| d.show_modal().is_ok()),
-                (name @ ("r" | "n" | "h" | "/" | "Escape"), None) => press(name).is_some(),
+                ("r", None) => write("to-answer").is_some(),
+                ("n", None) => write("to-note").is_some(),
+                (name @ ("h" | "q" | "s" | "c" | "/" | "Escape"), None) => press(name).is_some(),
                 _ => false,
             };
             if was_meant {
@@ -258,6 +261,12 @@ mod attached {
         rows.get(next)?.focus().ok()
     }
 
+    /// Into the box, for an answer or for a note.
+    fn write(what: &str) -> Option<()> {
+        let form: HtmlFormElement = by_id("answer")?;
+        form.dispatch_event(&Event::new(what).ok()?).ok().map(|_| ())
+    }
+
     /// What the page marks with the key: a field gets the cursor, anything else is pressed.
     fn press(key: &str) -> Option<()> {
         let element: HtmlElement = find_open(&format!("[data-key='{key}']"))?.dyn_into().ok()?;
@@ -267,7 +276,7 @@ mod attached {
             element.click();
             // A panel that opens begins with its first field.
             if element.tag_name() == "SUMMARY"
-                && let Some(field) = find::<HtmlElement>(&element.parent_element()?, "select, textarea, input:not([type=hidden])")
+                && let Some(field) = find::<HtmlElement>(&element.parent_element()?, "select, textarea, input:not([type=hidden]), button")
             {
                 field.focus().ok()?;
             }

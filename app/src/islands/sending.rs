@@ -21,6 +21,8 @@ const SLOW: i32 = 1_000;
 /// After so long without an answer a message counts as waiting.
 const PATIENCE: i32 = 20_000;
 const AGAIN: i32 = 15_000;
+/// What is kept for colleagues.
+const NOTE: &str = "note";
 
 /// Translated, for under a message and for what went wrong.
 pub struct Words {
@@ -122,9 +124,23 @@ impl Sending {
             // Enter alone is a new line: on a phone it stands where the thumb slips.
             if key.key() == "Enter" && (key.ctrl_key() || key.meta_key()) && !key.is_composing() {
                 event.prevent_default();
-                same.submit(if same.form.id() == "answer" { "answer" } else { "" });
+                let at_desk = same.form.id() == "answer";
+                same.submit(if same.is_note() {
+                    NOTE
+                } else if at_desk {
+                    "answer"
+                } else {
+                    ""
+                });
+            } else if key.key() == "Escape" {
+                same.write_note(false);
             }
         });
+        // The desk's shortcuts say what is to be written.
+        for (said, is_note) in [("to-note", true), ("to-answer", false)] {
+            let same = self.clone();
+            on(&self.form, said, move |_| same.write_note(is_note));
+        }
         let same = self.clone();
         on_window("online", move |_| same.send());
         let same = self.clone();
@@ -143,11 +159,33 @@ impl Sending {
         }
         let is_intent = button.get_attribute("name").is_some_and(|n| n == "intent");
         let intent = button.get_attribute("value").filter(|_| is_intent).unwrap_or_default();
+        if intent == NOTE && self.text.value().trim().is_empty() {
+            self.write_note(!self.is_note());
+            return true;
+        }
         if matches!(intent.as_str(), "" | "answer" | "note" | "schedule") {
             return self.submit(&intent);
         }
         self.draft.write("");
         false
+    }
+
+    fn is_note(&self) -> bool {
+        self.form.get_attribute("data-mode").is_some_and(|mode| mode == NOTE)
+    }
+
+    /// What is typed from now on is a note for colleagues, and looks like one; or an answer again.
+    fn write_note(&self, is_note: bool) {
+        let _ = self.text.focus();
+        if is_note == self.is_note() {
+            return;
+        }
+        // The box holds the other words ready.
+        let (now, other) = (self.text.placeholder(), self.text.get_attribute("data-other").unwrap_or_default());
+        self.text.set_placeholder(&other);
+        let _ = self.text.set_attribute("aria-label", &other);
+        let _ = self.text.set_attribute("data-other", &now);
+        let _ = self.form.set_attribute("data-mode", if is_note { NOTE } else { "" });
     }
 
     /// Text at the cursor, as if typed.
@@ -181,6 +219,7 @@ impl Sending {
         if text.is_empty() {
             return true;
         }
+        self.write_note(false);
         let entry = fields(&[("key", &self.key.value()), ("intent", intent), ("text", text)]);
         self.waiting.borrow_mut().push(entry.clone());
         self.keep(|kept| kept.push(entry.clone()));

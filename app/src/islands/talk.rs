@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-/// Attaches itself to `#log`, `#promise` and `#write` of the page around it. Texts come translated.
+/// Attaches itself to `#log`, `#promise`, `#who` and `#write` of the page around it. Texts come translated.
 #[island]
 pub fn Talk(
     /// `/c/{id}`.
@@ -38,8 +38,28 @@ fn attach(address: String, last_seq: i64, words: super::sending::Words) -> Optio
         vec![
             ("messages", Box::new(move |html| log.add(html))),
             ("promise", Box::new(move |html| browser::renew_inside(&promise, html))),
+            (
+                "who",
+                Box::new(|html| {
+                    answers_now(html);
+                }),
+            ),
             ("end", Box::new(|_| {})),
         ],
     );
     Some(())
+}
+
+/// Somebody else answers from here on: above, and beside the box.
+#[cfg(feature = "hydrate")]
+fn answers_now(html: &str) -> Option<()> {
+    use super::browser;
+    use web_sys::{Element, HtmlTextAreaElement};
+
+    let who = browser::by_id::<Element>("who")?;
+    browser::renew_inside(&who, html);
+    let write = browser::find::<Element>(&who, "[data-write]")?.get_attribute("data-write")?;
+    let text = browser::by_id::<HtmlTextAreaElement>("text")?;
+    text.set_placeholder(&write);
+    text.set_attribute("aria-label", &write).ok()
 }

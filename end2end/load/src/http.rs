@@ -52,7 +52,7 @@ impl Connection {
     /// With a cookie, if it is not empty.
     pub async fn get_as(&mut self, path: &str, cookie: &str) -> io::Result<Reply> {
         let cookie = if cookie.is_empty() { String::new() } else { format!("Cookie: {cookie}\r\n") };
-        let head = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nAccept-Encoding: br\r\n{cookie}\r\n", self.host);
+        let head = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nAccept-Encoding: gzip, br\r\n{cookie}\r\n", self.host);
         self.exchange(head).await
     }
 

@@ -134,7 +134,7 @@ async fn until_due(domain: Domain, plan: Plan) -> Result<Duration> {
 
 /// The first moment from which today's backup, or yesterday's if it is still missing, is due.
 fn due(now: &Zoned, at: Time, newest: Option<At>) -> At {
-    let on = |day: &Zoned| day.with().time(at).build().map_or_else(|_| day.clone(), |z| z);
+    let on = |day: &Zoned| day.with().time(at).build().unwrap_or_else(|_| day.clone());
     let today = on(now);
     let last = if today <= *now { today.clone() } else { today.checked_sub(1.day()).unwrap_or(today.clone()) };
     let last = At::from(last.timestamp());

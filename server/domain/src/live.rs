@@ -48,19 +48,25 @@ pub struct Hub(Arc<Shared>);
 struct Shared {
     topics: Mutex<HashMap<Topic, watch::Sender<u64>>>,
     open: Mutex<HashMap<Reader, usize>>,
-    present: Mutex<HashMap<ConversationId, Vec<Looking>>>,
+    present: Mutex<LookedAt>,
     neighbours: Neighbours,
 }
+
+/// Who looks at which conversations.
+type LookedAt = HashMap<ConversationId, Vec<Looking>>;
+
+/// Topics to wake, and conversations at which somebody began or ceased to look.
+type News = (HashSet<Topic>, HashSet<ConversationId>);
 
 /// The other nodes on the same database ([`crate::nodes`]).
 #[derive(Default)]
 struct Neighbours {
     are_there: AtomicBool,
     /// What they have not been told yet.
-    news: Mutex<(HashSet<Topic>, HashSet<ConversationId>)>,
+    news: Mutex<News>,
     has_news: Notify,
     /// Who looks through which node, and when it was last heard of.
-    looking: Mutex<HashMap<u64, (At, HashMap<ConversationId, Vec<Looking>>)>>,
+    looking: Mutex<HashMap<u64, (At, LookedAt)>>,
 }
 
 impl Hub {
@@ -140,7 +146,7 @@ impl Hub {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn present(&self) -> MutexGuard<'_, HashMap<ConversationId, Vec<Looking>>> {
+    fn present(&self) -> MutexGuard<'_, LookedAt> {
         self.0.present.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -152,7 +158,7 @@ impl Hub {
         self.0.neighbours.are_there.store(true, Ordering::Relaxed);
     }
 
-    fn tell_neighbours(&self, add: impl FnOnce(&mut (HashSet<Topic>, HashSet<ConversationId>)) -> bool) {
+    fn tell_neighbours(&self, add: impl FnOnce(&mut News) -> bool) {
         if self.0.neighbours.are_there.load(Ordering::Relaxed) && add(&mut self.news()) {
             self.0.neighbours.has_news.notify_one();
         }
@@ -216,11 +222,11 @@ impl Hub {
         silent.into_iter().for_each(|node| self.forget_node(node));
     }
 
-    fn news(&self) -> MutexGuard<'_, (HashSet<Topic>, HashSet<ConversationId>)> {
+    fn news(&self) -> MutexGuard<'_, News> {
         self.0.neighbours.news.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn neighbours_looking(&self) -> MutexGuard<'_, HashMap<u64, (At, HashMap<ConversationId, Vec<Looking>>)>> {
+    fn neighbours_looking(&self) -> MutexGuard<'_, HashMap<u64, (At, LookedAt)>> {
         self.0.neighbours.looking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

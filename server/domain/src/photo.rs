@@ -15,6 +15,9 @@ pub const SIDE: u32 = 320;
 const LONGEST_SIDE: u32 = 10_000;
 const DECODED_LIMIT: u64 = 160 * 1024 * 1024;
 
+/// How many times as long as wide an upload may be. Blown up to a square, a line of pixels would become a picture of gigabytes.
+const NARROWEST: u32 = 10;
+
 /// One at a time: each may take [`DECODED_LIMIT`].
 static AT_ONCE: Semaphore = Semaphore::const_new(1);
 
@@ -66,7 +69,8 @@ fn redraw(upload: &[u8]) -> Option<Vec<u8>> {
     let mut decoder = reader.into_decoder().ok()?;
     // Phones store the picture as the sensor lay and note how the phone was held.
     let orientation = decoder.orientation().ok()?;
-    if decoder.total_bytes() > DECODED_LIMIT {
+    let (width, height) = decoder.dimensions();
+    if decoder.total_bytes() > DECODED_LIMIT || width.max(height) > NARROWEST * width.min(height) {
         return None;
     }
     let mut picture = DynamicImage::from_decoder(decoder).ok()?;
@@ -127,6 +131,9 @@ mod tests {
     fn what_is_no_photo_or_claims_to_be_enormous_is_refused() {
         assert!(redraw(b"<svg xmlns='http://www.w3.org/2000/svg'/>").is_none());
         assert!(redraw(b"GIF89a").is_none());
+        // A few bytes that would be blown up to gigabytes.
+        assert!(redraw(&png(3_000, 1)).is_none() && redraw(&png(1, 3_000)).is_none());
+        assert!(redraw(&png(500, 60)).is_some());
         assert!(redraw(&png(20, 20)[..40]).is_none());
         let mut bomb = png(20, 20);
         // The width in the header, with its checksum left wrong: refused either way, and without the memory being asked for.

@@ -4,6 +4,7 @@ pub use store::{
     contact_point::{ContactPoint, Line as PointLine},
     conversation::Conversation,
     holding::{Held, Holding, Term},
+    invitation::Invitation,
     message::Message,
     outbox::Mail,
     photo::Photo,

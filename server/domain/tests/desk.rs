@@ -269,6 +269,11 @@ async fn a_search_finds_words_inside_a_sentence_and_names_but_nothing_of_others(
             assert_eq!(w.found(&w.wang, query).await, expected, "{name}: {query}");
             assert_eq!(w.found(&w.li, query).await, [], "{name}: {query} of others");
         }
+        let number = desk::short_id(store::conversation::find(&mut w.domain.db.read().await.unwrap(), drain).await.unwrap().unwrap().contact_id);
+        for query in [number.clone(), format!("居民 {number}"), format!("居民{number}"), format!("resident {number}")] {
+            assert!(w.found(&w.wang, &query).await.contains(&drain), "{name}: {query}");
+            assert_eq!(w.found(&w.li, &query).await, [], "{name}: {query} of others");
+        }
         desk::name(&w.domain, &w.wang, drain, "张桂兰").await.unwrap();
         assert_eq!(w.found(&w.wang, "桂兰").await, [drain], "{name}");
         desk::name(&w.domain, &w.wang, drain, "").await.unwrap();

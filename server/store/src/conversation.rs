@@ -217,7 +217,7 @@ pub async fn close(conn: &mut Conn, id: ConversationId, now: At) -> Result<()> {
 /// Moves a conversation and its open wait to another post. The wait keeps its due time.
 pub async fn hand_over(conn: &mut Conn, id: ConversationId, to: PostId) -> Result<()> {
     let Some(before) = find(conn, id).await? else { return Ok(()) };
-    message::move_marks(conn, Some(id), before.post_id, to).await?;
+    message::move_words(conn, id, before.post_id, to).await?;
     execute!(conn, "update conversations set post_id = $2 where id = $1", id, to)?;
     execute!(conn, "update waits set post_id = $2 where conversation_id = $1 and closed_at is null", id, to).map(|_| ())
 }

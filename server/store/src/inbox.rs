@@ -2,7 +2,7 @@
 
 use crate::{
     Conn, Result,
-    conn::{Either, fetch_all, fetch_one, on},
+    conn::{Either, fetch_all, fetch_one, fetch_optional, on},
     message,
 };
 use model::{At, ContactId, ConversationId, ConversationState, PostId, StaffId, UnitId};
@@ -37,6 +37,8 @@ pub struct Row {
     pub text: String,
     /// Messages of the contact that nobody of the post has seen.
     pub unread: i64,
+    /// Replies that wait for their hour.
+    pub scheduled: i64,
     /// The open wait.
     pub waiting_since: Option<At>,
     pub due_at: Option<At>,
@@ -66,6 +68,7 @@ macro_rules! row {
             $text,
             " as text,
             (select count(*) from messages n where n.conversation_id = c.id and n.seq > c.staff_seen_seq and n.kind = 'contact') as unread,
+            (select count(*) from scheduled_replies r where r.conversation_id = c.id and r.sent_at is null and r.cancelled_at is null) as scheduled,
             w.opened_at as waiting_since, w.due_at"
         )
     };
@@ -147,7 +150,7 @@ pub async fn quiet(conn: &mut Conn, staff: StaffId, now: At, post: PostId, state
 }
 
 /// Conversations with a message in which every phrase of [`model::search::phrases`] stands, one row each with the newest such message, the
-/// newest conversation first. Of a removed message nothing is found. `posts` are those of the inbox: their marks keep the search to their entries.
+/// newest conversation first. Of a removed message nothing is found. SQLite looks at the newest 300 such messages. `posts` are those of the inbox: only their words are read.
 pub async fn search(conn: &mut Conn, staff: StaffId, now: At, posts: &[PostId], phrases: &[String], limit: i64) -> Result<Vec<Row>> {
     macro_rules! found {
         ($hits:literal) => {
@@ -171,7 +174,7 @@ pub async fn search(conn: &mut Conn, staff: StaffId, now: At, posts: &[PostId], 
         Either::Sqlite(c) => {
             let text = found!(
                 "select m.conversation_id as id, max(m.seq) as seq
-                 from (select conversation_id, seq from message_search where message_search match $3 order by rowid desc limit 1000) s
+                 from (select conversation_id, seq from message_search where message_search match $3 order by rowid desc limit 300) s
                     join messages m on m.conversation_id = s.conversation_id and m.seq = s.seq join conversations c on c.id = m.conversation_id
                  where m.removed_at is null and c.post_id in (select id from mine)
                  group by m.conversation_id"
@@ -191,20 +194,21 @@ pub async fn search(conn: &mut Conn, staff: StaffId, now: At, posts: &[PostId], 
     Ok(rows)
 }
 
-/// `("POST" OR "POST") AND "下 水 道"* AND "building 3"*`. The words of a phrase are letters and digits only, so there is nothing to escape; the
-/// last may go on.
+/// `("P下 P水 P道"* AND "Pbuilding P3"*) OR (…)`, where P is a post's mark. The words of a phrase are letters and digits only, so there is nothing to
+/// escape; the last may go on.
 fn fts5_query(posts: &[PostId], phrases: &[String]) -> String {
-    let marks: Vec<String> = posts.iter().map(|post| format!("\"{}\"", message::mark(*post))).collect();
-    let phrases: Vec<String> = phrases.iter().map(|p| format!("\"{p}\"*")).collect();
-    format!("({}) AND {}", marks.join(" OR "), phrases.join(" AND "))
+    either(posts, phrases, " AND ", " OR ", |words| format!("\"{}\"*", words.join(" ")))
 }
 
-/// `('POST' | 'POST') & ('下' <-> '水' <-> '道':*) & ('building' <-> '3':*)`.
+/// `('P下' <-> 'P水' <-> 'P道':*) & ('Pbuilding' <-> 'P3':*) | …`.
 fn ts_query(posts: &[PostId], phrases: &[String]) -> String {
-    let marks: Vec<String> = posts.iter().map(|post| format!("'{}'", message::mark(*post))).collect();
-    let phrase = |p: &String| format!("({}:*)", p.split(' ').map(|w| format!("'{w}'")).collect::<Vec<_>>().join(" <-> "));
-    let phrases: Vec<String> = phrases.iter().map(phrase).collect();
-    format!("({}) & {}", marks.join(" | "), phrases.join(" & "))
+    either(posts, phrases, " & ", " | ", |words| format!("({}:*)", words.iter().map(|w| format!("'{w}'")).collect::<Vec<_>>().join(" <-> ")))
+}
+
+/// All phrases at one of the posts.
+fn either(posts: &[PostId], phrases: &[String], and: &str, or: &str, phrase: impl Fn(Vec<String>) -> String) -> String {
+    let all_at = |post: &PostId| format!("({})", phrases.iter().map(|p| phrase(message::words_at(*post, p))).collect::<Vec<_>>().join(and));
+    posts.iter().map(all_at).collect::<Vec<_>>().join(or)
 }
 
 /// Conversations with a contact whose name contains `name` (in lower case).
@@ -228,6 +232,36 @@ pub async fn named(conn: &mut Conn, staff: StaffId, now: At, name: &str, limit: 
         Either::Postgres(c) => sqlx::query_as(found!("strpos(lower(k.name), $3) > 0")).bind(staff).bind(now).bind(name).bind(limit).fetch_all(c).await?,
     };
     Ok(rows)
+}
+
+/// All conversations of one's posts with their contacts.
+pub async fn contacts(conn: &mut Conn, staff: StaffId, now: At) -> Result<Vec<(ConversationId, ContactId)>> {
+    fetch_all!(
+        conn,
+        (ConversationId, ContactId),
+        concat!(mine!(), "select c.id, c.contact_id from conversations c where c.post_id in (select id from mine) order by c.last_message_at desc"),
+        staff,
+        now
+    )
+}
+
+/// One conversation as a list shows it.
+pub async fn one(conn: &mut Conn, staff: StaffId, now: At, id: ConversationId) -> Result<Option<Row>> {
+    fetch_optional!(
+        conn,
+        Row,
+        concat!(
+            mine!(),
+            "select ",
+            row!("c.preview"),
+            " from conversations c join contacts k on k.id = c.contact_id left join contact_points o on o.id = c.contact_point_id
+                left join waits w on w.conversation_id = c.id and w.closed_at is null
+             where c.id = $3 and c.post_id in (select id from mine)"
+        ),
+        staff,
+        now,
+        id
+    )
 }
 
 /// Other conversations of a contact that the member of staff may see too.
@@ -327,8 +361,10 @@ mod tests {
     fn a_search_becomes_the_query_each_database_reads() {
         let phrases = model::search::phrases("下水道 Building-3");
         let posts = [PostId(uuid::Uuid::nil()), PostId(uuid::Uuid::max())];
-        let (nil, max) = ("\u{e000}".to_owned() + &"0".repeat(32), "\u{e000}".to_owned() + &"f".repeat(32));
-        assert_eq!(fts5_query(&posts, &phrases), format!(r#"("{nil}" OR "{max}") AND "下 水 道"* AND "building 3"*"#));
-        assert_eq!(ts_query(&posts, &phrases), format!("('{nil}' | '{max}') & ('下' <-> '水' <-> '道':*) & ('building' <-> '3':*)"));
+        let (n, m) = ("\u{e000}0000000000", "\u{e000}ffffffffff");
+        let fts5 = format!(r#"("{n}下 {n}水 {n}道"* AND "{n}building {n}3"*) OR ("{m}下 {m}水 {m}道"* AND "{m}building {m}3"*)"#);
+        assert_eq!(fts5_query(&posts, &phrases), fts5);
+        let ts = format!("(('{n}下' <-> '{n}水' <-> '{n}道':*) & ('{n}building' <-> '{n}3':*))");
+        assert_eq!(ts_query(&posts[..1], &phrases), ts);
     }
 }

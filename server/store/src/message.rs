@@ -416,10 +416,10 @@ struct TermsRow {
 }
 
 async fn index_for_search(conn: &mut Conn, fresh: &[(&New, i64)]) -> Result<()> {
+    let is_postgres = conn.is_postgres();
     let written_by_people = fresh.iter().filter(|(n, _)| matches!(n.kind, MessageKind::Contact | MessageKind::Answer | MessageKind::Note));
-    let rows: Vec<TermsRow> = written_by_people
-        .map(|(n, seq)| TermsRow { terms: model::search::terms(&n.body), conversation_id: n.conversation_id.to_string(), seq: *seq })
-        .collect();
+    let rows: Vec<TermsRow> =
+        written_by_people.map(|(n, seq)| TermsRow { terms: marked(&n.body, is_postgres), conversation_id: n.conversation_id.to_string(), seq: *seq }).collect();
     if rows.is_empty() {
         return Ok(());
     }
@@ -427,13 +427,14 @@ async fn index_for_search(conn: &mut Conn, fresh: &[(&New, i64)]) -> Result<()> 
     match conn.either() {
         Either::Sqlite(c) => {
             let text = "insert into message_search (terms, conversation_id, seq)
-                select char(57344) || lower(hex(c.post_id)) || ' ' || (value ->> 'terms'), c.id, value ->> 'seq'
+                select char(57344) || lower(hex(substr(c.id, 12))) || ' '
+                    || replace(value ->> 'terms', char(57344), char(57344) || lower(hex(substr(c.post_id, 12)))), c.id, value ->> 'seq'
                 from json_each($1) join conversations c on c.id = unhex(value ->> 'conversation_id')";
             sqlx::query(text).bind(batch).execute(c).await?;
         }
         Either::Postgres(c) => {
             let text = "insert into message_search (words, conversation_id, seq)
-                select array_to_tsvector(array[chr(57344) || replace(c.post_id::text, '-', '')]) || to_tsvector('simple', n.terms), c.id, n.seq
+                select replace(n.terms, chr(57344), chr(57344) || right(replace(c.post_id::text, '-', ''), 10))::tsvector, c.id, n.seq
                 from jsonb_to_recordset($1::jsonb) as n (terms text, conversation_id uuid, seq bigint) join conversations c on c.id = n.conversation_id";
             sqlx::query(text).bind(batch).execute(c).await?;
         }
@@ -441,23 +442,43 @@ async fn index_for_search(conn: &mut Conn, fresh: &[(&New, i64)]) -> Result<()> 
     Ok(())
 }
 
-/// The word that stands with every message of a post's conversations in the search index. What people type never contains it.
-pub(crate) fn mark(post: PostId) -> String {
-    format!("\u{e000}{}", post.0.as_simple())
+/// No text contains it: [`model::search::terms`] keeps letters and digits only. Both tokenisers take it for a part of a word.
+const MARK: char = '\u{e000}';
+/// PostgreSQL takes words of two kilobytes at most.
+const LONGEST_WORD: usize = 100;
+
+/// The words of a text, each with a [`MARK`] where its post's comes to stand: for PostgreSQL with their places, as `tsvector` is written.
+fn marked(body: &str, is_postgres: bool) -> String {
+    let terms = model::search::terms(body);
+    let word = |(i, word): (usize, &str)| {
+        let word: String = word.chars().take(LONGEST_WORD).collect();
+        if is_postgres { format!("'{MARK}{word}':{}", i + 1) } else { format!("{MARK}{word}") }
+    };
+    terms.split_ascii_whitespace().enumerate().map(word).collect::<Vec<_>>().join(" ")
 }
 
-/// The messages of a conversation, or of all conversations of the post, are found at another post from now on.
-pub(crate) async fn move_marks(conn: &mut Conn, conversation: Option<ConversationId>, from: PostId, to: PostId) -> Result<()> {
+/// The words of a phrase as they stand in the index for the messages of a post.
+pub(crate) fn words_at(post: PostId, phrase: &str) -> Vec<String> {
+    let mark = mark(post.0);
+    phrase.split_ascii_whitespace().map(|word| mark.chars().chain(word.chars().take(LONGEST_WORD)).collect()).collect()
+}
+
+/// The mark and the last ten hexadecimal digits: enough that two posts hardly ever share them, and harmless if they do.
+fn mark(id: uuid::Uuid) -> String {
+    format!("{MARK}{}", &id.as_simple().to_string()[22..])
+}
+
+/// The messages of a conversation are found at another post from now on.
+pub(crate) async fn move_words(conn: &mut Conn, conversation: ConversationId, from: PostId, to: PostId) -> Result<()> {
     match conn.either() {
         Either::Sqlite(c) => {
             let text = "update message_search set terms = replace(terms, $1, $2)
-                where rowid in (select rowid from message_search where message_search match '\"' || $1 || '\"' and conversation_id = coalesce($3, conversation_id))";
-            sqlx::query(text).bind(mark(from)).bind(mark(to)).bind(conversation).execute(c).await?;
+                where rowid in (select rowid from message_search where message_search match '\"' || $3 || '\"' and conversation_id = $4)";
+            sqlx::query(text).bind(mark(from.0)).bind(mark(to.0)).bind(mark(conversation.0)).bind(conversation).execute(c).await?;
         }
         Either::Postgres(c) => {
-            let text = "update message_search set words = ts_delete(words, $1) || array_to_tsvector(array[$2])
-                where conversation_id = coalesce($3, conversation_id) and words @@ quote_literal($1)::tsquery";
-            sqlx::query(text).bind(mark(from)).bind(mark(to)).bind(conversation).execute(c).await?;
+            let text = "update message_search set words = replace(words::text, $1, $2)::tsvector where conversation_id = $3";
+            sqlx::query(text).bind(mark(from.0)).bind(mark(to.0)).bind(conversation).execute(c).await?;
         }
     }
     Ok(())

@@ -281,7 +281,10 @@ pub async fn open_conversations(conn: &mut Conn, id: PostId) -> Result<Vec<Conve
 
 /// Gives all conversations of a post, with their open waits, to another. Due times stay. Conversations first, as sending holds them first.
 pub async fn move_conversations(conn: &mut Conn, from: PostId, to: PostId) -> Result<()> {
-    message::move_marks(conn, None, from, to).await?;
+    let all = fetch_all!(conn, (ConversationId,), "select id from conversations where post_id = $1", from)?;
+    for (id,) in all {
+        message::move_words(conn, id, from, to).await?;
+    }
     execute!(conn, "update conversations set post_id = $2 where post_id = $1", from, to)?;
     execute!(conn, "update waits set post_id = $2 where post_id = $1 and closed_at is null", from, to).map(|_| ())
 }

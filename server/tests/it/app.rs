@@ -46,7 +46,7 @@ impl TestApp {
         let clock = Clock::fixed(friday_morning());
         let domain = Domain::open(database.db.clone(), clock, Random::seeded(7), public_url).await.unwrap();
         let (stop, stopping) = watch::channel(false);
-        let app = App { domain: domain.clone(), assets: Arc::new(Assets { base: "/static/test".into() }), trust_proxy: true, stopping };
+        let app = App { domain: domain.clone(), assets: Arc::new(Assets { base: "/static/test".into() }), trust_proxy: true, sends_mail: false, stopping };
         let table = routes(app.clone()).table().to_vec();
         TestApp { router: server::serve::router(app), domain, stop, routes: table, _database: database }
     }

@@ -52,6 +52,16 @@ async fn only_the_first_device_may_shut_others_out_or_change_the_address() {
 }
 
 #[tokio::test]
+async fn the_box_on_the_first_page_takes_a_claim_code_too() {
+    on_both(async |app| {
+        let typed = app.anonymous().get("/q?code=7k3m-9qxt-2h4d").await.location();
+        assert_eq!(typed, "/claim/7K3M9QXT2H4D");
+        assert_eq!(app.anonymous().get("/q?code=7k3m9qxt").await.location(), "/q/7k3m9qxt");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_wrong_code_is_kept_for_correction_and_guessing_is_slow() {
     on_both(async |app| {
         let mut guesser = app.anonymous();

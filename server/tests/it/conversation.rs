@@ -32,6 +32,7 @@ async fn an_eleventh_message_in_a_minute_has_to_wait_and_keeps_its_text() {
         }
         let key = resident.get(&path).await.field("key");
         resident.post(&path, &[("text", "第十一句"), ("key", &key)]).await.is(429).has("第十一句").has("秒再发");
+        assert!(resident.post(&path, &[("text", "第十一句"), ("key", &key)]).await.headers.contains_key("retry-after"));
         app.advance_minutes(1);
         resident.post(&path, &[("text", "第十一句"), ("key", &key)]).await.is(303);
     })
@@ -96,7 +97,7 @@ async fn without_javascript_a_small_page_looks_for_news() {
         let sticker = app.sticker().await;
         let (mut resident, path) = app.contact(&sticker, "开始").await;
         let page = resident.get(&format!("{path}/after/1")).await;
-        page.is(200).has("10:00 看过").has("http-equiv=\"refresh\"").has_not("开始");
+        page.is(200).has("10:00 已刷新").has("http-equiv=\"refresh\"").has_not("开始");
         let policy = page.headers["content-security-policy"].to_str().unwrap();
         assert!(policy.contains("frame-ancestors 'self'"), "{policy}");
         app.anonymous().get(&format!("{path}/after/1")).await.is(404);

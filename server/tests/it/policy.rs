@@ -184,6 +184,13 @@ async fn a_change_asked_for_by_another_site_is_refused() {
         resident.clone().get(&path).await.has_not("跨站");
         let with_token = [("text", "跨站"), ("key", key.as_str()), ("csrf", csrf.as_str())];
         with(&[("sec-fetch-site", None)]).post(&path, &with_token).await.is(303);
+        // A browser too old to say where it comes from writes its first message with the first page it gets.
+        let mut old = app.anonymous();
+        old.headers.remove("sec-fetch-site");
+        let page = old.get(&sticker.path()).await;
+        let (key, csrf) = (page.field("key"), page.field("csrf"));
+        old.clone().post(&sticker.path(), &[("text", "第一句"), ("key", &key)]).await.is(403);
+        old.post(&sticker.path(), &[("text", "第一句"), ("key", &key), ("csrf", &csrf)]).await.is(303);
         let own_origin = &[("sec-fetch-site", None), ("origin", Some("http://linli.test"))];
         with(own_origin).post(&path, &form).await.is(303);
     })

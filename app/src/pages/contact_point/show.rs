@@ -34,15 +34,19 @@ pub async fn show(visit: Visit, Path(typed): Path<String>) -> Result<Response, A
         Scan::Revoked => revoked(&visit),
         Scan::Nobody(answering) => nobody(&visit, &answering),
         Scan::Known(id) => Redirect::to(&format!("/c/{id}")).into_response(),
-        Scan::Point(point) => with_device(&visit, write_page(&visit, &point, Draft::new(&visit))),
+        Scan::Point(point) => with_device(&visit, |visit| write_page(visit, &point, Draft::new(visit))),
     })
 }
 
 /// The key is given out with the page, so that a first message sent twice, or again after a cut, comes from the same device both times.
-fn with_device(visit: &Visit, mut response: Response) -> Response {
-    if visit.device_key.is_none()
-        && let Ok(cookie) = HeaderValue::from_str(&visit.device_cookie(&visit.new_device_key()))
-    {
+fn with_device(visit: &Visit, page: impl FnOnce(&Visit) -> Response) -> Response {
+    if visit.device_key.is_some() {
+        return page(visit);
+    }
+    let visit = visit.as_new_device();
+    let mut response = page(&visit);
+    let cookie = visit.device_key.as_deref().map(|key| HeaderValue::from_str(&visit.device_cookie(key)));
+    if let Some(Ok(cookie)) = cookie {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     response
@@ -99,7 +103,7 @@ impl Draft {
 /// The page again with what was typed and what is wrong with it.
 async fn again(visit: &Visit, code: &PointCode, draft: Draft, status: StatusCode) -> Result<Response, AppError> {
     let mut response = match contact_point::scan(&visit.app.domain, None, code).await? {
-        Scan::Point(point) => with_device(visit, write_page(visit, &point, draft)),
+        Scan::Point(point) => with_device(visit, |visit| write_page(visit, &point, draft)),
         Scan::Revoked => return Ok(revoked(visit)),
         Scan::Nobody(answering) => return Ok(nobody(visit, &answering)),
         Scan::Unknown | Scan::Known(_) => return Ok(unknown(visit, code.as_str())),

@@ -1,6 +1,7 @@
-//! `/c/{id}/live`: the resident's live stream. Events: `messages` (new `<li>`s, id = last number), `promise` (its line), `end`.
+//! `/c/{id}/live`: the resident's live stream. Events: `messages` (new `<li>`s, id = last number), `promise` (its line), `who`
+//! (who answers now), `end`.
 
-use super::show::promise;
+use super::show::{promise, who};
 use crate::{
     components::log::{Log, Side},
     error::AppError,
@@ -36,6 +37,8 @@ struct Seen {
     id: ConversationId,
     seq: i64,
     promise: Option<String>,
+    /// Unlike the promise it is on the page already.
+    who: String,
     _open: Open,
 }
 
@@ -51,9 +54,10 @@ pub async fn live(
     let open = domain.hub.open(live::Reader::Device(device.id)).ok_or(AppError::TooMany { seconds: 30 })?;
     // Watch before the first look, so that nothing falls in between.
     let wakes = vec![domain.hub.watch(Topic::Conversation(id))];
-    conversation::news(domain, &device, id, seq).await?.ok_or(AppError::NotFound)?;
+    let news = conversation::news(domain, &device, id, seq).await?.ok_or(AppError::NotFound)?;
     let app = visit.app.clone();
-    let seen = Seen { visit, device, id, seq, promise: None, _open: open };
+    let who = render(&visit, || who(visit.language, &news.promise.card).into_any());
+    let seen = Seen { visit, device, id, seq, promise: None, who, _open: open };
     Ok(stream(&app, wakes, seen, read).into_response())
 }
 
@@ -86,6 +90,11 @@ fn events(seen: &mut Seen, news: &News) -> Vec<Event> {
     if seen.promise.as_ref() != Some(&html) {
         events.push(event("promise", &html));
         seen.promise = Some(html);
+    }
+    let html = render(&visit, || who(visit.language, &news.promise.card).into_any());
+    if seen.who != html {
+        events.push(event("who", &html));
+        seen.who = html;
     }
     events
 }

@@ -22,10 +22,11 @@ use axum::{
 use domain::{
     claim::{self, ClaimError},
     conversation::{self, Promise, SendError, Typed, View},
+    row::Card,
 };
 use i18n::{t, when};
 use leptos::prelude::*;
-use model::{At, ClientKey, ConversationId, calendar::Calendar};
+use model::{At, ClientKey, ConversationId, Language, calendar::Calendar};
 use qrcode::EcLevel;
 use serde::Deserialize;
 
@@ -120,7 +121,7 @@ pub fn page_with_email(visit: &Visit, view: &View, draft: Draft, status: StatusC
     };
     let main = view! {
         <main id="main" class="col chat">
-            <section class="who mini">{disc(card)}<div><h1>{name.clone()}</h1>{unit_mark(l, card.unit_in(l))}</div></section>
+            <div id="who">{who(l, card)}</div>
             <div id="promise">{promise(visit, &view.promise)}</div>
             {other_devices(visit, view)}
             {older}
@@ -138,6 +139,13 @@ pub fn page_with_email(visit: &Visit, view: &View, draft: Draft, status: StatusC
         Some(key) => page.cookie(visit.device_cookie(key)).render(main),
         None => page.render(main),
     }
+}
+
+/// Who answers, with the words for the box below, which change with them.
+pub fn who(l: Language, card: &Card) -> impl IntoView + use<> {
+    let name = card.name_in(l).to_owned();
+    let write = t!(l, resident.write_to, name = name.clone());
+    view! { <section class="who mini" data-write=write>{disc(card)}<div><h1>{name}</h1>{unit_mark(l, card.unit_in(l))}</div></section> }
 }
 
 fn talk(visit: &Visit, id: ConversationId, last_seq: i64) -> impl IntoView + use<> {

@@ -15,6 +15,7 @@ use axum::{
 };
 use i18n::t;
 use leptos::prelude::*;
+use model::ClaimCode;
 use serde::Deserialize;
 
 pub async fn show(visit: Visit) -> Response {
@@ -53,5 +54,9 @@ pub async fn open_code(Query(typed): Query<Typed>) -> Response {
     // Some will paste the sticker's whole address.
     let code = typed.code.trim().rsplit_once("/q/").map_or(typed.code.trim(), |(_, code)| code);
     let code: String = code.chars().take(40).collect();
+    // So will some type the claim code: it is longer.
+    if let Some(claim) = ClaimCode::read(&code) {
+        return Redirect::to(&format!("/claim/{claim}")).into_response();
+    }
     if code.is_empty() { Redirect::to("/").into_response() } else { Redirect::to(&format!("/q/{}", encode(&code).replace('/', "%2F"))).into_response() }
 }

@@ -236,6 +236,7 @@ fn line(visit: &Visit, inbox: &Inbox, asking: &Asking, row: &Row, open: Option<C
                 <b>{contact_name(l, row.contact_name.as_deref(), row.contact_id)}</b>
                 <span class="at">{row.place.clone()}</span>
                 <span class="text">{text}</span>
+                {(row.scheduled > 0).then(|| view! { <span class="tag time">{icon(Icon::Clock)}{t!(l, inbox.scheduled)}</span> })}
                 {unread}
                 <span class="left">{left.words}</span>
                 {progress}
@@ -370,7 +371,10 @@ pub fn keys(l: Language) -> impl IntoView + use<> {
                 {line(&["R"], t!(l, inbox.key_answer))}
                 {line(&["Ctrl", "↵"], t!(l, inbox.key_send))}
                 {line(&["N"], t!(l, inbox.key_note))}
+                {line(&["Q"], t!(l, inbox.quick_replies))}
+                {line(&["S"], t!(l, inbox.key_later))}
                 {line(&["H"], t!(l, inbox.key_hand_over))}
+                {line(&["C"], t!(l, inbox.close))}
                 {line(&["/"], t!(l, inbox.key_find))}
                 {line(&["Esc"], t!(l, inbox.key_back))}
                 {line(&["?"], t!(l, inbox.key_help))}

@@ -2,7 +2,7 @@
 //!
 //! For the island: `#list` holds the rows (`data-waiting` is the text of `#waiting`) and is replaced by `GET /inbox?fragment=list`, which brings `#state`, `#waits` and `#unread` too; `#log` holds
 //! the messages (`data-last` is the last number, `data-live` the address of the stream), `#state` the promise, `#here` who else is here; `#answer` is
-//! the form, `#text` its box; `#keys` the dialog. `data-key="r"` stands on what a shortcut focuses or presses.
+//! the form, `#text` its box; `#keys` the dialog. `data-key="h"` stands on what a shortcut focuses or presses.
 
 mod hand_over;
 mod list;

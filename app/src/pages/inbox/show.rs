@@ -213,12 +213,14 @@ fn inserted(text: &str, reply: &str) -> String {
 fn filled(visit: &Visit, view: &View, reply: &QuickReply) -> String {
     let standing = &view.standing;
     let calendar = &standing.calendar.calendar;
-    let time = standing.wait.as_ref().map(|w| when::moment(visit.language, &calendar.local(w.due_at), &calendar.local(visit.now)));
+    // Where nobody waits, a question asked now would be answered by then.
+    let due = standing.wait.as_ref().map_or_else(|| standing.calendar.due(visit.now), |w| w.due_at);
+    let time = when::moment(visit.language, &calendar.local(due), &calendar.local(visit.now));
     let values = domain::quick_reply::Values {
         name: view.standing.contact.name.as_deref().unwrap_or(""),
         post: &standing.post.title,
         unit: &standing.post.unit_name,
-        time: time.as_deref().unwrap_or(""),
+        time: &time,
     };
     domain::quick_reply::fill(&reply.body, values)
 }
@@ -269,7 +271,7 @@ fn close_button(visit: &Visit, standing: &Standing) -> AnyView {
         return ().into_any();
     }
     let name = t!(visit.language, inbox.close);
-    view! { <button class="btn alt" form="answer" name="intent" value="close">{icon(Icon::Tick)}{name}</button> }.into_any()
+    view! { <button class="btn alt" form="answer" name="intent" value="close" data-key="c">{icon(Icon::Tick)}{name}</button> }.into_any()
 }
 
 /// Who else looks at this conversation.
@@ -351,7 +353,7 @@ fn answer_form(visit: &Visit, view: &View, name: &str, shown: &Shown) -> impl In
         let (at, now) = (calendar.local(at), calendar.local(visit.now));
         let is_near = at.date() == now.date() || now.date().tomorrow().is_ok_and(|t| t == at.date());
         let time = if is_near { at.strftime("%-H:%M").to_string() } else { when::moment(l, &at, &now) };
-        view! { <button class="btn text" name="intent" value="schedule">{icon(Icon::Clock)}{t!(l, inbox.later, time = time)}</button> }
+        view! { <button class="btn text" name="intent" value="schedule" data-key="s">{icon(Icon::Clock)}{t!(l, inbox.later, time = time)}</button> }
     });
     let close = shown
         .closes
@@ -368,13 +370,13 @@ fn answer_form(visit: &Visit, view: &View, name: &str, shown: &Shown) -> impl In
                 name="text"
                 rows="2"
                 placeholder=label
-                data-key="r"
+                data-other=t!(l, inbox.write_note)
                 aria-invalid=is_bad.then_some("true")
                 aria-describedby=is_bad.then_some("text-e")
             >{shown.text.clone()}</textarea>
             <div class="tools">
                 {quick_menu(visit, view)}
-                <button class="btn text" name="intent" value="note" data-key="n">{icon(Icon::Note)}{t!(l, inbox.keep_note)}</button>
+                <button class="btn text" name="intent" value="note">{icon(Icon::Note)}{t!(l, inbox.keep_note)}</button>
                 {later}
                 {close}
                 <button class="btn" name="intent" value="answer">{icon(Icon::Send)}{t!(l, inbox.answer)}</button>
@@ -400,7 +402,7 @@ fn quick_menu(visit: &Visit, view: &View) -> impl IntoView + use<> {
         .collect();
     let none = items.is_empty().then(|| view! { <p><a href="/quick-replies">{t!(l, inbox.quick_replies_none)}</a></p> });
     view! {
-        <details class="menu"><summary class="btn text">{icon(Icon::Quick)}{t!(l, inbox.quick_replies)}</summary><div class="panel">{items}{none}</div></details>
+        <details class="menu"><summary class="btn text" data-key="q">{icon(Icon::Quick)}{t!(l, inbox.quick_replies)}</summary><div class="panel">{items}{none}</div></details>
     }
 }
 

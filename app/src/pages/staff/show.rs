@@ -23,7 +23,8 @@ use domain::{
     Admin,
     grant::{self, GrantError},
     holding::{self, HoldingError, Typed},
-    row::Term,
+    invitation,
+    row::{Invitation, Term},
     staff::{self, StaffError, View},
 };
 use i18n::{t, when};
@@ -201,15 +202,20 @@ fn invitation(visit: &Visit, view: &View) -> Option<impl IntoView + use<>> {
         return None;
     }
     let calendar = Calendar::standard();
-    let text = view.line.invitation.as_ref().filter(|i| i.expires_at > visit.now).map_or_else(
-        || t!(l, admin.invitation_over_text),
-        |i| t!(l, admin.invitation_open_text, when = when::moment(l, &calendar.local(i.expires_at), &calendar.local(visit.now))),
-    );
+    let open = view.line.invitation.as_ref().filter(|i| i.expires_at > visit.now);
+    let until = |i: &Invitation| when::moment(l, &calendar.local(i.expires_at), &calendar.local(visit.now));
+    let text = match open {
+        None => t!(l, admin.invitation_over_text),
+        Some(i) if visit.app.sends_mail => t!(l, admin.invitation_open_text, when = until(i)),
+        Some(i) => t!(l, admin.invitation_by_hand_text, when = until(i)),
+    };
+    let link = open.filter(|_| !visit.app.sends_mail).map(|i| view! { <p class="code">{invitation::link(&visit.app.domain, i.id)}</p> });
     Some(view! {
         <div class="banner time">
             {icon(Icon::Mail)}
             <div>
                 <p>{text}</p>
+                {link}
                 <form class="acts" method="post">
                     {visit.csrf_field()}
                     <button class="btn alt" name="intent" value="again">{t!(l, admin.invite_again)}</button>

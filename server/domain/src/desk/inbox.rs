@@ -148,7 +148,22 @@ async fn find(conn: &mut store::Conn, staff: &Staff, now: At, posts: &[Post], qu
             rows.push(row);
         }
     }
+    for id in numbered(conn, staff, now, &name).await? {
+        if rows.iter().all(|r| r.id != id) {
+            rows.extend(store::inbox::one(conn, staff.id, now, id).await?);
+        }
+    }
     Ok(rows)
+}
+
+/// Conversations with a contact whose list name ends in these four digits: who has no name is found as 居民 5973 or Resident 5973.
+async fn numbered(conn: &mut store::Conn, staff: &Staff, now: At, typed: &str) -> Result<Vec<ConversationId>> {
+    let number = typed.split_whitespace().next_back().unwrap_or(typed).trim_start_matches(|c: char| !c.is_ascii_digit());
+    if number.len() != 4 || !number.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(Vec::new());
+    }
+    let all = store::inbox::contacts(conn, staff.id, now).await?;
+    Ok(all.into_iter().filter(|(_, contact)| super::short_id(*contact) == number).map(|(id, _)| id).take(PAGE).collect())
 }
 
 /// The part of a text that a search found, with what stands around it.
