@@ -57,7 +57,7 @@ fn answers_now(html: &str) -> Option<()> {
     use web_sys::{Element, HtmlTextAreaElement};
 
     let who = browser::by_id::<Element>("who")?;
-    browser::renew_inside(&who, html);
+    who.set_inner_html(html);
     let write = browser::find::<Element>(&who, "[data-write]")?.get_attribute("data-write")?;
     let text = browser::by_id::<HtmlTextAreaElement>("text")?;
     text.set_placeholder(&write);
