@@ -2,6 +2,7 @@
 #   make run    build everything that is missing and start Linli with the sample district
 #   make test   everything that must hold before a change lands
 #   make bench  how many messages a second, each looked up afterwards
+#   make faults 500 kills under load, a million messages looked up afterwards
 #   make lighthouse  Lighthouse's marks for the pages a phone opens
 # and their parts: `make tools`, `make site`, `make server`.
 
@@ -9,7 +10,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: run test bench lighthouse tools site server clean
+.PHONY: run test bench faults lighthouse tools site server clean
 
 # The paths below, and the scripts', count on it.
 export CARGO_TARGET_DIR := $(CURDIR)/target
@@ -27,6 +28,11 @@ bench: tools site
 	@echo "→ Building the server and the load generator (the first time takes about 9 minutes on 2 cores)"
 	@cargo build --quiet --release -p server -p load
 	@scripts/with-server.sh target/release/linli-load sends
+
+faults: tools site
+	@echo "→ Building the server and the load generator (the first time takes about 9 minutes on 2 cores)"
+	@cargo build --quiet --release -p server -p load
+	@target/release/linli-load kills
 
 lighthouse: server
 	@scripts/setup.sh lighthouse

@@ -34,7 +34,7 @@ step() {
   fi
   # cargo test, Playwright and unittest close with such lines.
   while IFS= read -r line; do summary+=("    $line"); done \
-    < <(grep -aE '^(test result: |Ran [0-9]+ tests? |OK|FAILED \(|  [0-9]+ (passed|failed|flaky|skipped|did not run)|size: )' "$log" || true)
+    < <(grep -aE '^(test result: |Ran [0-9]+ tests? |OK|[0-9]+ (kills|acknowledged) |FAILED \(|  [0-9]+ (passed|failed|flaky|skipped|did not run)|size: )' "$log" || true)
 }
 
 native=(--workspace --exclude client)
@@ -49,6 +49,8 @@ step build site -- cargo test "${native[@]}" --no-run
 step clippy site -- cargo clippy "${native[@]}" --all-targets -- -D warnings
 step clippy-wasm setup -- cargo clippy -p client --target wasm32-unknown-unknown -- -D warnings
 step rust build -- scripts/with-services.sh cargo test "${native[@]}" --no-fail-fast
+# The short form of `make faults`.
+step kills build -- bash -c 'cargo build --quiet -p load && target/debug/linli-load kills --binary target/debug/linli --kills 10 --acknowledged 500 --residents 200'
 step once build -- npm run --silent --prefix end2end/browser test -- --project=once
 step browser build -- npm run --silent --prefix end2end/browser test -- --project='*js-*'
 

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from './fixture.ts';
 
-test('the printed A4 sheet is one page and leads to its sticker', async ({ page, linli }) => {
+const decode = (picture: string) => execFileSync('zbarimg', ['--quiet', '--raw', picture], { encoding: 'utf8' }).trim();
+
+test('the printed A4 sheet is one page and leads to its sticker, as the label does', async ({ page, linli }) => {
   const { email, password } = linli.signIns.find(({ role }) => role === 'admin')!;
   await page.goto('/sign-in');
   await page.locator('[name=email]').fill(email);
@@ -23,6 +25,13 @@ test('the printed A4 sheet is one page and leads to its sticker', async ({ page,
   expect(pages).toMatch(/Pages:\s+1\n/);
   expect(pages).toMatch(/A4/);
   execFileSync('pdftoppm', ['-r', '100', '-png', '-singlefile', file, join(folder, 'sheet')]);
-  const read = execFileSync('zbarimg', ['--quiet', '--raw', join(folder, 'sheet.png')], { encoding: 'utf8' }).trim();
-  expect(linli.scanUrls).toContain(read);
+  const url = decode(join(folder, 'sheet.png'));
+  expect(linli.scanUrls).toContain(url);
+
+  const label = await page.request.get(page.url().replace(/sheet$/, 'label.svg'));
+  const picture = join(folder, 'label.png');
+  await page.setContent(await label.text());
+  await page.locator('svg').screenshot({ path: picture });
+  expect(decode(picture)).toBe(url);
+  await expect(page.locator('svg')).toContainText('Taohualing Community, Grid 3 · Grid worker');
 });

@@ -13,6 +13,8 @@ pub struct Ledger {
     pub acknowledged: Vec<Entry>,
     /// Texts sent without an answer: they may be there or not.
     pub unanswered: HashSet<String>,
+    /// The first message of each conversation was written before the ledger began.
+    pub first_are_others: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -58,7 +60,7 @@ pub async fn compare(db: &Db, ledger: &Ledger) -> store::Result<Comparison> {
             continue;
         };
         let mut stored = message::after(&mut conn, id, Audience::Staff, 0, ALL).await?;
-        stored.retain(|m| m.kind == MessageKind::Contact);
+        stored.retain(|m| m.kind == MessageKind::Contact && !(ledger.first_are_others && m.seq == 1));
         for entry in &entries {
             match has(&mut conn, conversation.contact_id, &stored, entry).await? {
                 Some(true) => {}
@@ -138,7 +140,7 @@ mod tests {
         let (_test, scratch) = prepared().await;
         let good = sent(&scratch).await;
         let with = |change: &dyn Fn(&mut Ledger)| {
-            let mut ledger = Ledger { acknowledged: good.acknowledged.clone(), unanswered: HashSet::new() };
+            let mut ledger = Ledger { acknowledged: good.acknowledged.clone(), ..Ledger::default() };
             change(&mut ledger);
             ledger
         };

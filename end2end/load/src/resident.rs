@@ -35,8 +35,8 @@ pub struct Street {
 }
 
 pub struct Resident {
-    cookie: String,
-    conversation: ConversationId,
+    pub cookie: String,
+    pub conversation: ConversationId,
 }
 
 impl Street {
@@ -45,7 +45,7 @@ impl Street {
     }
 
     /// A message unlike any other of this run, with its number.
-    fn write(&self) -> (u64, String) {
+    pub fn write(&self) -> (u64, String) {
         let number = self.messages.fetch_add(1, Ordering::Relaxed);
         (number, format!("六号楼二单元三楼的路灯又不亮了，老人晚上下楼看不清台阶。请问什么时候能修？报修 {number}"))
     }

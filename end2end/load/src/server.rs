@@ -31,6 +31,16 @@ impl Recipe {
         Ok(Recipe { binary: binary.to_owned(), database: database.to_owned(), folder: folder.to_owned(), addr: free_address()?, settings: Vec::new() })
     }
 
+    /// Puts the sample district into the empty database; the path of a sticker.
+    pub fn sample(&self) -> Result<String, String> {
+        let mut command = std::process::Command::new(&self.binary);
+        command.args(["demo", "--json"]).env("LINLI_DATABASE_URL", &self.database).env("LINLI_DATA_DIR", &self.folder);
+        let output = command.output().map_err(|e| format!("{}: {e}", self.binary.display()))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let at = text.find("/q/").ok_or_else(|| format!("no sample district: {}", String::from_utf8_lossy(&output.stderr)))?;
+        Ok(text[at..].chars().take_while(|c| *c != '"').collect())
+    }
+
     /// Starts it and waits until it answers; how long that took.
     pub async fn start(&self) -> Result<Server, String> {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.folder.join("log")).map_err(|e| format!("the server's log: {e}"))?;
@@ -89,6 +99,11 @@ impl Server {
     pub async fn stop(mut self) -> Result<(), String> {
         self.signal(Signal::TERM)?;
         self.child.wait().await.map(drop).map_err(|e| e.to_string())
+    }
+
+    /// Ends it as a power cut would, as far as a program can.
+    pub async fn kill(&mut self) -> Result<(), String> {
+        self.child.kill().await.map_err(|e| e.to_string())
     }
 
     /// Memory that is its alone, and its part of what it shares (proportional set size), in kB.

@@ -264,6 +264,16 @@ async fn a_contact_point_is_made_printed_and_taken_out_of_use() {
         admin.post(&point, &[("place", "小广场"), ("place_en", "Square"), ("welcome", "")]).await.is(303);
         admin.get(&point).await.has("value=\"Square\"");
         app.anonymous().get(&format!("/q/{code}")).await.is(200).has("小广场").has("您好，有事写给我。");
+        let label = admin.get(&format!("{point}/label.svg")).await;
+        label
+            .is(200)
+            .has("云集路社区")
+            .has("网格员")
+            .has("Your community")
+            .has("小广场")
+            .has("Square")
+            .has(&format!("linli.test/q/{code}"))
+            .has("有事，扫一扫");
         let svg = admin.get(&format!("{point}/qr.svg")).await;
         assert_eq!(svg.headers["content-type"], "image/svg+xml");
         svg.is(200).has("<svg");
@@ -274,7 +284,9 @@ async fn a_contact_point_is_made_printed_and_taken_out_of_use() {
         admin.post(&point, &[("intent", "revoke"), ("confirm", "yes")]).await.is(303);
         app.anonymous().get(&format!("/q/{code}")).await.is(410);
         admin.get(&point).await.is(200).has("已停用").has_not("qr.svg");
-        admin.get(&format!("{point}/sheet")).await.is(404);
+        for file in ["sheet", "label.svg", "qr.svg", "qr.png"] {
+            admin.get(&format!("{point}/{file}")).await.is(404);
+        }
         assert_eq!(last_action(&app).await, "contact_point.revoke");
     })
     .await;
@@ -393,7 +405,7 @@ async fn what_is_outside_an_admins_units_is_not_found() {
                 page.has_not("云集路社区");
             }
         }
-        for file in ["sheet", "qr.svg", "qr.png"] {
+        for file in ["sheet", "label.svg", "qr.svg", "qr.png"] {
             other.get(&format!("/admin/contact-points/{point}/{file}")).await.is(404);
         }
         other.upload(&format!("/admin/units/{unit}/calendar/import"), &[], "ics", b"x").await.is(404);

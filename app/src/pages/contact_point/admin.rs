@@ -164,8 +164,11 @@ fn in_use(visit: &Visit, view: &View, form: Form, revoke_error: Option<String>) 
                 </dl>
                 <div class="acts">
                     <a class="btn" href=format!("{base}/sheet")>{icon(Icon::Print)}{t!(l, admin.print_a4)}</a>
-                    <a class="btn alt" href=format!("{base}/qr.svg")>"SVG"</a>
-                    <a class="btn alt" href=format!("{base}/qr.png")>"PNG"</a>
+                    <a class="btn alt" href=format!("{base}/label.svg")>{t!(l, admin.label_svg)}</a>
+                </div>
+                <div class="acts">
+                    <a class="btn text" href=format!("{base}/qr.svg")>{t!(l, admin.code_svg)}</a>
+                    <a class="btn text" href=format!("{base}/qr.png")>{t!(l, admin.code_png)}</a>
                 </div>
             </div>
         </div>

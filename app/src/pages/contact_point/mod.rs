@@ -1,6 +1,7 @@
 //! Printed QR codes: what a scan opens, and what admins do with them.
 
 mod admin;
+mod label;
 mod new;
 pub mod qr;
 mod sheet;
@@ -17,6 +18,7 @@ pub fn routes(routes: Routes) -> Routes {
         .get("/admin/contact-points/{id}", Policy::Admin, admin::show)
         .post("/admin/contact-points/{id}", Policy::Admin, admin::change)
         .get("/admin/contact-points/{id}/sheet", Policy::Admin, sheet::show)
+        .get("/admin/contact-points/{id}/label.svg", Policy::Admin, label::show)
         .get("/admin/contact-points/{id}/qr.svg", Policy::Admin, qr::svg)
         .get("/admin/contact-points/{id}/qr.png", Policy::Admin, qr::png)
 }

@@ -20,30 +20,35 @@ const QUIET: usize = 4;
 const PIXELS: usize = 1000;
 
 pub async fn svg(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<ContactPointId>) -> Result<Response, AppError> {
-    let view = contact_point::view(&visit.app.domain, &admin, id).await?.ok_or(AppError::NotFound)?;
+    let view = contact_point::view(&visit.app.domain, &admin, id).await?.filter(|v| v.point.revoked_at.is_none()).ok_or(AppError::NotFound)?;
     let body = as_svg(&view.url).ok_or(AppError::Internal)?;
     Ok(file(body.into_bytes(), "image/svg+xml", &format!("linli-{}.svg", view.point.code)))
 }
 
 pub async fn png(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<ContactPointId>) -> Result<Response, AppError> {
-    let view = contact_point::view(&visit.app.domain, &admin, id).await?.ok_or(AppError::NotFound)?;
+    let view = contact_point::view(&visit.app.domain, &admin, id).await?.filter(|v| v.point.revoked_at.is_none()).ok_or(AppError::NotFound)?;
     let body = as_png(&view.url).ok_or(AppError::Internal)?;
     Ok(file(body, "image/png", &format!("linli-{}.png", view.point.code)))
 }
 
-fn file(body: Vec<u8>, kind: &'static str, name: &str) -> Response {
+pub fn file(body: Vec<u8>, kind: &'static str, name: &str) -> Response {
     ([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\""))], body).into_response()
 }
 
 /// Black on white whatever stands behind it.
 pub fn as_svg(text: &str) -> Option<String> {
-    let (modules, size) = modules(text)?;
-    let path: String =
-        (0..size).flat_map(|y| (0..size).map(move |x| (x, y))).filter(|(x, y)| modules[y * size + x]).map(|(x, y)| format!("M{x} {y}h1v1h-1z")).collect();
+    let (path, size) = dark_path(text)?;
     Some(format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {size} {size}\" width=\"{PIXELS}\" height=\"{PIXELS}\" shape-rendering=\"crispEdges\">\
          <path fill=\"#fff\" d=\"M0 0h{size}v{size}H0z\"/><path fill=\"#000\" d=\"{path}\"/></svg>"
     ))
+}
+
+/// The dark modules as a path, and how many modules stand along a side, quiet zone included.
+pub fn dark_path(text: &str) -> Option<(String, usize)> {
+    let (modules, size) = modules(text)?;
+    let path = (0..size).flat_map(|y| (0..size).map(move |x| (x, y))).filter(|(x, y)| modules[y * size + x]).map(|(x, y)| format!("M{x} {y}h1v1h-1z"));
+    Some((path.collect(), size))
 }
 
 pub fn as_png(text: &str) -> Option<Vec<u8>> {

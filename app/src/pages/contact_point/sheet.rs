@@ -59,7 +59,7 @@ fn document(visit: &Visit, view: &View) -> impl IntoView + use<> {
 fn sheet(view: &View) -> impl IntoView + use<> {
     let post = &view.post.post;
     let is_long = [&post.unit_name, &post.title].iter().any(|line| line.chars().count() > LONG_NAME);
-    let short_url = view.url.split_once("://").map_or(view.url.as_str(), |(_, rest)| rest).to_owned();
+    let short_url = short_url(view);
     let is_long_url = short_url.chars().count() > LONG_URL;
     view! {
         <h1 lang="zh-CN" class=is_long.then_some("long")>{post.unit_name.clone()}<br/>{post.title.clone()}</h1>
@@ -82,8 +82,13 @@ fn sheet(view: &View) -> impl IntoView + use<> {
     }
 }
 
+/// The address as people type it.
+pub fn short_url(view: &View) -> String {
+    view.url.split_once("://").map_or(view.url.as_str(), |(_, rest)| rest).to_owned()
+}
+
 /// The unit and the post by their English names; where they have none, what the post is to the reader.
-fn in_english(view: &View) -> String {
+pub fn in_english(view: &View) -> String {
     let post = &view.post.post;
     match (&post.unit_name_en, &post.title_en) {
         (Some(unit), Some(title)) => format!("{unit} · {title}"),
