@@ -180,6 +180,11 @@ fn is_key(value: &str) -> bool {
     (20..=64).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
 }
 
+/// The reader's language, where nothing else of a visit is read.
+pub fn language_of(headers: &HeaderMap) -> Language {
+    language(CookieJar::from_headers(headers).get("language").map(|c| c.value()), headers)
+}
+
 /// By cookie, then by what the browser prefers, then Chinese.
 fn language(cookie: Option<&str>, headers: &HeaderMap) -> Language {
     if let Some(chosen) = cookie.and_then(|c| c.parse().ok()) {

@@ -3,6 +3,7 @@
 pub mod assets;
 pub mod commands;
 pub mod doctor;
+pub mod gate;
 pub mod log;
 pub mod metrics;
 pub mod serve;

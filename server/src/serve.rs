@@ -1,7 +1,9 @@
 //! Running the server: the router with its middleware, background work, and a graceful stop.
 
 use crate::{
-    assets, commands, metrics,
+    assets, commands,
+    gate::{self, Gate},
+    metrics,
     settings::{Settings, Stop},
 };
 use app::{
@@ -152,6 +154,11 @@ async fn send_scheduled(domain: Domain, mut stopping: watch::Receiver<bool>) {
 
 /// Everything the server answers.
 pub fn router(app: App) -> Router {
+    let gate = Gate::new(app.clone());
+    router_behind(app, gate)
+}
+
+pub fn router_behind(app: App, gate: Gate) -> Router {
     let request_id = HeaderName::from_static("x-request-id");
     let trace = TraceLayer::new_for_http()
         .make_span_with(|request: &Request| {
@@ -169,6 +176,7 @@ pub fn router(app: App) -> Router {
     let pages = routes(app).into_router().layer(DefaultBodyLimit::max(BODY_LIMIT)).layer(compression);
     pages.merge(operations).merge(assets::router()).layer(
         ServiceBuilder::new()
+            .layer(middleware::from_fn_with_state(gate, gate::pass))
             .layer(SetRequestIdLayer::new(request_id.clone(), MakeRequestUuid))
             .layer(trace)
             .layer(PropagateRequestIdLayer::new(request_id))

@@ -278,11 +278,10 @@ pub struct Promise {
 }
 
 impl Promise {
-    fn new(answering: &Answering, waits: &[Wait]) -> Promise {
-        let last = waits.last();
+    fn new(answering: &Answering, last: Option<Wait>) -> Promise {
         Promise {
             card: answering.card().clone(),
-            due_at: last.filter(|w| w.closed_at.is_none()).map(|w| w.due_at),
+            due_at: last.as_ref().filter(|w| w.closed_at.is_none()).map(|w| w.due_at),
             answered_after: last.and_then(|w| Some(answering.calendar.calendar.working_seconds(w.opened_at, w.closed_at?))),
             calendar: answering.calendar.clone(),
         }
@@ -314,12 +313,12 @@ pub async fn view(domain: &Domain, device: &Device, id: ConversationId, before: 
     let Some(conversation) = store::conversation::of_device(&mut conn, device.id, id).await? else { return Ok(None) };
     let Some(answering) = post::answering(domain, &mut conn, conversation.post_id).await? else { return Ok(None) };
     let messages = store::message::before(&mut conn, id, Audience::Contact, before.unwrap_or(i64::MAX), PAGE).await?;
-    let waits = store::wait::of_conversation(&mut conn, id).await?;
+    let wait = store::wait::last(&mut conn, id).await?;
     let contact = store::contact::find(&mut conn, conversation.contact_id).await?;
     let claims = store::conversation::claims(&mut conn, id).await?.len();
     drop(conn);
     let view = View {
-        promise: Promise::new(&answering, &waits),
+        promise: Promise::new(&answering, wait),
         claim_code: domain.keys.claim_code(id, conversation.claim_version),
         is_owner: conversation.contact_id == device.contact_id,
         email: contact.and_then(|c| c.email),
@@ -370,8 +369,8 @@ pub async fn news(domain: &Domain, device: &Device, id: ConversationId, after: i
     let Some(answering) = post::answering(domain, &mut conn, conversation.post_id).await? else { return Ok(None) };
     let above = store::message::before(&mut conn, id, Audience::Contact, after.saturating_add(1), 1).await?.pop();
     let messages = store::message::after(&mut conn, id, Audience::Contact, after, PAGE).await?;
-    let waits = store::wait::of_conversation(&mut conn, id).await?;
-    Ok(Some(News { above, messages, promise: Promise::new(&answering, &waits) }))
+    let wait = store::wait::last(&mut conn, id).await?;
+    Ok(Some(News { above, messages, promise: Promise::new(&answering, wait) }))
 }
 
 /// One line in the list of a device's conversations.

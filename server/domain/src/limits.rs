@@ -10,6 +10,10 @@ pub const MESSAGES_A_MINUTE: u32 = 10;
 /// Conversations that may be begun from one address in a minute; wide enough for a school gate, narrow enough for one machine gone wrong.
 pub const NEW_CONVERSATIONS_A_MINUTE: u32 = 300;
 
+/// Requests an address may make in a second, and in one burst: two thousand parents behind one school open a page and write in the same minute.
+pub const REQUESTS_A_SECOND: u32 = 500;
+pub const REQUESTS_AT_ONCE: u32 = 10_000;
+
 /// Claim codes that may be tried from one address in a minute: at 60 bits a guess would take longer than the sun has left.
 pub const CLAIMS_A_MINUTE: u32 = 20;
 
@@ -31,7 +35,10 @@ struct Limit<K: Hash + Eq + Clone> {
 
 impl<K: Hash + Eq + Clone> Limit<K> {
     fn a_minute(count: u32, clock: &Clock) -> Limit<K> {
-        let quota = Quota::per_minute(NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN));
+        Limit::of(Quota::per_minute(at_least_one(count)), clock)
+    }
+
+    fn of(quota: Quota, clock: &Clock) -> Limit<K> {
         let ticks = Ticks(clock.clone());
         Limit { limiter: RateLimiter::new(quota, DashMapStateStore::default(), ticks.clone()), ticks }
     }
@@ -48,6 +55,10 @@ impl<K: Hash + Eq + Clone> Limit<K> {
         self.limiter.retain_recent();
         self.limiter.shrink_to_fit();
     }
+}
+
+fn at_least_one(count: u32) -> NonZeroU32 {
+    NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN)
 }
 
 /// Try again after so many seconds.
@@ -76,6 +87,7 @@ pub struct Limits {
     messages: Limit<Vec<u8>>,
     new_conversations: Limit<Origin>,
     claims: Limit<Origin>,
+    requests: Limit<Origin>,
 }
 
 impl Limits {
@@ -84,6 +96,7 @@ impl Limits {
             messages: Limit::a_minute(MESSAGES_A_MINUTE, &clock),
             new_conversations: Limit::a_minute(NEW_CONVERSATIONS_A_MINUTE, &clock),
             claims: Limit::a_minute(CLAIMS_A_MINUTE, &clock),
+            requests: Limit::of(Quota::per_second(at_least_one(REQUESTS_A_SECOND)).allow_burst(at_least_one(REQUESTS_AT_ONCE)), &clock),
         }
     }
 
@@ -96,6 +109,11 @@ impl Limits {
         self.new_conversations.check(&Origin::of(address))
     }
 
+    /// Any request at all.
+    pub fn request(&self, address: IpAddr) -> Result<(), TooMany> {
+        self.requests.check(&Origin::of(address))
+    }
+
     pub fn claim(&self, address: IpAddr) -> Result<(), TooMany> {
         self.claims.check(&Origin::of(address))
     }
@@ -105,5 +123,6 @@ impl Limits {
         self.messages.forget_idle();
         self.new_conversations.forget_idle();
         self.claims.forget_idle();
+        self.requests.forget_idle();
     }
 }

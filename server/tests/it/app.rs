@@ -13,6 +13,7 @@ use store::testing::TestDb;
 use tokio::sync::watch;
 
 pub struct TestApp {
+    app: App,
     pub domain: Domain,
     pub router: Router,
     pub stop: watch::Sender<bool>,
@@ -48,7 +49,12 @@ impl TestApp {
         let (stop, stopping) = watch::channel(false);
         let app = App { domain: domain.clone(), assets: Arc::new(Assets { base: "/static/test".into() }), trust_proxy: true, sends_mail: false, stopping };
         let table = routes(app.clone()).table().to_vec();
-        TestApp { router: server::serve::router(app), domain, stop, routes: table, _database: database }
+        TestApp { router: server::serve::router(app.clone()), app, domain, stop, routes: table, _database: database }
+    }
+
+    /// Somebody who comes when there is only so much room, as `gate::Urgency`.
+    pub fn in_a_crowd(&self, room: [usize; 3]) -> Actor {
+        Actor::new(server::serve::router_behind(self.app.clone(), server::gate::Gate::with_limits(self.app.clone(), room)))
     }
 
     /// Somebody with a browser of their own.

@@ -9,6 +9,7 @@ mod app;
 mod claim;
 mod contact_point;
 mod conversation;
+mod crowd;
 mod inbox;
 mod look;
 mod policy;

@@ -1,0 +1,60 @@
+//! When everybody comes at the same moment.
+
+use crate::app::on_both;
+use domain::limits::REQUESTS_AT_ONCE;
+
+#[tokio::test]
+async fn what_can_wait_is_turned_away_first_and_messages_go_through() {
+    on_both(async |app| {
+        let sticker = app.sticker().await;
+        let mut resident = app.in_a_crowd([1, 0, 0]);
+        let key = resident.get(&sticker.path()).await.is(200).field("key");
+        let sent = resident.post(&sticker.path(), &[("text", "路灯坏了"), ("key", &key)]).await.location();
+        let busy = resident.get(&sent).await;
+        busy.is(503).has("现在人很多").has("http-equiv=\"refresh\"");
+        let seconds: u64 = busy.headers["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((2..=6).contains(&seconds));
+        let mut reader = app.in_a_crowd([1, 1, 0]);
+        reader.get("/claim").await.is(200);
+        reader.get("/inbox?q=x").await.is(503);
+        reader.get("/up").await.is(200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_is_turned_away_keeps_what_they_typed_and_no_password_comes_back() {
+    on_both(async |app| {
+        let sticker = app.sticker().await;
+        let mut crowd = app.in_a_crowd([0, 0, 0]);
+        let form = [("text", "三楼 <b>漏水</b> & 停电"), ("key", "0192a3b4c5d67e8f9a0b1c2d3e4f5a6b"), ("csrf", "x")];
+        let page = crowd.post(&sticker.path(), &form).await;
+        page.is(503).has("三楼 &lt;b&gt;漏水&lt;/b&gt; &amp; 停电").has("0192a3b4c5d67e8f9a0b1c2d3e4f5a6b").has(&format!("action=\"{}\"", sticker.path()));
+        crowd.post("/sign-in", &[("email", "wang@linli.test"), ("password", "geheim")]).await.is(503).has_not("geheim").has_not("wang@linli.test");
+        crowd.headers.insert("accept".into(), "text/plain".into());
+        let island = crowd.post(&sticker.path(), &form).await;
+        assert_eq!((island.status.as_u16(), island.body.as_str()), (503, ""), "the island keeps it and tries again");
+        crowd.headers.insert("accept-language".into(), "en".into());
+        crowd.headers.remove("accept");
+        crowd.post(&sticker.path(), &form).await.is(503).has("Send again");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_address_that_never_stops_is_turned_away_and_others_are_not() {
+    on_both(async |app| {
+        let mut greedy = app.anonymous();
+        greedy.headers.insert("x-forwarded-for".into(), "203.0.113.9".into());
+        for _ in 0..REQUESTS_AT_ONCE {
+            app.domain.limits.request("203.0.113.9".parse().unwrap()).unwrap();
+        }
+        let refused = greedy.get("/claim").await;
+        refused.is(429);
+        assert!(refused.headers.contains_key("retry-after"));
+        app.anonymous().get("/claim").await.is(200);
+        app.advance_minutes(1);
+        greedy.get("/claim").await.is(200);
+    })
+    .await;
+}
