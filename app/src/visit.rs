@@ -27,6 +27,7 @@ pub struct Reading {
     pub now: At,
     pub nonce: Nonce,
     pub device_key: Option<String>,
+    session_key: Option<String>,
     pub device: Option<Device>,
     pub staff: Option<Staff>,
     /// What a form of this visit carries where the browser does not say which site it comes from.
@@ -114,6 +115,7 @@ impl Visit {
             now: domain.now(),
             nonce: Nonce::new(),
             device_key,
+            session_key,
             device,
             staff,
             csrf,
@@ -153,7 +155,7 @@ impl Visit {
     /// The same visit with the device key it is about to be given, so that the forms on its page fit the cookie.
     pub fn as_new_device(&self) -> Visit {
         let key = self.new_device_key();
-        let csrf = csrf(&self.app, Some(&key), None);
+        let csrf = csrf(&self.app, Some(&key), self.session_key.as_deref());
         Visit(Arc::new(Reading { device_key: Some(key), csrf, ..(*self.0).clone() }))
     }
 

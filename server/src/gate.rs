@@ -10,7 +10,7 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 use i18n::t;
-use model::Language;
+use model::{Language, text::escaped};
 use std::{
     sync::{
         Arc,
@@ -164,10 +164,6 @@ fn form(l: Language, path: &str, fields: &[(String, String)]) -> String {
         })
         .collect();
     format!("<form class=\"write\" method=\"post\" action=\"{}\">{inputs}<button class=\"btn wide\">{}</button></form>", escaped(path), t!(l, error.busy_send))
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ impl Place {
 
     /// A second one of the same test.
     fn beside() -> Place {
-        let place = Place(Place::new().0.join("beside"));
+        let place = Place(std::env::temp_dir().join(format!("linli-program-{}-{:?}-beside", std::process::id(), std::thread::current().id())));
         std::fs::create_dir_all(&place.0).unwrap();
         place
     }

@@ -95,6 +95,11 @@ pub fn password(typed: &str) -> Result<String, TextError> {
     }
 }
 
+/// As it may stand in HTML and XML, between tags and in an attribute.
+pub fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@ use crate::{
     now::{new_id, now},
     phase::{self, Phase, Tally},
 };
-use model::{ClientKey, ContactId, ConversationId, ConversationState, Language, MessageId, MessageKind, PostId, UnitId, UnitKind, WaitId};
+use model::{ClientKey, ContactId, ConversationId, Language, MessageId, MessageKind, PostId, UnitId, UnitKind, WaitId};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -102,7 +102,7 @@ impl Scratch {
                 for id in ids {
                     let contact = ContactId(new_id());
                     store::contact::insert(c, contact, Language::Chinese, now).await?;
-                    store::conversation::insert(c, &fresh(id, contact, post), id.0.as_bytes()).await?;
+                    store::conversation::insert(c, &Conversation::begun(id, contact, post, None, now), id.0.as_bytes()).await?;
                 }
                 store::Result::Ok(())
             })
@@ -125,25 +125,5 @@ impl Scratch {
             sent_at: now,
             wait: Some(NewWait { id: WaitId(new_id()), due_at: now.plus_days(1) }),
         }
-    }
-}
-
-fn fresh(id: ConversationId, contact_id: ContactId, post_id: PostId) -> Conversation {
-    let now = now();
-    Conversation {
-        id,
-        contact_id,
-        post_id,
-        contact_point_id: None,
-        state: ConversationState::Open,
-        claim_version: 1,
-        last_seq: 0,
-        last_message_at: now,
-        preview: String::new(),
-        contact_seen_seq: 0,
-        staff_seen_seq: 0,
-        mailed_seq: 0,
-        opened_at: now,
-        closed_at: None,
     }
 }

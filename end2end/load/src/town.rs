@@ -3,8 +3,8 @@
 
 use domain::Keys;
 use model::{
-    At, CheckPhrase, ClientKey, ContactId, ContactPointId, ConversationId, ConversationState, DeviceId, GrantId, HoldingId, Language, MessageId, MessageKind,
-    PointCode, PostId, Role, SessionId, StaffId, UnitId, UnitKind, WaitId,
+    At, CheckPhrase, ClientKey, ContactId, ContactPointId, ConversationId, DeviceId, GrantId, HoldingId, Language, MessageId, MessageKind, PointCode, PostId,
+    Role, SessionId, StaffId, UnitId, UnitKind, WaitId,
 };
 use rand::{Rng, RngCore, SeedableRng, rngs::StdRng};
 use std::collections::HashMap;
@@ -268,7 +268,7 @@ impl Build {
                 rows.push(Row::Contact(contact, at));
                 rows.push(Row::Device(device, contact, Keys::hash(&town.device_key(resident)), at));
                 let id = town.conversation(resident);
-                rows.push(Row::Conversation(fresh(id, contact, self.posts[grid], self.points[grid], at), id.0.as_bytes().to_vec()));
+                rows.push(Row::Conversation(Conversation::begun(id, contact, self.posts[grid], Some(self.points[grid]), at), id.0.as_bytes().to_vec()));
             }
             write(db, rows).await?;
         }
@@ -407,25 +407,6 @@ fn staff(id: StaffId, name: String, email: String, at: At) -> Staff {
         ended_at: None,
         off_duty_since: None,
         off_duty_until: None,
-    }
-}
-
-fn fresh(id: ConversationId, contact_id: ContactId, post_id: PostId, point: ContactPointId, at: At) -> Conversation {
-    Conversation {
-        id,
-        contact_id,
-        post_id,
-        contact_point_id: Some(point),
-        state: ConversationState::Open,
-        claim_version: 1,
-        last_seq: 0,
-        last_message_at: at,
-        preview: String::new(),
-        contact_seen_seq: 0,
-        staff_seen_seq: 0,
-        mailed_seq: 0,
-        opened_at: at,
-        closed_at: None,
     }
 }
 

@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 use store::{Result, backup};
-
 use tokio::{sync::watch, time};
 
 pub use store::backup::{Content, content, restore};

@@ -8,8 +8,7 @@ use crate::{
     post::{self, Answering},
 };
 use model::{
-    At, ClientKey, ContactId, ContactPointId, ConversationId, ConversationState, DeviceId, Event, Language, MessageId, MessageKind, Person, PointCode, PostId,
-    WaitId,
+    At, ClientKey, ContactId, ContactPointId, ConversationId, DeviceId, Event, Language, MessageId, MessageKind, Person, PointCode, PostId, WaitId,
     text::{self, TextError},
 };
 use std::{net::IpAddr, sync::Arc};
@@ -129,7 +128,7 @@ async fn begun(domain: &Domain, begin: Begin, claim_hash: Vec<u8>, mut news: Vec
                 let conversation_id = match known {
                     Some(known) => known.id,
                     None => {
-                        let fresh = fresh_conversation(new_conversation, device.contact_id, begin.post_id, begin.point_id, now);
+                        let fresh = Conversation::begun(new_conversation, device.contact_id, begin.post_id, Some(begin.point_id), now);
                         store::conversation::insert(c, &fresh, &claim_hash).await?;
                         new_conversation
                     }
@@ -139,25 +138,6 @@ async fn begun(domain: &Domain, begin: Begin, claim_hash: Vec<u8>, mut news: Vec
             })
         })
         .await
-}
-
-fn fresh_conversation(id: ConversationId, contact_id: ContactId, post_id: PostId, point: ContactPointId, now: At) -> Conversation {
-    Conversation {
-        id,
-        contact_id,
-        post_id,
-        contact_point_id: Some(point),
-        state: ConversationState::Open,
-        claim_version: 1,
-        last_seq: 0,
-        last_message_at: now,
-        preview: String::new(),
-        contact_seen_seq: 0,
-        staff_seen_seq: 0,
-        mailed_seq: 0,
-        opened_at: now,
-        closed_at: None,
-    }
 }
 
 pub(crate) fn first(sent: Vec<Sent>) -> store::Result<Sent> {

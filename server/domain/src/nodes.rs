@@ -1,14 +1,15 @@
 //! What the nodes on one database tell each other: whom to wake, and who is looking at a conversation. Messages themselves are read from the
 //! database, so a signal that comes twice or late does no harm, and after a cut everybody is woken once.
 
-use crate::{Domain, live::Looking};
+use crate::{
+    Domain,
+    live::{Looking, Topic},
+};
 use model::ConversationId;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use store::Result;
 use tokio::{sync::watch, time};
-
-use crate::live::Topic;
 
 /// Between two signals of a node.
 const PAUSE: Duration = Duration::from_millis(20);

@@ -2,8 +2,8 @@
 
 use crate::{Domain, Keys, calendar::PROMISE_MINUTES, contact_point, conversation::tell, password, routing};
 use model::{
-    At, ClientKey, ContactId, ContactPointId, ConversationId, ConversationState, Event, GrantId, HoldingId, Language, MessageId, MessageKind, Person, PostId,
-    QuickReplyId, Role, StaffId, UnitId, UnitKind, WaitId,
+    At, ClientKey, ContactId, ContactPointId, ConversationId, Event, GrantId, HoldingId, Language, MessageId, MessageKind, Person, PostId, QuickReplyId, Role,
+    StaffId, UnitId, UnitKind, WaitId,
     calendar::{Calendar, read_ics},
 };
 use serde::{Deserialize, Serialize};
@@ -596,22 +596,7 @@ impl Build<'_> {
         if name.is_some() {
             store::contact::set_name(self.c, contact_id, name).await?;
         }
-        let conversation = Conversation {
-            id,
-            contact_id,
-            post_id,
-            contact_point_id: Some(point),
-            state: ConversationState::Open,
-            claim_version: 1,
-            last_seq: 0,
-            last_message_at: at,
-            preview: String::new(),
-            contact_seen_seq: 0,
-            staff_seen_seq: 0,
-            mailed_seq: 0,
-            opened_at: at,
-            closed_at: None,
-        };
+        let conversation = Conversation::begun(id, contact_id, post_id, Some(point), at);
         store::conversation::insert(self.c, &conversation, &Keys::hash(self.domain.keys.claim_code(id, 1).as_str())).await?;
         Ok(id)
     }

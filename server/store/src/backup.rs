@@ -86,7 +86,7 @@ pub async fn check(file: &Path, url: &str) -> Result<Content> {
             found
         }
         Kind::Postgres(url) => {
-            let name = format!("linli_check_{}", Uuid::from_u128(u128::from(std::process::id()) << 64 | u128::from(rand_suffix(file))).as_simple());
+            let name = format!("linli_check_{}", Uuid::from_u128(u128::from(std::process::id()) << 64 | u128::from(fingerprint(file))).as_simple());
             let mut scratch = url.clone();
             scratch.set_path(&name);
             let mut c = PgConnection::connect_with(&PgConnectOptions::from_str(url.as_str())?).await?;
@@ -100,7 +100,7 @@ pub async fn check(file: &Path, url: &str) -> Result<Content> {
 }
 
 /// Two checks of one program do not share a scratch database.
-fn rand_suffix(file: &Path) -> u64 {
+fn fingerprint(file: &Path) -> u64 {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
     file.hash(&mut hasher);

@@ -25,6 +25,28 @@ pub struct Conversation {
     pub closed_at: Option<At>,
 }
 
+impl Conversation {
+    /// As it begins, with nothing in it yet.
+    pub fn begun(id: ConversationId, contact_id: ContactId, post_id: PostId, contact_point_id: Option<ContactPointId>, at: At) -> Conversation {
+        Conversation {
+            id,
+            contact_id,
+            post_id,
+            contact_point_id,
+            state: ConversationState::Open,
+            claim_version: 1,
+            last_seq: 0,
+            last_message_at: at,
+            preview: String::new(),
+            contact_seen_seq: 0,
+            staff_seen_seq: 0,
+            mailed_seq: 0,
+            opened_at: at,
+            closed_at: None,
+        }
+    }
+}
+
 macro_rules! select {
     ($rest:literal) => {
         concat!(

@@ -74,6 +74,20 @@ macro_rules! row {
     };
 }
 
+/// Rows of conversations, with the rest of the statement after their tables.
+macro_rules! rows {
+    ($rest:literal) => {
+        concat!(
+            mine!(),
+            "select ",
+            row!("c.preview"),
+            " from conversations c join contacts k on k.id = c.contact_id left join contact_points o on o.id = c.contact_point_id
+                left join waits w on w.conversation_id = c.id and w.closed_at is null ",
+            $rest
+        )
+    };
+}
+
 /// The posts of an inbox: one's own first, each by unit and title.
 pub async fn posts(conn: &mut Conn, staff: StaffId, now: At) -> Result<Vec<Post>> {
     fetch_all!(
@@ -213,23 +227,25 @@ fn either(posts: &[PostId], phrases: &[String], and: &str, or: &str, phrase: imp
 
 /// Conversations with a contact whose name contains `name` (in lower case).
 pub async fn named(conn: &mut Conn, staff: StaffId, now: At, name: &str, limit: i64) -> Result<Vec<Row>> {
-    macro_rules! found {
-        ($test:literal) => {
-            concat!(
-                mine!(),
-                "select ",
-                row!("c.preview"),
-                " from conversations c join contacts k on k.id = c.contact_id left join contact_points o on o.id = c.contact_point_id
-                    left join waits w on w.conversation_id = c.id and w.closed_at is null
-                 where c.post_id in (select id from mine) and ",
-                $test,
-                " order by c.last_message_at desc, c.id limit $4"
-            )
-        };
-    }
     let rows = match conn.either() {
-        Either::Sqlite(c) => sqlx::query_as(found!("instr(lower(k.name), $3) > 0")).bind(staff).bind(now).bind(name).bind(limit).fetch_all(c).await?,
-        Either::Postgres(c) => sqlx::query_as(found!("strpos(lower(k.name), $3) > 0")).bind(staff).bind(now).bind(name).bind(limit).fetch_all(c).await?,
+        Either::Sqlite(c) => {
+            sqlx::query_as(rows!("where c.post_id in (select id from mine) and instr(lower(k.name), $3) > 0 order by c.last_message_at desc, c.id limit $4"))
+                .bind(staff)
+                .bind(now)
+                .bind(name)
+                .bind(limit)
+                .fetch_all(c)
+                .await?
+        }
+        Either::Postgres(c) => {
+            sqlx::query_as(rows!("where c.post_id in (select id from mine) and strpos(lower(k.name), $3) > 0 order by c.last_message_at desc, c.id limit $4"))
+                .bind(staff)
+                .bind(now)
+                .bind(name)
+                .bind(limit)
+                .fetch_all(c)
+                .await?
+        }
     };
     Ok(rows)
 }
@@ -247,21 +263,7 @@ pub async fn contacts(conn: &mut Conn, staff: StaffId, now: At) -> Result<Vec<(C
 
 /// One conversation as a list shows it.
 pub async fn one(conn: &mut Conn, staff: StaffId, now: At, id: ConversationId) -> Result<Option<Row>> {
-    fetch_optional!(
-        conn,
-        Row,
-        concat!(
-            mine!(),
-            "select ",
-            row!("c.preview"),
-            " from conversations c join contacts k on k.id = c.contact_id left join contact_points o on o.id = c.contact_point_id
-                left join waits w on w.conversation_id = c.id and w.closed_at is null
-             where c.id = $3 and c.post_id in (select id from mine)"
-        ),
-        staff,
-        now,
-        id
-    )
+    fetch_optional!(conn, Row, rows!("where c.id = $3 and c.post_id in (select id from mine)"), staff, now, id)
 }
 
 /// Other conversations of a contact that the member of staff may see too.
@@ -269,13 +271,8 @@ pub async fn of_contact(conn: &mut Conn, staff: StaffId, now: At, contact: Conta
     fetch_all!(
         conn,
         Row,
-        concat!(
-            mine!(),
-            "select ",
-            row!("c.preview"),
-            " from conversations c join contacts k on k.id = c.contact_id left join contact_points o on o.id = c.contact_point_id
-                left join waits w on w.conversation_id = c.id and w.closed_at is null
-             where c.contact_id = $3 and c.id <> $4 and c.post_id in (select id from mine)
+        rows!(
+            "where c.contact_id = $3 and c.id <> $4 and c.post_id in (select id from mine)
              order by c.last_message_at desc limit 20"
         ),
         staff,

@@ -191,6 +191,12 @@ async fn a_change_asked_for_by_another_site_is_refused() {
         let (key, csrf) = (page.field("key"), page.field("csrf"));
         old.clone().post(&sticker.path(), &[("text", "第一句"), ("key", &key)]).await.is(403);
         old.post(&sticker.path(), &[("text", "第一句"), ("key", &key), ("csrf", &csrf)]).await.is(303);
+        // So does one in which somebody is signed in.
+        let mut worker = app.signed_in(app.staff("李强").await).await;
+        worker.headers.remove("sec-fetch-site");
+        let page = worker.get(&sticker.path()).await;
+        let (key, csrf) = (page.field("key"), page.field("csrf"));
+        worker.post(&sticker.path(), &[("text", "路过"), ("key", &key), ("csrf", &csrf)]).await.is(303);
         let own_origin = &[("sec-fetch-site", None), ("origin", Some("http://linli.test"))];
         with(own_origin).post(&path, &form).await.is(303);
     })

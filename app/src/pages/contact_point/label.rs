@@ -15,6 +15,7 @@ use i18n::t;
 use model::{
     ContactPointId,
     Language::{Chinese, English},
+    text::escaped,
 };
 use std::fmt::Write;
 
@@ -42,18 +43,6 @@ fn line(out: &mut String, y: f64, largest: f64, weight: u32, colour: &str, text:
     let text = escaped(text);
     // Writing to a string cannot fail.
     let _ = write!(out, "<text x=\"50\" y=\"{y}\" font-size=\"{size:.2}\" font-weight=\"{weight}\" fill=\"{colour}\">{text}</text>");
-}
-
-fn escaped(text: &str) -> String {
-    text.chars().fold(String::new(), |mut out, c| {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            c => out.push(c),
-        }
-        out
-    })
 }
 
 const INK: &str = "#111";

@@ -18,6 +18,7 @@ use domain::{
     Device,
     conversation::{self, News, PAGE},
     live::{self, Open, Topic},
+    row::Card,
 };
 use leptos::prelude::*;
 use model::ConversationId;
@@ -37,8 +38,8 @@ struct Seen {
     id: ConversationId,
     seq: i64,
     promise: Option<String>,
-    /// Unlike the promise it is on the page already.
-    who: String,
+    /// Who answered when last told; the page shows it already.
+    card: Card,
     _open: Open,
 }
 
@@ -56,8 +57,7 @@ pub async fn live(
     let wakes = vec![domain.hub.watch(Topic::Conversation(id))];
     let news = conversation::news(domain, &device, id, seq).await?.ok_or(AppError::NotFound)?;
     let app = visit.app.clone();
-    let who = render(&visit, || who(visit.language, &news.promise.card).into_any());
-    let seen = Seen { visit, device, id, seq, promise: None, who, _open: open };
+    let seen = Seen { visit, device, id, seq, promise: None, card: news.promise.card, _open: open };
     Ok(stream(&app, wakes, seen, read).into_response())
 }
 
@@ -91,10 +91,9 @@ fn events(seen: &mut Seen, news: &News) -> Vec<Event> {
         events.push(event("promise", &html));
         seen.promise = Some(html);
     }
-    let html = render(&visit, || who(visit.language, &news.promise.card).into_any());
-    if seen.who != html {
-        events.push(event("who", &html));
-        seen.who = html;
+    if seen.card != news.promise.card {
+        events.push(event("who", &render(&visit, || who(visit.language, &news.promise.card).into_any())));
+        seen.card = news.promise.card.clone();
     }
     events
 }

@@ -1,5 +1,5 @@
 use i18n::t;
-use model::Language;
+use model::{Language, text::escaped};
 
 /// A mail in words, before it becomes text and HTML. Both are made from the same lines, so they cannot say different things.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,22 +107,22 @@ impl Letter {
         const INK: &str = "#1f2724";
         const SOFT: &str = "#56615c";
         const JADE: &str = "#0f6b53";
-        let mut body = format!(r#"<h1 style="margin:0 0 16px;font-size:22px;line-height:1.4">{}</h1>"#, escape(&self.headline));
+        let mut body = format!(r#"<h1 style="margin:0 0 16px;font-size:22px;line-height:1.4">{}</h1>"#, escaped(&self.headline));
         for line in &self.lines {
-            body += &format!("\n<p style=\"margin:0 0 16px\">{}</p>", escape(line));
+            body += &format!("\n<p style=\"margin:0 0 16px\">{}</p>", escaped(line));
         }
         body += &format!(
             "\n<p style=\"margin:24px 0\"><a href=\"{}\" style=\"display:inline-block;padding:12px 24px;border-radius:8px;background:{JADE};color:#ffffff;font-weight:600;text-decoration:none\">{}</a></p>",
-            escape(&self.button.url),
-            escape(&self.button.words)
+            escaped(&self.button.url),
+            escaped(&self.button.words)
         );
         for line in &self.small {
-            body += &format!("\n<p style=\"margin:0 0 8px;font-size:15px;color:{SOFT}\">{}</p>", escape(line));
+            body += &format!("\n<p style=\"margin:0 0 8px;font-size:15px;color:{SOFT}\">{}</p>", escaped(line));
         }
         let stop = self.stop.as_ref().map_or(String::new(), |s| {
-            format!("<br>\n<a href=\"{}\" style=\"color:{SOFT};text-decoration:underline\">{}</a>", escape(&s.url), escape(&s.words))
+            format!("<br>\n<a href=\"{}\" style=\"color:{SOFT};text-decoration:underline\">{}</a>", escaped(&s.url), escaped(&s.words))
         });
-        let foot = escape(&self.foot);
+        let foot = escaped(&self.foot);
         format!(
             r#"<!DOCTYPE html>
 <html lang="{lang}">
@@ -136,13 +136,9 @@ impl Letter {
 </html>
 "#,
             lang = self.language.as_str(),
-            title = escape(&self.subject),
+            title = escaped(&self.subject),
         )
     }
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]
