@@ -31,8 +31,8 @@ bench: tools site
 
 faults: tools site
 	@echo "→ Building the server and the load generator (the first time takes about 9 minutes on 2 cores)"
-	@cargo build --quiet --release -p server -p load
-	@target/release/linli-load kills
+	@cargo build --quiet --release -p server -p faults
+	@target/release/linli-faults kills
 
 lighthouse: server
 	@scripts/setup.sh lighthouse

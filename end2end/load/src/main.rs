@@ -1,35 +1,27 @@
 //! `linli-load`: the instruments that measure a Linli. What a running server acknowledged is always looked up in its database afterwards.
 
-mod http;
-mod kills;
-mod ledger;
-mod machine;
-mod now;
-mod pages;
-mod phase;
-mod resident;
-mod scratch;
-mod server;
-mod town;
-
 use clap::{Args, Parser, Subcommand};
-use http::Connection;
-use ledger::Comparison;
+use load::{
+    http::Connection,
+    ledger::{self, Comparison},
+    machine, pages,
+    phase::{self, Phase},
+    resident::{self, FURTHER, Street},
+    scratch,
+    server::Recipe,
+    town::Town,
+};
 use model::At;
-use phase::Phase;
-use resident::{FURTHER, Street};
 use serde_json::json;
-use server::Recipe;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::{Arc, atomic::AtomicU32},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use store::Db;
 use tokio::{net, time};
-use town::Town;
 
 /// Measures a Linli.
 #[derive(Parser)]
@@ -46,8 +38,6 @@ enum Instrument {
     Seed(Seed),
     /// What pages cost there
     Pages(Pages),
-    /// Kills a server again and again while residents write, and looks every acknowledged message up afterwards
-    Kills(Kills),
 }
 
 /// A town in a database.
@@ -79,26 +69,6 @@ impl Place {
 struct Seed {
     #[command(flatten)]
     place: Place,
-}
-
-#[derive(Args)]
-struct Kills {
-    /// The server to start and kill, on a fresh database beside it
-    #[arg(long, default_value = "target/release/linli")]
-    binary: PathBuf,
-    #[arg(long, default_value_t = 64)]
-    clients: usize,
-    #[arg(long, default_value_t = 500)]
-    kills: usize,
-    /// Goes on killing until so many messages are acknowledged
-    #[arg(long, default_value_t = 1_000_000)]
-    acknowledged: u64,
-    /// Who writes; each may write ten messages between two kills
-    #[arg(long, default_value_t = 4_000)]
-    residents: usize,
-    /// An empty database instead of SQLite beside the binary
-    #[arg(long, env = "LINLI_DATABASE_URL", hide_env_values = true)]
-    database: Option<String>,
 }
 
 #[derive(Args)]
@@ -144,7 +114,6 @@ async fn main() -> ExitCode {
         Instrument::Sends(typed) => sends(&typed).await,
         Instrument::Seed(typed) => seed(&typed.place).await,
         Instrument::Pages(typed) => pages(&typed).await,
-        Instrument::Kills(typed) => kill(&typed).await,
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -198,37 +167,6 @@ async fn pages(typed: &Pages) -> Result<bool, String> {
     Ok(errors.is_empty())
 }
 
-async fn kill(typed: &Kills) -> Result<bool, String> {
-    // Beside the binary and not in /tmp, which may be memory: a commit has to reach a disk.
-    let beside = typed.binary.parent().unwrap_or(Path::new("."));
-    let folder = tempfile::tempdir_in(beside).map_err(|e| e.to_string())?;
-    let database = typed.database.clone().unwrap_or_else(|| format!("sqlite:{}", folder.path().join("linli.db").display()));
-    let recipe = Recipe::new(&typed.binary, &database, folder.path())?;
-    let scan = recipe.sample()?;
-    let server = recipe.start().await?;
-    let street = Arc::new(Street::new(server.addr, scan));
-    begin(&street, typed.clients, typed.residents).await?;
-    street.ledger.lock().await.acknowledged.clear();
-
-    let began = Instant::now();
-    let (server, run) = kills::run(&recipe, server, &street, typed.clients, typed.kills, typed.acknowledged).await?;
-    let seconds = began.elapsed().as_secs_f64();
-    server.stop().await?;
-
-    let db = Db::open(&database).await.map_err(|e| format!("the database cannot be opened: {e}"))?;
-    let mut ledger = street.ledger.lock().await;
-    ledger.first_are_others = true;
-    let comparison = ledger::compare(&db, &ledger).await.map_err(|e| format!("the database cannot be read: {e}"))?;
-    db.close().await;
-    let start = |share: usize| run.starts.get((run.starts.len() * share / 100).min(run.starts.len().saturating_sub(1))).copied().unwrap_or_default();
-    println!("{}\n", machine::line());
-    println!("{} kills in {seconds:.0} s; up again after {} ms (median), {} ms (p99), {} ms (longest)", run.kills, start(50), start(99), start(100));
-    println!("{} acknowledged, {} of them sent again, {} attempts without an answer", run.acknowledged, run.repeated, run.retried);
-    println!("{}", comparison.row());
-    run.wrong.iter().take(10).for_each(|wrong| println!("{wrong}"));
-    Ok(comparison.is_good() && run.wrong.is_empty())
-}
-
 async fn run(typed: &Sends) -> Result<Report, String> {
     let host = host(&typed.url).await?;
     let scan = typed.scan.find("/q/").map(|at| typed.scan[at..].to_owned()).ok_or("--scan: it has no /q/CODE in it")?;
@@ -244,15 +182,15 @@ async fn run(typed: &Sends) -> Result<Report, String> {
     let up = up(&street, "GET /up", clients, typed.seconds).await?;
 
     // A short run says how many residents the long one needs.
-    begin(&street, clients, clients * 4).await?;
+    resident::begin_all(&street, clients, clients * 4).await?;
     let trial = send(&street, clients, typed.seconds).await?;
     let needed = (trial.per_second() * 1.5).ceil() as usize * usize::try_from(typed.seconds).unwrap_or(1) / FURTHER as usize + clients;
-    let first_messages = begin(&street, clients, needed).await?;
+    let first_messages = resident::begin_all(&street, clients, needed).await?;
     let sends = send(&street, clients, typed.seconds).await?;
 
     street.residents.lock().await.truncate(ONE_CLIENTS_RESIDENTS);
     let have = street.residents.lock().await.len();
-    begin(&street, clients, ONE_CLIENTS_RESIDENTS - have).await?;
+    resident::begin_all(&street, clients, ONE_CLIENTS_RESIDENTS - have).await?;
     let one_client = send(&street, 1, typed.seconds).await?;
 
     let [alone, shared] = scratch::measure(database, clients, typed.seconds.div_ceil(3)).await?;
@@ -296,11 +234,6 @@ fn after(seconds: u64) -> Instant {
 async fn up(street: &Arc<Street>, name: &'static str, clients: usize, seconds: u64) -> Result<Phase, String> {
     let deadline = after(seconds);
     phase::run(name, clients, |_| resident::up(street.clone(), deadline)).await
-}
-
-async fn begin(street: &Arc<Street>, clients: usize, count: usize) -> Result<Phase, String> {
-    let left = Arc::new(AtomicU32::new(u32::try_from(count).unwrap_or(u32::MAX)));
-    phase::run("first messages, each after its page", clients, |_| resident::begin(street.clone(), left.clone())).await
 }
 
 async fn send(street: &Arc<Street>, clients: usize, seconds: u64) -> Result<Phase, String> {

@@ -4,7 +4,7 @@ use crate::{
     http::{Connection, Reply},
     ledger::{Entry, Ledger},
     now::new_id,
-    phase::Tally,
+    phase::{self, Phase, Tally},
 };
 use model::{ClientKey, ConversationId};
 use std::{
@@ -89,8 +89,14 @@ async fn connected(connection: &mut Option<Connection>, host: SocketAddr) -> io:
     connection.as_mut().ok_or_else(|| io::ErrorKind::NotConnected.into())
 }
 
+/// So many residents scan and send their first message, as many at once as there are clients.
+pub async fn begin_all(street: &Arc<Street>, clients: usize, count: usize) -> Result<Phase, String> {
+    let left = Arc::new(AtomicU32::new(u32::try_from(count).unwrap_or(u32::MAX)));
+    phase::run("first messages, each after its page", clients, |_| begin(street.clone(), left.clone())).await
+}
+
 /// Makes residents who have sent their first message, until `left` is used up. Only the message is timed, not the page before it.
-pub async fn begin(street: Arc<Street>, left: Arc<AtomicU32>) -> Tally {
+async fn begin(street: Arc<Street>, left: Arc<AtomicU32>) -> Tally {
     let mut tally = Tally::default();
     while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_ok() {
         if let Err(why) = begin_one(&street, &mut tally).await {

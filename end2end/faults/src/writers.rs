@@ -1,13 +1,11 @@
-//! Kills the server again and again, in the middle of whatever it does, while many residents write. Whoever gets no answer sends the same
-//! message with the same key until it is acknowledged, and of those acknowledged every third is sent again, across restarts too. What the
-//! database holds afterwards is compared with everything that was acknowledged.
+//! Residents who go on writing whatever happens to the server. Whoever gets no answer sends the same message with the same key until it is
+//! acknowledged, and of those acknowledged every third is sent again. Everything acknowledged is in the street's ledger.
 
-use crate::{
+use load::{
     http::Connection,
     ledger::Entry,
     now::new_id,
     resident::{Resident, Street},
-    server::{Recipe, Server},
 };
 use model::ClientKey;
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -20,19 +18,11 @@ use std::{
 };
 use tokio::{task::JoinSet, time};
 
-/// How it went, besides the comparison.
-#[derive(Debug, Default)]
-pub struct Run {
-    pub kills: usize,
-    /// Milliseconds from each start to the first answer, fastest first.
-    pub starts: Vec<u128>,
-    pub acknowledged: u64,
-    /// Sent once more after they had been acknowledged.
-    pub repeated: u64,
-    /// Sent again because no answer had come.
-    pub retried: u64,
-    /// What should never happen: a repeated message under another number.
-    pub wrong: Vec<String>,
+/// Writers at work.
+pub struct Writers {
+    tasks: JoinSet<Vec<String>>,
+    stop: Arc<AtomicBool>,
+    count: Arc<Count>,
 }
 
 #[derive(Default)]
@@ -42,31 +32,41 @@ struct Count {
     retried: AtomicU64,
 }
 
-/// Kills until there have been so many, or longer until so many messages are acknowledged.
-pub async fn run(recipe: &Recipe, server: Server, street: &Arc<Street>, clients: usize, kills: usize, acknowledged: u64) -> Result<(Server, Run), String> {
-    let (stop, count) = (Arc::new(AtomicBool::new(false)), Arc::new(Count::default()));
-    let mut writers = JoinSet::new();
-    for client in 0..clients {
-        writers.spawn(write(street.clone(), client as u64, stop.clone(), count.clone()));
+/// What they did.
+#[derive(Debug, Default)]
+pub struct Written {
+    pub acknowledged: u64,
+    /// Sent once more after they had been acknowledged.
+    pub repeated: u64,
+    /// Sent again because no answer had come.
+    pub retried: u64,
+    /// What should never happen: a repeated message under another number.
+    pub wrong: Vec<String>,
+}
+
+impl Writers {
+    /// So many clients, who take turns with the street's residents.
+    pub fn start(street: &Arc<Street>, clients: usize) -> Writers {
+        let (stop, count) = (Arc::new(AtomicBool::new(false)), Arc::new(Count::default()));
+        let tasks = (0..clients).map(|client| write(street.clone(), client as u64, stop.clone(), count.clone())).collect();
+        Writers { tasks, stop, count }
     }
-    let mut rng = StdRng::seed_from_u64(2020);
-    let (mut server, mut run) = (server, Run::default());
-    while run.kills < kills || count.acknowledged.load(Ordering::Relaxed) < acknowledged {
-        time::sleep(Duration::from_millis(rng.random_range(100..700))).await;
-        server.kill().await?;
-        server = recipe.start().await?;
-        run.kills += 1;
-        run.starts.push(server.started_in.as_millis());
+
+    /// Messages acknowledged so far.
+    pub fn acknowledged(&self) -> u64 {
+        self.count.acknowledged.load(Ordering::Relaxed)
     }
-    stop.store(true, Ordering::Relaxed);
-    while let Some(ended) = writers.join_next().await {
-        run.wrong.extend(ended.map_err(|e| e.to_string())?);
+
+    /// Lets everybody finish what they are writing.
+    pub async fn stop(mut self) -> Result<Written, String> {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut wrong = Vec::new();
+        while let Some(ended) = self.tasks.join_next().await {
+            wrong.extend(ended.map_err(|e| e.to_string())?);
+        }
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Ok(Written { acknowledged: read(&self.count.acknowledged), repeated: read(&self.count.repeated), retried: read(&self.count.retried), wrong })
     }
-    run.starts.sort_unstable();
-    run.acknowledged = count.acknowledged.load(Ordering::Relaxed);
-    run.repeated = count.repeated.load(Ordering::Relaxed);
-    run.retried = count.retried.load(Ordering::Relaxed);
-    Ok((server, run))
 }
 
 /// One client: takes a resident, lets them write a few messages, and gives them back. A resident is never with two clients, so that their

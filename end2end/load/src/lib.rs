@@ -1,0 +1,12 @@
+//! What the instruments share: residents who scan and write, a ledger of what was acknowledged, a server of one's own, a town.
+
+pub mod http;
+pub mod ledger;
+pub mod machine;
+pub mod now;
+pub mod pages;
+pub mod phase;
+pub mod resident;
+pub mod scratch;
+pub mod server;
+pub mod town;
