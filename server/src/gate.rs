@@ -1,11 +1,12 @@
 //! Lets in what can be answered soon and turns the rest away at once, the least urgent first: when everybody comes at the same moment, first
 //! messages and answers go through, and history, search and figures wait. Also keeps one address from taking the place of all others.
 
+use crate::serve::BODY_LIMIT;
 use app::{App, visit};
 use axum::{
     body::{Body, to_bytes},
     extract::{Request, State},
-    http::{HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{Html, IntoResponse, Response},
 };
@@ -93,6 +94,10 @@ pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Res
         metrics::counter!("linli_refused_total", "why" => "address").increment(1);
         return (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "10")]).into_response();
     }
+    let request = match arrived(request).await {
+        Ok(request) => request,
+        Err(status) => return status.into_response(),
+    };
     match gate.enter(urgency) {
         Some(_inside) => next.run(request).await,
         None => {
@@ -102,9 +107,18 @@ pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Res
     }
 }
 
-/// Who sends a form slowly is not waited for.
-const PATIENCE: Duration = Duration::from_secs(2);
-const BODY_LIMIT: usize = 64 * 1024;
+/// A form has to arrive within this time.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The request with its whole form, so that who sends one slowly takes nobody's place meanwhile. Photos are read as they come.
+async fn arrived(request: Request) -> Result<Request, StatusCode> {
+    if !is_form(request.headers()) {
+        return Ok(request);
+    }
+    let (head, body) = request.into_parts();
+    let body = time::timeout(PATIENCE, to_bytes(body, BODY_LIMIT)).await.map_err(|_| StatusCode::REQUEST_TIMEOUT)?;
+    Ok(Request::from_parts(head, Body::from(body.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?)))
+}
 
 async fn busy(app: &App, request: Request) -> Response {
     let [chance] = app.domain.random.bytes::<1>();
@@ -117,7 +131,7 @@ async fn busy(app: &App, request: Request) -> Response {
         StatusCode::SERVICE_UNAVAILABLE.into_response()
     } else {
         let (path, is_post) = (request.uri().path().to_owned(), request.method() == Method::POST);
-        let kept = if is_post { kept(request.into_body()).await } else { None };
+        let kept = if is_form(request.headers()) { kept(request.into_body()).await } else { None };
         (StatusCode::SERVICE_UNAVAILABLE, Html(page(app, language, seconds, &path, is_post, kept.as_deref()))).into_response()
     };
     response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
@@ -127,9 +141,13 @@ async fn busy(app: &App, request: Request) -> Response {
     response
 }
 
+fn is_form(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form-urlencoded"))
+}
+
 /// The fields of a message. Of any other form, with a password perhaps, nothing is sent back.
 async fn kept(body: Body) -> Option<Vec<(String, String)>> {
-    let bytes = time::timeout(PATIENCE, to_bytes(body, BODY_LIMIT)).await.ok()?.ok()?;
+    let bytes = to_bytes(body, BODY_LIMIT).await.ok()?;
     let fields: Vec<(String, String)> = form_urlencoded::parse(&bytes).into_owned().collect();
     let is_message = fields.iter().any(|(name, _)| name == "text") && fields.iter().all(|(name, _)| matches!(&**name, "text" | "key" | "csrf" | "intent"));
     is_message.then_some(fields)

@@ -4,6 +4,7 @@ pub mod assets;
 pub mod commands;
 pub mod doctor;
 pub mod gate;
+pub mod listen;
 pub mod log;
 pub mod metrics;
 pub mod serve;

@@ -3,7 +3,7 @@
 use crate::{
     assets, commands,
     gate::{self, Gate},
-    metrics,
+    listen, metrics,
     settings::{Settings, Stop},
 };
 use app::{
@@ -19,8 +19,8 @@ use axum::{
     routing::get,
 };
 use domain::{Domain, backup, desk, first_admin, holding, mail, nodes, routing};
-use std::{net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{net::TcpListener, signal::unix, sync::watch, time};
+use std::{sync::Arc, time::Duration};
+use tokio::{signal::unix, sync::watch, time};
 use tower::ServiceBuilder;
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -34,18 +34,17 @@ use tower_http::{
 use tracing::{Level, Span, info};
 
 /// Bytes of a form. Uploads set their own.
-const BODY_LIMIT: usize = 256 * 1024;
+pub const BODY_LIMIT: usize = 256 * 1024;
 
-/// How long requests may take to end after the stop signal.
-const DRAIN: Duration = Duration::from_secs(10);
+/// How long a mail that is on its way may take to end after the stop signal.
+const LAST_MAIL: Duration = Duration::from_secs(10);
 
 pub async fn serve(settings: &Settings, sample: bool) -> Result<(), Stop> {
     if !assets::are_there() {
         return Err(Stop::Failed("this program was built without style sheets and browser client; run `make site` and build it again".to_owned()));
     }
     let domain = commands::open(settings).await?;
-    routing::refresh(&domain).await.map_err(|e| format!("the database cannot be read: {e}"))?;
-    let listener = TcpListener::bind(settings.addr).await.map_err(|e| Stop::Setting(format!("addr: {} cannot be listened on: {e}", settings.addr)))?;
+    let listener = listen::socket(settings.addr).await?;
     if sample {
         commands::sample(settings, &domain).await?;
     } else {
@@ -72,24 +71,16 @@ pub async fn serve(settings: &Settings, sample: bool) -> Result<(), Stop> {
     let backups = settings.backup.clone().map(|plan| tokio::spawn(backup::run(domain.clone(), settings.database_url.clone(), plan, stopping.clone())));
     let nodes = tokio::spawn(nodes::run(domain.clone(), stopping.clone()));
 
-    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
-    let mut told = stopping.clone();
-    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
-        let _ = told.wait_for(|s| *s).await;
-    });
-    let mut server = tokio::spawn(server.into_future());
-    tokio::select! {
-        () = signal() => info!("stopping"),
-        ended = &mut server => return Err(Stop::Failed(format!("the server ended: {ended:?}"))),
-    }
-    // Streams end by themselves, then requests are drained, then the last writes are committed.
-    let _ = stop.send(true);
-    if time::timeout(DRAIN, server).await.is_err() {
-        info!("some requests did not end in time");
-    }
+    let told = async {
+        signal().await;
+        info!("stopping");
+        // Streams end by themselves, then requests are drained, then the last writes are committed.
+        let _ = stop.send(true);
+    };
+    listen::serve(listener, router(app), told).await;
     let _ = upkeep.await;
     // A mail that is on its way is finished; one that hangs stays in the outbox for the next start.
-    let _ = time::timeout(DRAIN, mails).await;
+    let _ = time::timeout(LAST_MAIL, mails).await;
     let _ = scheduled.await;
     let _ = nodes.await;
     if let Some(backups) = backups {

@@ -8,13 +8,14 @@ use crate::{
     post::{self, Answering},
 };
 use model::{
-    At, ClientKey, ContactId, ContactPointId, ConversationId, DeviceId, Event, Language, MessageId, MessageKind, Person, PointCode, PostId, WaitId,
+    At, ClientKey, ContactId, ConversationId, DeviceId, Event, Language, MessageId, MessageKind, Person, PointCode, PostId, WaitId,
     text::{self, TextError},
 };
 use std::{net::IpAddr, sync::Arc};
 use store::{
     Conn,
     conversation::{Conversation, Way},
+    first_message::Start,
     message::{Audience, Message, New, NewWait, Sent},
     post::Card,
     wait::Wait,
@@ -75,69 +76,29 @@ pub async fn start(domain: &Domain, code: &PointCode, typed: Typed<'_>) -> Resul
     }
     domain.limits.message(&key_hash)?;
     domain.limits.new_conversation(typed.address)?;
-    let begin = Begin {
+    let conversation_id = ConversationId(domain.id());
+    let away = off_duty_event(&answering, domain.now());
+    let news = contact_message(domain, conversation_id, body, client_key, point.post_id, &answering.calendar, away);
+    let claim_hash = Keys::hash(domain.keys.claim_code(conversation_id, 1).as_str());
+    let start = Start {
         key_hash,
         language: typed.language,
         post_id: point.post_id,
         point_id: point.id,
-        ids: (ContactId(domain.id()), DeviceId(domain.id()), ConversationId(domain.id())),
+        claim_hash,
+        contact_id: ContactId(domain.id()),
+        device_id: DeviceId(domain.id()),
+        conversation_id,
+        news,
     };
-    let conversation_id = begin.ids.2;
-    let away = off_duty_event(&answering, domain.now());
-    let news = contact_message(domain, conversation_id, body, client_key, point.post_id, &answering.calendar, away);
-    let claim_hash = Keys::hash(domain.keys.claim_code(conversation_id, 1).as_str());
-    let sent = match begun(domain, begin.clone(), claim_hash.clone(), news.clone()).await {
-        // Two first messages of one new device at the same moment: the other was first, so this one joins it.
-        Err(store::Error::Taken(_)) => begun(domain, begin, claim_hash, news).await?,
+    let sent = match domain.db.start(start.clone()).await {
+        // Two first messages of one new device at the same moment, on two nodes: the other was first, so this one joins it.
+        Err(store::Error::Taken(_)) => domain.db.start(start).await?,
         other => other?,
     };
     let sent = sent.ok_or(SendError::Revoked)?;
     domain.hub.wake_all(topics(sent.conversation_id, point.post_id, answering.post.answering_id));
     Ok(sent)
-}
-
-#[derive(Clone)]
-struct Begin {
-    key_hash: Vec<u8>,
-    language: Language,
-    post_id: PostId,
-    point_id: ContactPointId,
-    ids: (ContactId, DeviceId, ConversationId),
-}
-
-/// `None` if the post has just ended.
-async fn begun(domain: &Domain, begin: Begin, claim_hash: Vec<u8>, mut news: Vec<New>) -> store::Result<Option<Sent>> {
-    let now = domain.now();
-    domain
-        .db
-        .write(move |c| {
-            Box::pin(async move {
-                let (new_contact, new_device, new_conversation) = begin.ids;
-                let device = match store::contact::hold_device(c, &begin.key_hash).await? {
-                    Some(device) => device,
-                    None => {
-                        store::contact::insert(c, new_contact, begin.language, now).await?;
-                        store::contact::insert_device(c, new_device, new_contact, &begin.key_hash, now).await?;
-                        store::contact::Device { id: new_device, contact_id: new_contact }
-                    }
-                };
-                if !store::post::hold(c, begin.post_id).await? {
-                    return Ok(None);
-                }
-                let known = store::conversation::of_device_with_post(c, device.id, begin.post_id).await?;
-                let conversation_id = match known {
-                    Some(known) => known.id,
-                    None => {
-                        let fresh = Conversation::begun(new_conversation, device.contact_id, begin.post_id, Some(begin.point_id), now);
-                        store::conversation::insert(c, &fresh, &claim_hash).await?;
-                        new_conversation
-                    }
-                };
-                news.iter_mut().for_each(|n| n.conversation_id = conversation_id);
-                first(store::message::send(c, &news).await?).map(Some)
-            })
-        })
-        .await
 }
 
 pub(crate) fn first(sent: Vec<Sent>) -> store::Result<Sent> {

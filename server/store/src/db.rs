@@ -1,4 +1,4 @@
-use crate::{Conn, Error, Result, conn::Kind, message, writer::Writer};
+use crate::{Conn, Error, Result, conn::Kind, first_message, message, writer::Writer};
 use futures::future::BoxFuture;
 use sqlx::{
     Connection, PgConnection, PgPool, SqlitePool,
@@ -101,6 +101,14 @@ impl Db {
         match &self.0 {
             Inner::Sqlite { writer, .. } => writer.send(new).await,
             Inner::Postgres(_) => self.write(|c| Box::pin(async move { message::send_one(c, new).await })).await,
+        }
+    }
+
+    /// Sends a first message, with the contact, device and conversation it begins; `None` if the post has ended.
+    pub async fn start(&self, start: first_message::Start) -> Result<Option<message::Sent>> {
+        match &self.0 {
+            Inner::Sqlite { writer, .. } => writer.first_message(start).await,
+            Inner::Postgres(_) => self.write(|c| Box::pin(async move { first_message::send_one(c, start).await })).await,
         }
     }
 

@@ -20,6 +20,7 @@ pub mod calendar;
 pub mod contact;
 pub mod contact_point;
 pub mod conversation;
+pub mod first_message;
 pub mod holding;
 pub mod inbox;
 pub mod installation;

@@ -1,7 +1,12 @@
 //! The one writer of a SQLite database: whatever waits at the same moment is written in one transaction, so that one `fsync` serves all.
 //! Each caller hears back only after the commit. A piece of work that fails is rolled back to its own savepoint and harms no other.
 
-use crate::{Conn, Error, Result, conn::Kind, message};
+use crate::{
+    Conn, Error, Result,
+    conn::Kind,
+    first_message::{self, Start},
+    message,
+};
 use futures::{FutureExt, future::BoxFuture};
 use sqlx::{Connection, SqliteConnection};
 use std::panic::AssertUnwindSafe;
@@ -15,9 +20,15 @@ pub(crate) struct Writer(mpsc::Sender<Job>);
 
 enum Job {
     Work(Work),
-    Send(message::New, oneshot::Sender<Result<message::Sent>>),
+    Send(message::New, Answer<message::Sent>),
+    Start(Start, Answer<Option<message::Sent>>),
     Stop(oneshot::Sender<()>),
 }
+
+type Answer<T> = oneshot::Sender<Result<T>>;
+
+/// Messages that wait together, each with who waits for it.
+type Waiting<N, T> = Vec<(N, Answer<T>)>;
 
 /// Runs in the open transaction and says whether to keep what it did, with the answer to give once that is decided.
 type Work = Box<dyn for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Done> + Send>;
@@ -67,6 +78,12 @@ impl Writer {
         answered.await.map_err(|_| Error::Stopped)?
     }
 
+    pub async fn first_message(&self, start: Start) -> Result<Option<message::Sent>> {
+        let (answer, answered) = oneshot::channel();
+        self.0.send(Job::Start(start, answer)).await.map_err(|_| Error::Stopped)?;
+        answered.await.map_err(|_| Error::Stopped)?
+    }
+
     pub fn is_running(&self) -> bool {
         !self.0.is_closed()
     }
@@ -83,18 +100,16 @@ async fn write_all(mut conn: Conn, mut queue: mpsc::Receiver<Job>) {
     let mut jobs = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut jobs, BATCH).await > 0 {
         let mut stop = None;
-        let (mut works, mut news, mut answers) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut works, mut news, mut starts) = (Vec::new(), Vec::new(), Vec::new());
         for job in jobs.drain(..) {
             match job {
                 Job::Work(work) => works.push(work),
-                Job::Send(new, answer) => {
-                    news.push(new);
-                    answers.push(answer);
-                }
+                Job::Send(new, answer) => news.push((new, answer)),
+                Job::Start(start, answer) => starts.push((start, answer)),
                 Job::Stop(done) => stop = Some(done),
             }
         }
-        write_batch(&mut conn, works, news, answers).await;
+        write_batch(&mut conn, works, news, starts).await;
         if let Some(done) = stop {
             if let Kind::SqliteWriter(connection) = conn.into_kind() {
                 let _ = connection.close().await;
@@ -105,20 +120,21 @@ async fn write_all(mut conn: Conn, mut queue: mpsc::Receiver<Job>) {
     }
 }
 
-async fn write_batch(conn: &mut Conn, works: Vec<Work>, news: Vec<message::New>, answers: Vec<oneshot::Sender<Result<message::Sent>>>) {
-    if works.is_empty() && news.is_empty() {
+async fn write_batch(conn: &mut Conn, works: Vec<Work>, news: Waiting<message::New, message::Sent>, starts: Waiting<Start, Option<message::Sent>>) {
+    if works.is_empty() && news.is_empty() && starts.is_empty() {
         return;
     }
+    let (news, told): (Vec<_>, Vec<_>) = news.into_iter().unzip();
+    let (starts, told_first): (Vec<_>, Vec<_>) = starts.into_iter().unzip();
     let begun = run(conn, "begin immediate").await;
     let mut replies = Vec::with_capacity(works.len());
-    let mut sent: Vec<_> = news.iter().map(|_| Err(Error::Stopped)).collect();
+    let (mut sent, mut started) = (Vec::new(), Vec::new());
     if begun.is_ok() {
         for work in works {
             replies.push(write_one(conn, work).await);
         }
-        if !news.is_empty() {
-            sent = send_all(conn, news).await;
-        }
+        sent = together(conn, &news, async |c, news| message::send(c, news).await).await;
+        started = together(conn, &starts, async |c, starts| first_message::send(c, starts).await).await;
     }
     let committed = match begun {
         Ok(()) => run(conn, "commit").await,
@@ -130,7 +146,15 @@ async fn write_batch(conn: &mut Conn, works: Vec<Work>, news: Vec<message::New>,
     for reply in replies {
         reply(committed.clone());
     }
-    for (answer, outcome) in answers.into_iter().zip(sent) {
+    tell(told, sent, &committed);
+    tell(told_first, started, &committed);
+}
+
+/// Everybody hears what became of their own message, once it is on the disk.
+fn tell<T>(told: Vec<Answer<T>>, outcomes: Vec<Result<T>>, committed: &std::result::Result<(), String>) {
+    let mut outcomes = outcomes.into_iter();
+    for answer in told {
+        let outcome = outcomes.next().unwrap_or(Err(Error::Stopped));
         let _ = answer.send(committed.clone().map_err(Error::Commit).and(outcome));
     }
 }
@@ -155,22 +179,25 @@ async fn write_one(conn: &mut Conn, work: Work) -> Reply {
 }
 
 /// All messages in one go; should that fail, each by itself, so that one bad message does not fail its neighbours.
-async fn send_all(conn: &mut Conn, news: Vec<message::New>) -> Vec<Result<message::Sent>> {
-    if let Ok(sent) = send_kept(conn, &news).await {
+async fn together<N, T>(conn: &mut Conn, news: &[N], send: impl AsyncFn(&mut Conn, &[N]) -> Result<Vec<T>>) -> Vec<Result<T>> {
+    if news.is_empty() {
+        return Vec::new();
+    }
+    if let Ok(sent) = kept(conn, news, &send).await {
         return sent.into_iter().map(Ok).collect();
     }
     let mut outcomes = Vec::with_capacity(news.len());
     for new in news {
-        let one = send_kept(conn, std::slice::from_ref(&new)).await;
+        let one = kept(conn, std::slice::from_ref(new), &send).await;
         outcomes.push(one.and_then(|sent| sent.into_iter().next().ok_or(Error::Stopped)));
     }
     outcomes
 }
 
 /// Nothing of a batch that fails is kept.
-async fn send_kept(conn: &mut Conn, news: &[message::New]) -> Result<Vec<message::Sent>> {
+async fn kept<N, T>(conn: &mut Conn, news: &[N], send: &impl AsyncFn(&mut Conn, &[N]) -> Result<Vec<T>>) -> Result<Vec<T>> {
     run(conn, "savepoint sends").await.map_err(Error::Commit)?;
-    let sent = message::send(conn, news).await;
+    let sent = send(conn, news).await;
     if sent.is_err() {
         let _ = run(conn, "rollback to sends").await;
     }

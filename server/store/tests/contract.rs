@@ -2,10 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use model::{At, ClientKey, ContactId, ConversationId, ConversationState, DeviceId, Language, MessageId, MessageKind, PostId, UnitId, UnitKind, WaitId};
+use model::{
+    At, CheckPhrase, ClientKey, ContactId, ContactPointId, ConversationId, ConversationState, DeviceId, Language, MessageId, MessageKind, PointCode, PostId,
+    UnitId, UnitKind, WaitId,
+};
+use std::collections::HashMap;
 use store::{
     Db, Error,
+    contact_point::ContactPoint,
     conversation::Conversation,
+    first_message::Start,
     message::{self, Audience, New, NewWait},
     post::Post,
     testing::databases,
@@ -122,6 +128,85 @@ async fn a_client_key_sent_again_gives_the_first_result() {
         let later = db.send(again(&message)).await.unwrap();
         assert!(!later.is_new && later.seq == 1);
         assert_eq!(bodies(&db, conversation, Audience::Contact).await, [(1, "一次".to_owned())]);
+    })
+    .await;
+}
+
+/// A post with a sticker, and a first message there from the device with this key.
+async fn sticker(db: &Db) -> impl Fn(u8, &str) -> Start {
+    let elsewhere = conversation(db).await;
+    let post_id = store::conversation::find(&mut db.read().await.unwrap(), elsewhere).await.unwrap().unwrap().post_id;
+    let point = ContactPoint {
+        id: ContactPointId(id()),
+        post_id,
+        code: PointCode::from_bits(rand().to_be_bytes()[..8].try_into().unwrap()),
+        check_phrase: CheckPhrase::from_bits([0, 1, 2, 3]),
+        place: "单元门".into(),
+        place_en: None,
+        topic: None,
+        welcome: None,
+        created_at: NOW,
+        revoked_at: None,
+    };
+    let point_id = point.id;
+    db.write(move |c| Box::pin(async move { store::contact_point::insert(c, &point).await })).await.unwrap();
+    move |device, body| Start {
+        key_hash: vec![device; 32],
+        language: Language::Chinese,
+        post_id,
+        point_id,
+        claim_hash: id().as_bytes().to_vec(),
+        contact_id: ContactId(id()),
+        device_id: DeviceId(id()),
+        conversation_id: ConversationId(id()),
+        news: vec![new(ConversationId(id()), MessageKind::Contact, body), new(ConversationId(id()), MessageKind::Auto, "")],
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn first_messages_of_one_device_at_the_same_moment_begin_one_conversation() {
+    on_both(async |db| {
+        let start = sticker(&db).await;
+        let starts = (0..12).map(|n: u8| (n / 4, start(n / 4, &n.to_string()))).map(|(device, start)| {
+            let db = db.clone();
+            tokio::spawn(async move {
+                // On PostgreSQL whoever comes second is told so.
+                let sent = match db.start(start.clone()).await {
+                    Err(Error::Taken(_)) => db.start(start).await,
+                    other => other,
+                };
+                (device, sent.unwrap().unwrap())
+            })
+        });
+        let mut begun: HashMap<u8, Vec<message::Sent>> = HashMap::new();
+        for sent in starts.collect::<Vec<_>>() {
+            let (device, sent) = sent.await.unwrap();
+            begun.entry(device).or_default().push(sent);
+        }
+        for sent in begun.values_mut() {
+            sent.sort_by_key(|s| s.seq);
+            assert_eq!(sent.iter().map(|s| s.seq).collect::<Vec<_>>(), [1, 3, 5, 7], "each with its automatic reply");
+            assert!(sent.iter().all(|s| s.is_new && s.conversation_id == sent[0].conversation_id));
+        }
+        assert_eq!(begun.len(), 3);
+        let again = db.start(start(0, "再来")).await.unwrap().unwrap();
+        assert_eq!((again.conversation_id, again.seq), (begun[&0][0].conversation_id, 9));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_message_is_sent_once_and_not_to_a_post_that_has_ended() {
+    on_both(async |db| {
+        let (start, other) = (sticker(&db).await, sticker(&db).await);
+        let first = start(1, "一次");
+        let (sent, again) = (db.start(first.clone()).await.unwrap().unwrap(), db.start(first.clone()).await.unwrap().unwrap());
+        assert_eq!((again.message_id, again.seq, again.is_new), (sent.message_id, sent.seq, false));
+        let elsewhere = db.start(other(1, "别处")).await.unwrap().unwrap();
+        assert_ne!(elsewhere.conversation_id, sent.conversation_id);
+        let post = first.post_id;
+        db.write(move |c| Box::pin(async move { store::post::end(c, post, NOW).await })).await.unwrap();
+        assert_eq!(db.start(start(2, "太晚")).await.unwrap(), None);
     })
     .await;
 }

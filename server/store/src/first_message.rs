@@ -1,0 +1,208 @@
+//! The other hot path: a first message, with the contact, device and conversation it makes where they are missing. As in [`crate::message`],
+//! one statement per table serves all who begin at the same moment.
+
+use crate::{
+    Conn, Error, Result,
+    conn::{Either, execute},
+    contact::Device,
+    conversation, message,
+};
+use model::{At, ContactId, ContactPointId, ConversationId, DeviceId, Language, PostId};
+use serde::Serialize;
+use std::collections::{HashMap, HashSet};
+
+#[derive(Clone, Debug)]
+pub struct Start {
+    pub key_hash: Vec<u8>,
+    /// Of a contact who is new.
+    pub language: Language,
+    pub post_id: PostId,
+    pub point_id: ContactPointId,
+    pub claim_hash: Vec<u8>,
+    /// What the contact, the device and the conversation become if they are new.
+    pub contact_id: ContactId,
+    pub device_id: DeviceId,
+    pub conversation_id: ConversationId,
+    /// The message, and the automatic reply to it if there is one.
+    pub news: Vec<message::New>,
+}
+
+impl Start {
+    fn at(&self) -> At {
+        self.news.first().map_or(At(0), |new| new.sent_at)
+    }
+}
+
+pub(crate) async fn send_one(conn: &mut Conn, start: Start) -> Result<Option<message::Sent>> {
+    let sent = send(conn, std::slice::from_ref(&start)).await?;
+    sent.into_iter().next().ok_or(Error::Stopped)
+}
+
+/// The first message of each, in the order given; `None` where the post has ended.
+pub async fn send(conn: &mut Conn, starts: &[Start]) -> Result<Vec<Option<message::Sent>>> {
+    let mut devices = hold_devices(conn, starts).await?;
+    let posts = hold_posts(conn, starts).await?;
+    let is_open = |start: &&Start| posts.contains(&start.post_id);
+    let known: HashSet<Vec<u8>> = devices.keys().cloned().collect();
+    let mut fresh: Vec<&Start> = Vec::new();
+    for start in starts.iter().filter(is_open) {
+        devices.entry(start.key_hash.clone()).or_insert_with(|| {
+            fresh.push(start);
+            Device { id: start.device_id, contact_id: start.contact_id }
+        });
+    }
+    insert_contacts(conn, &fresh).await?;
+
+    let mut conversations: HashMap<(DeviceId, PostId), ConversationId> = HashMap::new();
+    let mut begun: Vec<(&Start, ContactId)> = Vec::new();
+    let mut news = Vec::with_capacity(starts.len());
+    for start in starts.iter().filter(is_open) {
+        let Some(device) = devices.get(&start.key_hash) else { continue };
+        let place = (device.id, start.post_id);
+        if known.contains(&start.key_hash)
+            && let Some(before) = conversation::of_device_with_post(conn, device.id, start.post_id).await?
+        {
+            conversations.insert(place, before.id);
+        }
+        let id = *conversations.entry(place).or_insert_with(|| {
+            begun.push((start, device.contact_id));
+            start.conversation_id
+        });
+        news.extend(start.news.iter().map(|new| message::New { conversation_id: id, ..new.clone() }));
+    }
+    insert_conversations(conn, &begun).await?;
+
+    let mut sent = if news.is_empty() { Vec::new() } else { message::send(conn, &news).await? }.into_iter();
+    let mut first_of = |start: &Start| {
+        let of_start: Vec<message::Sent> = sent.by_ref().take(start.news.len()).collect();
+        of_start.into_iter().next().ok_or(Error::Stopped)
+    };
+    starts.iter().map(|start| if is_open(&start) { first_of(start).map(Some) } else { Ok(None) }).collect()
+}
+
+fn json<'a, T: Serialize>(rows: impl Iterator<Item = T> + 'a) -> Result<String> {
+    Ok(serde_json::to_string(&rows.collect::<Vec<_>>())?)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(bytes)
+}
+
+/// The devices that are known, held until the transaction ends: two first messages of one device come one after the other.
+async fn hold_devices(conn: &mut Conn, starts: &[Start]) -> Result<HashMap<Vec<u8>, Device>> {
+    let batch = json(starts.iter().map(|start| hex(&start.key_hash)))?;
+    type Row = (Vec<u8>, DeviceId, ContactId);
+    let rows: Vec<Row> = match conn.either() {
+        Either::Sqlite(c) => {
+            let text = "select key_hash, id, contact_id from devices where key_hash in (select unhex(value) from json_each($1))";
+            sqlx::query_as(text).bind(batch).fetch_all(c).await?
+        }
+        Either::Postgres(c) => {
+            let text = "select key_hash, id, contact_id from devices
+                where key_hash in (select decode(value, 'hex') from jsonb_array_elements_text($1::jsonb)) order by id for update";
+            sqlx::query_as(text).bind(batch).fetch_all(c).await?
+        }
+    };
+    Ok(rows.into_iter().map(|(key_hash, id, contact_id)| (key_hash, Device { id, contact_id })).collect())
+}
+
+/// The posts that have not ended, and will not before the transaction does.
+async fn hold_posts(conn: &mut Conn, starts: &[Start]) -> Result<HashSet<PostId>> {
+    let batch = json(starts.iter().map(|start| start.post_id.to_string()))?;
+    let rows: Vec<(PostId,)> = match conn.either() {
+        Either::Sqlite(c) => {
+            let text = "select id from posts where id in (select unhex(value) from json_each($1)) and ended_at is null";
+            sqlx::query_as(text).bind(batch).fetch_all(c).await?
+        }
+        Either::Postgres(c) => {
+            let text =
+                "select id from posts where id in (select value::uuid from jsonb_array_elements_text($1::jsonb)) and ended_at is null order by id for share";
+            sqlx::query_as(text).bind(batch).fetch_all(c).await?
+        }
+    };
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+#[derive(Serialize)]
+struct ContactRow {
+    contact_id: String,
+    device_id: String,
+    key_hash: String,
+    language: &'static str,
+    at: i64,
+}
+
+async fn insert_contacts(conn: &mut Conn, fresh: &[&Start]) -> Result<()> {
+    if fresh.is_empty() {
+        return Ok(());
+    }
+    let batch = json(fresh.iter().map(|start| ContactRow {
+        contact_id: start.contact_id.to_string(),
+        device_id: start.device_id.to_string(),
+        key_hash: hex(&start.key_hash),
+        language: start.language.as_str(),
+        at: start.at().0,
+    }))?;
+    let [contacts, devices] = match conn.either() {
+        Either::Sqlite(_) => [
+            "insert into contacts (id, language, created_at)
+                select unhex(value ->> 'contact_id'), value ->> 'language', value ->> 'at' from json_each($1)",
+            "insert into devices (id, contact_id, key_hash, created_at)
+                select unhex(value ->> 'device_id'), unhex(value ->> 'contact_id'), unhex(value ->> 'key_hash'), value ->> 'at' from json_each($1)",
+        ],
+        Either::Postgres(_) => [
+            "insert into contacts (id, language, created_at)
+                select contact_id, language, at from jsonb_to_recordset($1::jsonb) as n (contact_id uuid, language text, at bigint)",
+            "insert into devices (id, contact_id, key_hash, created_at)
+                select device_id, contact_id, decode(key_hash, 'hex'), at
+                from jsonb_to_recordset($1::jsonb) as n (device_id uuid, contact_id uuid, key_hash text, at bigint)",
+        ],
+    };
+    execute!(conn, contacts, &batch).map(|_| ())?;
+    execute!(conn, devices, &batch).map(|_| ())
+}
+
+#[derive(Serialize)]
+struct ConversationRow {
+    id: String,
+    contact_id: String,
+    post_id: String,
+    point_id: String,
+    claim_hash: String,
+    at: i64,
+}
+
+/// As [`conversation::Conversation::begun`] has them.
+async fn insert_conversations(conn: &mut Conn, begun: &[(&Start, ContactId)]) -> Result<()> {
+    if begun.is_empty() {
+        return Ok(());
+    }
+    let batch = json(begun.iter().map(|(start, contact)| ConversationRow {
+        id: start.conversation_id.to_string(),
+        contact_id: contact.to_string(),
+        post_id: start.post_id.to_string(),
+        point_id: start.point_id.to_string(),
+        claim_hash: hex(&start.claim_hash),
+        at: start.at().0,
+    }))?;
+    macro_rules! insert {
+        ($from:literal) => {
+            concat!(
+                "insert into conversations (id, contact_id, post_id, contact_point_id, claim_hash, state, claim_version, last_seq, last_message_at, preview,
+                    contact_seen_seq, staff_seen_seq, opened_at) select ",
+                $from
+            )
+        };
+    }
+    let text = match conn.either() {
+        Either::Sqlite(_) => insert!(
+            "unhex(value ->> 'id'), unhex(value ->> 'contact_id'), unhex(value ->> 'post_id'), unhex(value ->> 'point_id'), unhex(value ->> 'claim_hash'),
+                'open', 1, 0, value ->> 'at', '', 0, 0, value ->> 'at' from json_each($1)"
+        ),
+        Either::Postgres(_) => insert!(
+            "id, contact_id, post_id, point_id, decode(claim_hash, 'hex'), 'open', 1, 0, at, '', 0, 0, at
+             from jsonb_to_recordset($1::jsonb) as n (id uuid, contact_id uuid, post_id uuid, point_id uuid, claim_hash text, at bigint)"
+        ),
+    };
+    execute!(conn, text, &batch).map(|_| ())
+}
