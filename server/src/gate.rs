@@ -25,8 +25,10 @@ use url::form_urlencoded;
 /// What waits longest gives way first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Urgency {
-    /// Messages, answers, everything that is sent, and the page a sticker opens.
+    /// Messages, answers, everything that is sent.
     Vital,
+    /// The page a sticker opens.
+    First,
     /// Pages that are being read, and streams that begin.
     Usual,
     /// History, search, figures, administration.
@@ -35,14 +37,14 @@ pub enum Urgency {
 
 /// How many requests may be answered at the same moment while one more of each urgency is let in. At some thousand a second the last of a
 /// thousand waits a fifth of a second.
-const LIMITS: [usize; 3] = [1024, 128, 32];
+const LIMITS: [usize; 4] = [1024, 256, 128, 32];
 
 /// Requests being answered now; a stream counts until it has begun.
 #[derive(Clone)]
 pub struct Gate {
     app: App,
     inside: Arc<AtomicUsize>,
-    limits: [usize; 3],
+    limits: [usize; 4],
 }
 
 impl Gate {
@@ -51,7 +53,7 @@ impl Gate {
     }
 
     /// With room for so many, as each of [`Urgency`].
-    pub fn with_limits(app: App, limits: [usize; 3]) -> Gate {
+    pub fn with_limits(app: App, limits: [usize; 4]) -> Gate {
         Gate { app, inside: Arc::default(), limits }
     }
 
@@ -79,7 +81,7 @@ fn urgency(method: &Method, path: &str, query: &str) -> Option<Urgency> {
     Some(match *method {
         Method::POST if path.ends_with("/seen") => Urgency::Usual,
         Method::POST => Urgency::Vital,
-        _ if path.starts_with("/q/") => Urgency::Vital,
+        _ if path.starts_with("/q/") => Urgency::First,
         _ if path.starts_with("/admin") || has("q") || has("before") || has("after") && path == "/inbox" || has("closed") => Urgency::Spare,
         _ => Urgency::Usual,
     })
@@ -197,7 +199,7 @@ mod tests {
         for address in ["/q/7KQM4T2X", "/c/1", "/inbox/1", "/sign-in"] {
             assert_eq!(of(Method::POST, address), Some(Urgency::Vital), "{address}");
         }
-        assert_eq!(of(Method::GET, "/q/7KQM4T2X"), Some(Urgency::Vital));
+        assert_eq!(of(Method::GET, "/q/7KQM4T2X"), Some(Urgency::First));
         for address in ["/", "/c/1", "/c/1/live?after=3", "/inbox", "/inbox/1", "/inbox?fragment=list&open=1"] {
             assert_eq!(of(Method::GET, address), Some(Urgency::Usual), "{address}");
         }

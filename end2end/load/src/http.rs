@@ -14,10 +14,15 @@ use tokio::{
 /// Longer than any answer should take; what comes later counts as not answered.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Thousands of streams are held at once.
+const BUFFER: usize = 4096;
+
 /// A connection kept alive, as a browser does.
 pub struct Connection {
     stream: BufReader<TcpStream>,
     host: SocketAddr,
+    /// Whom it speaks for, as a proxy would.
+    visitor: Option<Ipv4Addr>,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -26,6 +31,8 @@ pub struct Reply {
     pub location: Option<String>,
     /// `NAME=VALUE` of the first cookie set.
     pub cookie: Option<String>,
+    /// Seconds.
+    pub retry_after: Option<u64>,
     pub body: Vec<u8>,
 }
 
@@ -42,7 +49,16 @@ impl Connection {
         }
         let stream = time::timeout(PATIENCE, socket.connect(host)).await??;
         stream.set_nodelay(true)?;
-        Ok(Connection { stream: BufReader::new(stream), host })
+        Ok(Connection { stream: BufReader::with_capacity(BUFFER, stream), host, visitor: None })
+    }
+
+    /// The next requests come from this visitor, as far as a server behind a proxy can tell.
+    pub fn speak_for(&mut self, visitor: Ipv4Addr) {
+        self.visitor = Some(visitor);
+    }
+
+    fn forwarded(&self) -> String {
+        self.visitor.map(|visitor| format!("X-Forwarded-For: {visitor}\r\n")).unwrap_or_default()
     }
 
     pub async fn get(&mut self, path: &str) -> io::Result<Reply> {
@@ -52,7 +68,7 @@ impl Connection {
     /// With a cookie, if it is not empty.
     pub async fn get_as(&mut self, path: &str, cookie: &str) -> io::Result<Reply> {
         let cookie = if cookie.is_empty() { String::new() } else { format!("Cookie: {cookie}\r\n") };
-        let head = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nAccept-Encoding: gzip, br\r\n{cookie}\r\n", self.host);
+        let head = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nAccept-Encoding: gzip, br\r\n{cookie}{}\r\n", self.host, self.forwarded());
         self.exchange(head).await
     }
 
@@ -62,11 +78,20 @@ impl Connection {
         let body = body.join("&");
         let request = format!(
             "POST {path} HTTP/1.1\r\nHost: {}\r\nCookie: {cookie}\r\nSec-Fetch-Site: same-origin\r\nAccept: text/plain\r\n\
-             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n{}\r\n{body}",
             self.host,
-            body.len()
+            body.len(),
+            self.forwarded()
         );
         self.exchange(request).await
+    }
+
+    /// Opens a live stream and reads nothing more than its head.
+    pub async fn stream(mut self, path: &str, cookie: &str) -> io::Result<Stream> {
+        let head = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nAccept: text/event-stream\r\nCookie: {cookie}\r\n{}\r\n", self.host, self.forwarded());
+        self.stream.get_mut().write_all(head.as_bytes()).await?;
+        let (reply, _) = time::timeout(PATIENCE, read_head(&mut self.stream)).await??;
+        if reply.status == 200 { Ok(Stream(self.stream)) } else { Err(io::Error::other(format!("status {}", reply.status))) }
     }
 
     async fn exchange(&mut self, request: String) -> io::Result<Reply> {
@@ -78,7 +103,31 @@ impl Connection {
     }
 }
 
+/// A live stream.
+pub struct Stream(BufReader<TcpStream>);
+
+impl Stream {
+    /// The next line of an event; the lines that frame the chunks are among them.
+    pub async fn line(&mut self) -> io::Result<String> {
+        let mut line = Vec::new();
+        if self.0.read_until(b'\n', &mut line).await? == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
+    }
+}
+
 async fn read_reply(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Reply> {
+    let (mut reply, length) = read_head(stream).await?;
+    match length {
+        Some(length) => read_more(stream, &mut reply.body, length).await?,
+        None => while read_chunk(stream, &mut reply.body).await? {},
+    }
+    Ok(reply)
+}
+
+/// Status and headers, and the length of the body; `None` if it comes in chunks.
+async fn read_head(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Result<(Reply, Option<usize>)> {
     let mut reply = Reply { status: read_line(stream).await?.split(' ').nth(1).and_then(|s| s.parse().ok()).ok_or_else(garbled)?, ..Reply::default() };
     let (mut length, mut is_chunked) = (None, false);
     loop {
@@ -88,17 +137,13 @@ async fn read_reply(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Repl
         match name.to_ascii_lowercase().as_str() {
             "content-length" => length = Some(value.parse().map_err(|_| garbled())?),
             "transfer-encoding" => is_chunked = value.eq_ignore_ascii_case("chunked"),
+            "retry-after" => reply.retry_after = value.parse().ok(),
             "location" => reply.location = Some(value.to_owned()),
             "set-cookie" if reply.cookie.is_none() => reply.cookie = value.split(';').next().map(str::to_owned),
             _ => {}
         }
     }
-    if is_chunked {
-        while read_chunk(stream, &mut reply.body).await? {}
-    } else {
-        read_more(stream, &mut reply.body, length.ok_or_else(garbled)?).await?;
-    }
-    Ok(reply)
+    if is_chunked { Ok((reply, None)) } else { Ok((reply, Some(length.ok_or_else(garbled)?))) }
 }
 
 /// One chunk; false after the last.
@@ -149,7 +194,7 @@ mod tests {
             HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n\
             HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n42";
         let first = read_reply(&mut stream).await.unwrap();
-        assert_eq!(first, Reply { status: 303, location: Some("/c/1".into()), cookie: Some("device=abc".into()), body: vec![] });
+        assert_eq!(first, Reply { status: 303, location: Some("/c/1".into()), cookie: Some("device=abc".into()), ..Reply::default() });
         assert_eq!(read_reply(&mut stream).await.unwrap().body, b"abc0123456789");
         assert_eq!(read_reply(&mut stream).await.unwrap().body, b"42");
         assert!(read_reply(&mut stream).await.is_err(), "the connection has ended");

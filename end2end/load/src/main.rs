@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use load::{
+    growth::{self, Size},
     http::Connection,
     ledger::{self, Comparison},
     machine, pages,
@@ -9,6 +10,8 @@ use load::{
     resident::{self, FURTHER, Street},
     scratch,
     server::Recipe,
+    storm::{self, Storm},
+    streams::{self, Measured},
     town::Town,
 };
 use model::At;
@@ -38,7 +41,16 @@ enum Instrument {
     Seed(Seed),
     /// What pages cost there
     Pages(Pages),
+    /// What everything costs in towns of several sizes
+    Growth(Growth),
+    /// Everybody comes at once: an open loop at so many times what the server can do
+    Storm(StormArgs),
+    /// How soon answers reach the phones that wait for them, and what a waiting phone costs
+    Streams(Streams),
 }
+
+/// A Friday at ten in the morning.
+const NOW: i64 = 1_795_140_000_000;
 
 /// A town in a database.
 #[derive(Args)]
@@ -54,8 +66,8 @@ struct Place {
     /// As many as this on average
     #[arg(long, default_value_t = 5_000_000)]
     messages: usize,
-    /// The last moment in the town, in milliseconds since 1970: a Friday at ten in the morning
-    #[arg(long, default_value_t = 1_795_140_000_000)]
+    /// The last moment in the town, in milliseconds since 1970
+    #[arg(long, default_value_t = NOW)]
     now: i64,
 }
 
@@ -87,6 +99,67 @@ struct Pages {
 }
 
 #[derive(Args)]
+struct Growth {
+    /// Towns as they were seeded: MESSAGES,RESIDENTS,DATABASE
+    #[arg(required = true)]
+    sizes: Vec<String>,
+    #[arg(long, default_value_t = 2020)]
+    seed: u64,
+    #[arg(long, default_value_t = NOW)]
+    now: i64,
+    /// The server to start
+    #[arg(long, default_value = "target/release/linli")]
+    binary: PathBuf,
+    /// How long for each
+    #[arg(long, default_value_t = 3)]
+    seconds: u64,
+    /// Draw it, as SVG
+    #[arg(long)]
+    picture: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct StormArgs {
+    #[command(flatten)]
+    place: Place,
+    /// The server to start
+    #[arg(long, default_value = "target/release/linli")]
+    binary: PathBuf,
+    /// How long for each multiple
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// People at the same time
+    #[arg(long, default_value_t = 2_000)]
+    people: usize,
+    /// Times what the server can do
+    #[arg(long, value_delimiter = ',', default_value = "1,10,100")]
+    times: Vec<f64>,
+    /// Draw it, as SVG
+    #[arg(long)]
+    picture: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct Streams {
+    #[command(flatten)]
+    place: Place,
+    /// The server to start
+    #[arg(long, default_value = "target/release/linli")]
+    binary: PathBuf,
+    /// Streams at one post while answers are written
+    #[arg(long, value_delimiter = ',', default_value = "1000,10000")]
+    watched: Vec<usize>,
+    /// Streams that only wait; a process may have only so many open files (`ulimit -n`), on both sides
+    #[arg(long, default_value_t = 19_000)]
+    held: usize,
+    /// Answers a second
+    #[arg(long, default_value_t = 100.0)]
+    answers: f64,
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+}
+
+#[derive(Args)]
 struct Sends {
     /// The server, such as http://127.0.0.1:3000
     #[arg(long, env = "LINLI_URL")]
@@ -114,6 +187,9 @@ async fn main() -> ExitCode {
         Instrument::Sends(typed) => sends(&typed).await,
         Instrument::Seed(typed) => seed(&typed.place).await,
         Instrument::Pages(typed) => pages(&typed).await,
+        Instrument::Growth(typed) => growth(&typed).await,
+        Instrument::Storm(typed) => storm(&typed).await,
+        Instrument::Streams(typed) => streams(&typed).await,
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -158,13 +234,38 @@ async fn pages(typed: &Pages) -> Result<bool, String> {
     recipe.settings.push(("LINLI_CLOCK", town.now.timestamp().to_string()));
     let server = recipe.start().await?;
     println!("{}\n\nup {:.0} ms after the start, {} kB\n\n{}", machine::line(), server.started_in.as_secs_f64() * 1000.0, server.memory()?, Phase::HEADER);
-    let phases = pages::measure(town, server.addr, typed.clients, typed.seconds).await?;
+    let phases = pages::measure(town, server.addr, &pages::PAGES, &[1, typed.clients], typed.seconds).await?;
     phases.iter().for_each(|phase| println!("{}", phase.row()));
     let errors: Vec<String> = phases.iter().flat_map(Phase::errors).collect();
     errors.iter().for_each(|error| println!("{error}"));
     println!("\n{} kB after that", server.memory()?);
     server.stop().await?;
     Ok(errors.is_empty())
+}
+
+async fn growth(typed: &Growth) -> Result<bool, String> {
+    let size = |text: &String| {
+        let [messages, residents, database] = text.splitn(3, ',').collect::<Vec<_>>().try_into().ok()?;
+        let town = Town { seed: typed.seed, residents: residents.parse().ok()?, messages: messages.parse().ok()?, now: At(typed.now) };
+        Some(Size { town, database: database.to_owned() })
+    };
+    let sizes: Option<Vec<Size>> = typed.sizes.iter().map(size).collect();
+    let sizes = sizes.ok_or("sizes: MESSAGES,RESIDENTS,DATABASE")?;
+    growth::run(&sizes, &typed.binary, typed.seconds, typed.picture.as_deref()).await
+}
+
+async fn storm(typed: &StormArgs) -> Result<bool, String> {
+    let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let mut recipe = Recipe::new(&typed.binary, &typed.place.database, folder.path())?;
+    let picture = typed.picture.as_deref();
+    storm::run(Storm { town: typed.place.town(), seconds: typed.seconds, lanes: typed.people, multiples: &typed.times, picture }, &mut recipe).await
+}
+
+async fn streams(typed: &Streams) -> Result<bool, String> {
+    let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let mut recipe = Recipe::new(&typed.binary, &typed.place.database, folder.path())?;
+    let measured = Measured { town: typed.place.town(), watched: typed.watched.clone(), held: typed.held, per_second: typed.answers, seconds: typed.seconds };
+    streams::run(measured, &mut recipe).await
 }
 
 async fn run(typed: &Sends) -> Result<Report, String> {

@@ -64,7 +64,7 @@ impl Phase {
     }
 
     /// The time in milliseconds that this share of all pieces did not exceed.
-    fn millis(&self, share: f64) -> f64 {
+    pub fn millis(&self, share: f64) -> f64 {
         let rank = (self.count() as f64 * share).ceil() as usize;
         self.micros.get(rank.saturating_sub(1)).map_or(0.0, |m| f64::from(*m) / 1000.0)
     }

@@ -55,9 +55,13 @@ impl Street {
         if !self.host.ip().is_loopback() {
             return Ipv4Addr::UNSPECIFIED;
         }
-        let turn = self.addresses.fetch_add(1, Ordering::Relaxed) % 249;
-        Ipv4Addr::new(127, 0, 0, u8::try_from(turn).unwrap_or(0) + 2)
+        loopback(self.addresses.fetch_add(1, Ordering::Relaxed) as usize)
     }
+}
+
+/// One of 249 addresses of this machine.
+pub fn loopback(turn: usize) -> Ipv4Addr {
+    Ipv4Addr::new(127, 0, 0, u8::try_from(turn % 249).unwrap_or(0) + 2)
 }
 
 /// Requests `/up` until the deadline.

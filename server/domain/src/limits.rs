@@ -7,8 +7,10 @@ use std::{hash::Hash, net::IpAddr, num::NonZeroU32, time::Duration};
 /// Messages a device may send in a minute.
 pub const MESSAGES_A_MINUTE: u32 = 10;
 
-/// Conversations that may be begun from one address in a minute; wide enough for a school gate, narrow enough for one machine gone wrong.
+/// Conversations that may be begun from one address in a minute, and at once: two thousand parents stand at one school's gate, and one machine
+/// gone wrong is soon held up.
 pub const NEW_CONVERSATIONS_A_MINUTE: u32 = 300;
+pub const NEW_CONVERSATIONS_AT_ONCE: u32 = 2_500;
 
 /// Requests an address may make in a second, and in one burst: two thousand parents behind one school open a page and write in the same minute.
 pub const REQUESTS_A_SECOND: u32 = 500;
@@ -94,7 +96,10 @@ impl Limits {
     pub fn new(clock: Clock) -> Limits {
         Limits {
             messages: Limit::a_minute(MESSAGES_A_MINUTE, &clock),
-            new_conversations: Limit::a_minute(NEW_CONVERSATIONS_A_MINUTE, &clock),
+            new_conversations: Limit::of(
+                Quota::per_minute(at_least_one(NEW_CONVERSATIONS_A_MINUTE)).allow_burst(at_least_one(NEW_CONVERSATIONS_AT_ONCE)),
+                &clock,
+            ),
             claims: Limit::a_minute(CLAIMS_A_MINUTE, &clock),
             requests: Limit::of(Quota::per_second(at_least_one(REQUESTS_A_SECOND)).allow_burst(at_least_one(REQUESTS_AT_ONCE)), &clock),
         }

@@ -53,7 +53,7 @@ impl TestApp {
     }
 
     /// Somebody who comes when there is only so much room, as `gate::Urgency`.
-    pub fn in_a_crowd(&self, room: [usize; 3]) -> Actor {
+    pub fn in_a_crowd(&self, room: [usize; 4]) -> Actor {
         Actor::new(server::serve::router_behind(self.app.clone(), server::gate::Gate::with_limits(self.app.clone(), room)))
     }
 

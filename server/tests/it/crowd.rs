@@ -7,14 +7,18 @@ use domain::limits::REQUESTS_AT_ONCE;
 async fn what_can_wait_is_turned_away_first_and_messages_go_through() {
     on_both(async |app| {
         let sticker = app.sticker().await;
-        let mut resident = app.in_a_crowd([1, 0, 0]);
+        let mut resident = app.in_a_crowd([1, 1, 0, 0]);
         let key = resident.get(&sticker.path()).await.is(200).field("key");
         let sent = resident.post(&sticker.path(), &[("text", "路灯坏了"), ("key", &key)]).await.location();
         let busy = resident.get(&sent).await;
         busy.is(503).has("现在人很多").has("http-equiv=\"refresh\"");
         let seconds: u64 = busy.headers["retry-after"].to_str().unwrap().parse().unwrap();
         assert!((2..=6).contains(&seconds));
-        let mut reader = app.in_a_crowd([1, 1, 0]);
+        let mut late = app.in_a_crowd([1, 0, 0, 0]);
+        late.get(&sticker.path()).await.is(503);
+        let key = app.anonymous().get(&sticker.path()).await.field("key");
+        late.post(&sticker.path(), &[("text", "还是路灯"), ("key", &key)]).await.is(303);
+        let mut reader = app.in_a_crowd([1, 1, 1, 0]);
         reader.get("/claim").await.is(200);
         reader.get("/inbox?q=x").await.is(503);
         reader.get("/up").await.is(200);
@@ -26,7 +30,7 @@ async fn what_can_wait_is_turned_away_first_and_messages_go_through() {
 async fn who_is_turned_away_keeps_what_they_typed_and_no_password_comes_back() {
     on_both(async |app| {
         let sticker = app.sticker().await;
-        let mut crowd = app.in_a_crowd([0, 0, 0]);
+        let mut crowd = app.in_a_crowd([0; 4]);
         let form = [("text", "三楼 <b>漏水</b> & 停电"), ("key", "0192a3b4c5d67e8f9a0b1c2d3e4f5a6b"), ("csrf", "x")];
         let page = crowd.post(&sticker.path(), &form).await;
         page.is(503).has("三楼 &lt;b&gt;漏水&lt;/b&gt; &amp; 停电").has("0192a3b4c5d67e8f9a0b1c2d3e4f5a6b").has(&format!("action=\"{}\"", sticker.path()));

@@ -1,0 +1,122 @@
+//! What people do in the town, residents and workers alike.
+
+use crate::{
+    http::{Connection, Reply},
+    now::new_id,
+    open::Outcome,
+    town::{GRIDS, Town},
+};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Errand {
+    /// Not a person's: what the server can do at all.
+    Up,
+    /// A phone that has never been here scans a sticker.
+    Sticker,
+    FirstMessage,
+    /// A resident opens their conversation again.
+    Conversation,
+    /// A resident writes on.
+    Message,
+    /// A worker opens the inbox.
+    Inbox,
+    /// The worker of the busiest grid does.
+    BusyInbox,
+    Answer,
+    History,
+    SearchChinese,
+    SearchEnglish,
+    BusySearch,
+    /// An admin opens the overview.
+    Figures,
+}
+
+impl Errand {
+    pub fn name(self) -> &'static str {
+        match self {
+            Errand::Up => "GET /up",
+            Errand::Sticker => "sticker, a new phone",
+            Errand::FirstMessage => "first message",
+            Errand::Conversation => "conversation, a resident",
+            Errand::Message => "further message",
+            Errand::Inbox => "inbox",
+            Errand::BusyInbox => "inbox of the busiest grid",
+            Errand::Answer => "answer",
+            Errand::History => "history",
+            Errand::SearchChinese => "search 下水道",
+            Errand::SearchEnglish => "search drain",
+            Errand::BusySearch => "search 下水道 in the busiest grid",
+            Errand::Figures => "figures",
+        }
+    }
+}
+
+/// The busiest grid is the first.
+const BUSIEST: usize = 0;
+
+/// One of many people, who take turns with one connection.
+pub struct Person {
+    town: Town,
+    addr: SocketAddr,
+    rng: StdRng,
+    connection: Option<Connection>,
+}
+
+impl Person {
+    pub fn new(town: Town, addr: SocketAddr, number: usize) -> Person {
+        Person { town, addr, rng: StdRng::seed_from_u64(town.seed ^ number as u64), connection: None }
+    }
+
+    pub async fn go(&mut self, errand: Errand) -> Outcome {
+        match self.ask(errand).await {
+            Ok(Reply { status: 200 | 303, .. }) => Outcome::Done,
+            Ok(Reply { status: 503, retry_after: Some(_), .. }) => Outcome::Refused,
+            Ok(Reply { status: 429, .. }) => Outcome::Limited,
+            Ok(_) => Outcome::Failed,
+            Err(_) => {
+                self.connection = None;
+                Outcome::Failed
+            }
+        }
+    }
+
+    async fn ask(&mut self, errand: Errand) -> io::Result<Reply> {
+        if self.connection.is_none() {
+            self.connection = Some(Connection::open(self.addr).await?);
+        }
+        let open = self.connection.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        open.speak_for(Ipv4Addr::from(0x0a00_0000 + self.rng.random_range(0..1 << 24)));
+        let town = self.town;
+        // Grids are as busy as where residents live.
+        let resident = self.rng.random_range(0..town.residents);
+        let grid = town.grid_of(resident);
+        let session = |grid: usize| format!("session={}", town.session_key(grid));
+        let device = format!("device={}", town.device_key(resident));
+        let conversation = town.conversation(resident);
+        let key = new_id().to_string();
+        let said = [("key", key.as_str()), ("text", "六号楼二单元三楼的路灯又不亮了，老人晚上下楼看不清台阶。")];
+        match errand {
+            Errand::Up => open.get("/up").await,
+            Errand::Sticker => open.get(&format!("/q/{}", town.code(self.rng.random_range(0..GRIDS)))).await,
+            Errand::FirstMessage => {
+                let stranger = format!("device={:032x}", self.rng.random::<u128>());
+                open.post(&format!("/q/{}", town.code(grid)), &stranger, &said).await
+            }
+            Errand::Conversation => open.get_as(&format!("/c/{conversation}"), &device).await,
+            Errand::Message => open.post(&format!("/c/{conversation}"), &device, &said).await,
+            Errand::Inbox => open.get_as("/inbox", &session(grid)).await,
+            Errand::BusyInbox => open.get_as("/inbox", &session(BUSIEST)).await,
+            Errand::Answer => open.post(&format!("/inbox/{conversation}"), &session(grid), &said).await,
+            Errand::History => open.get_as(&format!("/c/{conversation}?before=10"), &device).await,
+            Errand::SearchChinese => open.get_as("/inbox?q=%E4%B8%8B%E6%B0%B4%E9%81%93", &session(grid)).await,
+            Errand::SearchEnglish => open.get_as("/inbox?q=drain", &session(grid)).await,
+            Errand::BusySearch => open.get_as("/inbox?q=%E4%B8%8B%E6%B0%B4%E9%81%93", &session(BUSIEST)).await,
+            Errand::Figures => open.get_as("/admin", &session(GRIDS)).await,
+        }
+    }
+}
