@@ -27,7 +27,7 @@ test:
 bench: tools site
 	@echo "→ Building the server and the load generator (the first time takes about 9 minutes on 2 cores)"
 	@cargo build --quiet --release -p server -p load
-	@scripts/with-server.sh target/release/linli-load sends
+	@target/release/linli-load sends
 
 faults: tools site
 	@echo "→ Building the server and the load generator (the first time takes about 9 minutes on 2 cores)"

@@ -10,7 +10,9 @@ bin=$(compgen -G '/usr/lib/postgresql/*/bin' | sort -V | tail -1) || { echo "✗
 python=$PWD/target/tools/python/bin/python
 [ -x "$python" ] || { echo "✗ The SMTP test server's Python is missing: scripts/setup.sh test" >&2; exit 1; }
 
-dir=$(mktemp -d "${TMPDIR:-/tmp}/linli-postgres.XXXXXX")
+where=${TMPDIR:-/tmp}
+[ -z "${LINLI_DURABLE:-}" ] || where=/var/tmp
+dir=$(mktemp -d "$where/linli-postgres.XXXXXX")
 as=()
 if [ "$(id -u)" = 0 ]; then
   # PostgreSQL refuses to run as root.
@@ -29,8 +31,10 @@ password=$(python3 -c 'import secrets; print(secrets.token_hex(16))')
 printf '%s\n' "$password" >"$dir/password"
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 pg "$bin/initdb" -D "$dir/data" -U linli --pwfile="$dir/password" --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 --no-sync >"$dir/log"
-# What it holds is thrown away, so nothing waits for the disk. Durability is tested elsewhere, with the settings people run.
-pg "$bin/pg_ctl" -D "$dir/data" -s -w -l "$dir/data/log" -o "-p $port -c listen_addresses=127.0.0.1 -k '' -c max_connections=300 -c fsync=off -c synchronous_commit=off -c full_page_writes=off" start \
+# What it holds is thrown away, so nothing waits for the disk. LINLI_DURABLE=yes: the settings people run, on a disk, to measure.
+hasty=(-c fsync=off -c synchronous_commit=off -c full_page_writes=off)
+[ -z "${LINLI_DURABLE:-}" ] || hasty=()
+pg "$bin/pg_ctl" -D "$dir/data" -s -w -l "$dir/data/log" -o "-p $port -c listen_addresses=127.0.0.1 -k '' -c max_connections=300 ${hasty[*]}" start \
   || { cat "$dir/data/log" >&2; exit 1; }
 
 export LINLI_TEST_POSTGRES_URL="postgres://linli:$password@127.0.0.1:$port/postgres"

@@ -4,18 +4,8 @@ mod kills;
 mod writers;
 
 use clap::{Args, Parser, Subcommand};
-use load::{
-    ledger, machine,
-    resident::{self, Street},
-    server::Recipe,
-};
-use std::{
-    path::{Path, PathBuf},
-    process::ExitCode,
-    sync::Arc,
-    time::Instant,
-};
-use store::Db;
+use load::{machine, resident, server::Own};
+use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 /// Breaks what a Linli stands on.
 #[derive(Parser)]
@@ -66,27 +56,18 @@ async fn main() -> ExitCode {
 }
 
 async fn kill(typed: &Kills) -> Result<bool, String> {
-    // Beside the binary and not in /tmp, which may be memory: a commit has to reach a disk.
-    let beside = typed.binary.parent().unwrap_or(Path::new("."));
-    let folder = tempfile::tempdir_in(beside).map_err(|e| e.to_string())?;
-    let database = typed.database.clone().unwrap_or_else(|| format!("sqlite:{}", folder.path().join("linli.db").display()));
-    let recipe = Recipe::new(&typed.binary, &database, folder.path())?;
-    let scan = recipe.sample()?;
-    let server = recipe.start().await?;
-    let street = Arc::new(Street::new(server.addr, scan));
+    let own = Own::new(&typed.binary, typed.database.as_deref())?;
+    let (server, street) = own.start().await?;
     resident::begin_all(&street, typed.clients, typed.residents).await?;
     street.ledger.lock().await.acknowledged.clear();
+    street.ledger.lock().await.first_are_others = true;
 
     let began = Instant::now();
-    let (server, run) = kills::run(&recipe, server, &street, typed.clients, typed.kills, typed.acknowledged).await?;
+    let (server, run) = kills::run(&own.recipe, server, &street, typed.clients, typed.kills, typed.acknowledged).await?;
     let seconds = began.elapsed().as_secs_f64();
     server.stop().await?;
 
-    let db = Db::open(&database).await.map_err(|e| format!("the database cannot be opened: {e}"))?;
-    let mut ledger = street.ledger.lock().await;
-    ledger.first_are_others = true;
-    let comparison = ledger::compare(&db, &ledger).await.map_err(|e| format!("the database cannot be read: {e}"))?;
-    db.close().await;
+    let comparison = own.compare(&street).await?;
     let start = |share: usize| run.starts.get((run.starts.len() * share / 100).min(run.starts.len().saturating_sub(1))).copied().unwrap_or_default();
     println!("{}\n", machine::line());
     println!("{} kills in {seconds:.0} s; up again after {} ms (median), {} ms (p99), {} ms (longest)", run.kills, start(50), start(99), start(100));

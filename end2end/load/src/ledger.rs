@@ -1,7 +1,6 @@
 //! What the server acknowledged, and whether the database holds exactly that.
 
 use model::{ClientKey, ConversationId, MessageKind};
-use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 use store::{
     Conn, Db,
@@ -93,13 +92,6 @@ impl Comparison {
             "{} acknowledged messages in {} conversations looked up afterwards: {} missing, {} different, {} doubled, {} out of order, {} unexpected",
             self.acknowledged, self.conversations, self.missing, self.different, self.doubled, self.out_of_order, self.unexpected
         )
-    }
-
-    pub fn json(&self) -> Value {
-        json!({
-            "acknowledged": self.acknowledged, "conversations": self.conversations, "missing": self.missing, "different": self.different,
-            "doubled": self.doubled, "out_of_order": self.out_of_order, "unexpected": self.unexpected, "is_good": self.is_good(),
-        })
     }
 }
 

@@ -3,28 +3,23 @@
 use clap::{Args, Parser, Subcommand};
 use load::{
     growth::{self, Size},
-    http::Connection,
-    ledger::{self, Comparison},
     machine, pages,
     phase::{self, Phase},
     resident::{self, FURTHER, Street},
     scratch,
-    server::Recipe,
+    server::{Own, Recipe},
     storm::{self, Storm},
     streams::{self, Measured},
     town::Town,
 };
 use model::At;
-use serde_json::json;
 use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
     sync::Arc,
     time::{Duration, Instant},
 };
 use store::Db;
-use tokio::{net, time};
 
 /// Measures a Linli.
 #[derive(Parser)]
@@ -35,7 +30,7 @@ struct Typed {
 
 #[derive(Subcommand)]
 enum Instrument {
-    /// How many messages a running Linli stores in a second; every acknowledged one is looked up in its database afterwards
+    /// How many messages are stored in a second; every acknowledged one is looked up in the database afterwards
     Sends(Sends),
     /// Builds the reference deployment in an empty database
     Seed(Seed),
@@ -161,24 +156,18 @@ struct Streams {
 
 #[derive(Args)]
 struct Sends {
-    /// The server, such as http://127.0.0.1:3000
-    #[arg(long, env = "LINLI_URL")]
-    url: String,
-    /// A sticker's address, such as /q/CODE; its post must have somebody on duty
-    #[arg(long, env = "LINLI_SCAN")]
-    scan: String,
-    /// The server's database, as sqlite:PATH
+    /// The server to start, on a fresh database beside it
+    #[arg(long, default_value = "target/release/linli")]
+    binary: PathBuf,
+    /// An empty PostgreSQL database instead
     #[arg(long, env = "LINLI_DATABASE_URL", hide_env_values = true)]
-    database: String,
+    database: Option<String>,
     /// Clients sending at the same time
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
-    clients: u16,
+    #[arg(long, default_value_t = 64)]
+    clients: usize,
     /// How long to send
-    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(long, default_value_t = 15)]
     seconds: u64,
-    /// Print JSON instead of a table
-    #[arg(long)]
-    json: bool,
 }
 
 #[tokio::main]
@@ -199,19 +188,6 @@ async fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
-}
-
-struct Report {
-    phases: Vec<Phase>,
-    sends_to_up: f64,
-    sends_to_single_commits: f64,
-    comparison: Comparison,
-}
-
-async fn sends(typed: &Sends) -> Result<bool, String> {
-    let report = run(typed).await?;
-    report.print(typed.json);
-    Ok(report.comparison.is_good())
 }
 
 async fn seed(typed: &Place) -> Result<bool, String> {
@@ -268,65 +244,46 @@ async fn streams(typed: &Streams) -> Result<bool, String> {
     streams::run(measured, &mut recipe).await
 }
 
-async fn run(typed: &Sends) -> Result<Report, String> {
-    let host = host(&typed.url).await?;
-    let scan = typed.scan.find("/q/").map(|at| typed.scan[at..].to_owned()).ok_or("--scan: it has no /q/CODE in it")?;
-    let database = Path::new(typed.database.strip_prefix("sqlite:").ok_or("--database: it begins with sqlite:")?);
-    if !database.is_file() {
-        return Err(format!("--database: there is no {}", database.display()));
-    }
-    wait_for(host).await?;
-    let clients = usize::from(typed.clients);
-    let street = Arc::new(Street::new(host, scan));
-
+async fn sends(typed: &Sends) -> Result<bool, String> {
+    let own = Own::new(&typed.binary, typed.database.as_deref())?;
+    let (server, street) = own.start().await?;
+    let (clients, seconds) = (typed.clients, typed.seconds);
     up(&street, "warming up", clients, 1).await?;
-    let up = up(&street, "GET /up", clients, typed.seconds).await?;
+    let up = up(&street, "GET /up", clients, seconds).await?;
 
     // A short run says how many residents the long one needs.
     resident::begin_all(&street, clients, clients * 4).await?;
-    let trial = send(&street, clients, typed.seconds).await?;
-    let needed = (trial.per_second() * 1.5).ceil() as usize * usize::try_from(typed.seconds).unwrap_or(1) / FURTHER as usize + clients;
+    let trial = send(&street, clients, seconds).await?;
+    let needed = (trial.per_second() * 1.5).ceil() as usize * seconds as usize / FURTHER as usize + clients;
     let first_messages = resident::begin_all(&street, clients, needed).await?;
-    let sends = send(&street, clients, typed.seconds).await?;
+    let sends = send(&street, clients, seconds).await?;
 
     street.residents.lock().await.truncate(ONE_CLIENTS_RESIDENTS);
     let have = street.residents.lock().await.len();
     resident::begin_all(&street, clients, ONE_CLIENTS_RESIDENTS - have).await?;
-    let one_client = send(&street, 1, typed.seconds).await?;
+    let one_client = send(&street, 1, seconds).await?;
+    server.stop().await?;
 
-    let [alone, shared] = scratch::measure(database, clients, typed.seconds.div_ceil(3)).await?;
-
-    let db = Db::open(&typed.database).await.map_err(|e| format!("the database cannot be opened: {e}"))?;
-    let comparison = ledger::compare(&db, &*street.ledger.lock().await).await.map_err(|e| format!("the database cannot be read: {e}"))?;
-    db.close().await;
-    Ok(Report {
-        sends_to_up: sends.per_second() / up.per_second(),
-        sends_to_single_commits: sends.per_second() / alone.per_second(),
-        phases: vec![up, first_messages, sends, one_client, alone, shared],
-        comparison,
-    })
+    println!("{}\n\n{}", machine::line(), Phase::HEADER);
+    let mut phases = vec![up, first_messages, sends, one_client];
+    // Without a server there is only SQLite to compare with.
+    if typed.database.is_none() {
+        phases.extend(scratch::measure(own.folder.path(), clients, seconds.div_ceil(3)).await?);
+    }
+    phases.iter().for_each(|phase| println!("{}", phase.row()));
+    println!();
+    let names = ["GET /up", "", "", "", "one commit per message", "shared commits without HTTP"];
+    for (phase, name) in phases.iter().zip(names).filter(|(_, name)| !name.is_empty()) {
+        println!("{:<40} {:.2}", format!("sends : {name}"), phases[2].per_second() / phase.per_second());
+    }
+    phases.iter().flat_map(Phase::errors).for_each(|error| println!("{error}"));
+    let comparison = own.compare(&street).await?;
+    println!("\n{}", comparison.row());
+    Ok(comparison.is_good())
 }
 
 /// Enough further messages for a p99 that means something.
 const ONE_CLIENTS_RESIDENTS: usize = 250;
-
-async fn host(url: &str) -> Result<SocketAddr, String> {
-    let name = url.strip_prefix("http://").ok_or("--url: it begins with http://")?.trim_end_matches('/');
-    let mut found = net::lookup_host(name).await.map_err(|e| format!("--url: {name}: {e}"))?;
-    found.find(SocketAddr::is_ipv4).ok_or_else(|| format!("--url: {name} has no IPv4 address"))
-}
-
-/// A server just started may need a moment.
-async fn wait_for(host: SocketAddr) -> Result<(), String> {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    loop {
-        match Connection::open(host).await {
-            Ok(_) => return Ok(()),
-            Err(e) if Instant::now() > deadline => return Err(format!("--url: {host}: {e}")),
-            Err(_) => time::sleep(Duration::from_millis(50)).await,
-        }
-    }
-}
 
 fn after(seconds: u64) -> Instant {
     Instant::now() + Duration::from_secs(seconds)
@@ -340,33 +297,4 @@ async fn up(street: &Arc<Street>, name: &'static str, clients: usize, seconds: u
 async fn send(street: &Arc<Street>, clients: usize, seconds: u64) -> Result<Phase, String> {
     let deadline = after(seconds);
     phase::run("sends, on the disk when acknowledged", clients, |_| resident::send(street.clone(), deadline)).await
-}
-
-impl Report {
-    fn print(&self, as_json: bool) {
-        if as_json {
-            println!("{}", self.json());
-            return;
-        }
-        println!("{}\n\n{}", machine::line(), Phase::HEADER);
-        for phase in &self.phases {
-            println!("{}", phase.row());
-        }
-        println!("\nsends : GET /up                  {:.2}", self.sends_to_up);
-        println!("sends : one commit per message   {:.2}", self.sends_to_single_commits);
-        println!("\n{}", self.comparison.row());
-        for error in self.phases.iter().flat_map(Phase::errors) {
-            println!("{error}");
-        }
-    }
-
-    fn json(&self) -> serde_json::Value {
-        json!({
-            "machine": machine::line(),
-            "phases": self.phases.iter().map(Phase::json).collect::<Vec<_>>(),
-            "sends_to_up": self.sends_to_up,
-            "sends_to_one_commit_per_message": self.sends_to_single_commits,
-            "comparison": self.comparison.json(),
-        })
-    }
 }

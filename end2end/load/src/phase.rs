@@ -1,6 +1,5 @@
 //! Many clients doing the same thing at once, and how it went.
 
-use serde_json::{Value, json};
 use std::{collections::BTreeMap, future::Future, time::Instant};
 use tokio::task::JoinSet;
 
@@ -89,13 +88,6 @@ impl Phase {
     /// What went wrong, one line each.
     pub fn errors(&self) -> impl Iterator<Item = String> {
         self.errors.iter().map(|(why, count)| format!("{}: {why} ({count} times)", self.name))
-    }
-
-    pub fn json(&self) -> Value {
-        json!({
-            "name": self.name, "clients": self.clients, "seconds": self.seconds, "done": self.count(), "per_second": self.per_second(),
-            "p50_ms": self.millis(0.5), "p99_ms": self.millis(0.99), "max_ms": self.millis(1.0), "errors": self.errors,
-        })
     }
 }
 

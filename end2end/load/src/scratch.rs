@@ -6,9 +6,7 @@ use crate::{
 };
 use model::{ClientKey, ContactId, ConversationId, Language, MessageId, MessageKind, PostId, UnitId, UnitKind, WaitId};
 use std::{
-    fs,
-    path::{Path, PathBuf},
-    process,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -32,19 +30,8 @@ pub struct Scratch {
 }
 
 /// One caller, who waits for each commit before the next send; then many at once, who share commits as in the server.
-pub async fn measure(beside: &Path, clients: usize, seconds: u64) -> Result<[Phase; 2], String> {
-    let path = beside.with_file_name(format!("load-{}.db", process::id()));
-    let measured = measure_in(&path, clients, seconds).await;
-    for end in ["", "-wal", "-shm"] {
-        let mut file = path.clone().into_os_string();
-        file.push(end);
-        // The last two are gone already when the database was closed well.
-        let _ = fs::remove_file(PathBuf::from(file));
-    }
-    measured
-}
-
-async fn measure_in(path: &Path, clients: usize, seconds: u64) -> Result<[Phase; 2], String> {
+pub async fn measure(folder: &Path, clients: usize, seconds: u64) -> Result<[Phase; 2], String> {
+    let path = folder.join("scratch.db");
     let said = |e: store::Error| format!("the scratch database {}: {e}", path.display());
     let db = Db::open(&format!("sqlite:{}", path.display())).await.map_err(said)?;
     let scratch = Arc::new(Scratch::prepare(db, CONVERSATIONS).await.map_err(said)?);

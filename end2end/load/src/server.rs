@@ -1,14 +1,21 @@
 //! A Linli of one's own: started, watched, stopped and killed.
 
-use crate::http::Connection;
+use crate::{
+    http::Connection,
+    ledger::{self, Comparison},
+    resident::Street,
+};
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
     fs,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::Stdio,
+    sync::Arc,
     time::{Duration, Instant},
 };
+use store::Db;
+use tempfile::TempDir;
 use tokio::{
     process::{Child, Command},
     time,
@@ -62,6 +69,40 @@ impl Recipe {
         server.answers(began + Duration::from_secs(60)).await?;
         server.started_in = began.elapsed();
         Ok(server)
+    }
+}
+
+/// A server of one's own with the sample district in a fresh database.
+pub struct Own {
+    pub recipe: Recipe,
+    pub folder: TempDir,
+    scan: String,
+}
+
+impl Own {
+    pub fn new(binary: &Path, database: Option<&str>) -> Result<Own, String> {
+        // Beside the binary and not in /tmp, which may be memory: a commit has to reach a disk.
+        let folder = tempfile::tempdir_in(binary.parent().unwrap_or(Path::new("."))).map_err(|e| e.to_string())?;
+        let beside = format!("sqlite:{}", folder.path().join("linli.db").display());
+        let recipe = Recipe::new(binary, database.unwrap_or(&beside), folder.path())?;
+        let scan = recipe.sample()?;
+        Ok(Own { recipe, folder, scan })
+    }
+
+    /// Starts it, with a street where nobody has written yet.
+    pub async fn start(&self) -> Result<(Server, Arc<Street>), String> {
+        let server = self.recipe.start().await?;
+        let street = Arc::new(Street::new(server.addr, self.scan.clone()));
+        Ok((server, street))
+    }
+
+    /// What its database holds, beside what was acknowledged in the street.
+    pub async fn compare(&self, street: &Street) -> Result<Comparison, String> {
+        let said = |e| format!("the database cannot be read: {e}");
+        let db = Db::open(&self.recipe.database).await.map_err(said)?;
+        let comparison = ledger::compare(&db, &*street.ledger.lock().await).await.map_err(said)?;
+        db.close().await;
+        Ok(comparison)
     }
 }
 

@@ -29,6 +29,10 @@ impl Actor {
         Actor { router, cookies: BTreeMap::new(), headers: headers.into_iter().map(|(k, v)| (k.into(), v.into())).collect() }
     }
 
+    pub fn cookie(&self, name: &str) -> &str {
+        &self.cookies[name]
+    }
+
     pub fn set_cookie(&mut self, name: &str, value: &str) {
         self.cookies.insert(name.into(), value.into());
     }
