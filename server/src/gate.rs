@@ -19,7 +19,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::time;
+use tokio::{sync::Semaphore, time};
 use url::form_urlencoded;
 
 /// What waits longest gives way first.
@@ -39,12 +39,16 @@ pub enum Urgency {
 /// thousand waits a fifth of a second.
 const LIMITS: [usize; 4] = [1024, 256, 128, 32];
 
+/// What can wait is answered by so few at a time that it leaves the database to the others; the rest of it stands in line.
+const SPARE_AT_ONCE: usize = 2;
+
 /// Requests being answered now; a stream counts until it has begun.
 #[derive(Clone)]
 pub struct Gate {
     app: App,
     inside: Arc<AtomicUsize>,
     limits: [usize; 4],
+    spare: Arc<Semaphore>,
 }
 
 impl Gate {
@@ -54,7 +58,7 @@ impl Gate {
 
     /// With room for so many, as each of [`Urgency`].
     pub fn with_limits(app: App, limits: [usize; 4]) -> Gate {
-        Gate { app, inside: Arc::default(), limits }
+        Gate { app, inside: Arc::default(), limits, spare: Arc::new(Semaphore::new(SPARE_AT_ONCE)) }
     }
 
     fn enter(&self, urgency: Urgency) -> Option<Inside> {
@@ -101,7 +105,11 @@ pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Res
         Err(status) => return status.into_response(),
     };
     match gate.enter(urgency) {
-        Some(_inside) => next.run(request).await,
+        Some(_inside) => {
+            // Never closed, so there is always a turn.
+            let _turn = if urgency == Urgency::Spare { gate.spare.acquire().await.ok() } else { None };
+            next.run(request).await
+        }
         None => {
             metrics::counter!("linli_refused_total", "why" => "busy").increment(1);
             busy(&gate.app, request).await

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub const PAGES: [Errand; 8] =
+pub const PAGES: [Errand; 10] =
     [Errand::Up, Errand::Sticker, Errand::Conversation, Errand::Inbox, Errand::BusyInbox, Errand::SearchChinese, Errand::SearchEnglish, Errand::BusySearch];
 
 /// Each errand with so many people at a time.
