@@ -2,8 +2,10 @@
 
 mod disk;
 mod kills;
+mod mails;
 mod scene;
 mod shim;
+mod smtp;
 mod verdict;
 mod writers;
 
@@ -24,6 +26,8 @@ enum Fault {
     Kills(kills::Kills),
     /// Lets writes to the disk fail: each alone, the disk full, broken or read-only for a while
     Disk(disk::Disk),
+    /// Kills the worker that sends mails while the mail server refuses, stalls and drops
+    Mails(mails::Mails),
 }
 
 #[tokio::main]
@@ -32,6 +36,7 @@ async fn main() -> ExitCode {
     let outcome = match Typed::parse().fault {
         Fault::Kills(typed) => kills::run(&typed).await,
         Fault::Disk(typed) => disk::run(&typed).await,
+        Fault::Mails(typed) => mails::run(&typed).await,
     };
     match outcome {
         Ok(verdict) if verdict.is_good() => ExitCode::SUCCESS,
