@@ -4,7 +4,7 @@
 
 prints one JSON line, {"smtp_port": …, "http_port": …}, and serves until it is ended or whoever started it is gone.
 
-    GET    /mails     the mails it took: from, to, subject, message_id, headers, text, html, raw
+    GET    /mails     the mails it took: from, to, subject, message_id, headers, text, html, raw, mode, at (seconds since 1970)
     DELETE /mails     forgets mails and attempts
     GET    /attempts  every delivery that was tried, taken or not: mode, to, message_id
     POST   /behave    {"mode": "refuse4xx", "times": 2}; without "times", until told otherwise
@@ -25,6 +25,7 @@ import json
 import os
 import signal
 import threading
+import time
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -62,9 +63,9 @@ class Post:
         with self.lock:
             self.attempts.append(attempt)
 
-    def take(self, mail):
+    def take(self, mail, mode):
         with self.lock:
-            self.mails.append(mail)
+            self.mails.append(mail | {"mode": mode, "at": time.time()})
 
     def read(self, what):
         with self.lock:
@@ -121,9 +122,9 @@ class Handler:
             case "drop_after_data":
                 return hang_up(server)
             case "accept_then_drop":
-                self.post.take(mail)
+                self.post.take(mail, envelope.mode)
                 return hang_up(server)
-        self.post.take(mail)
+        self.post.take(mail, envelope.mode)
         return "250 2.0.0 Taken"
 
 

@@ -1,36 +1,63 @@
-//! Kills the server again and again, in the middle of whatever it does, while many residents write.
+//! Kills the server again and again, in the middle of whatever it does, while many residents write and a few read along.
 
-use crate::writers::{Writers, Written};
-use load::{
-    resident::Street,
-    server::{Recipe, Server},
+use crate::{
+    scene::Scene,
+    verdict::Verdict,
+    writers::{Writers, percent},
 };
+use clap::Args;
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use std::{sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 use tokio::time;
 
-/// How it went, besides the comparison.
-#[derive(Debug, Default)]
-pub struct Run {
-    pub kills: usize,
-    /// Milliseconds from each start to the first answer, fastest first.
-    pub starts: Vec<u128>,
-    pub written: Written,
+#[derive(Args)]
+pub struct Kills {
+    /// The server to start and kill, on a fresh database beside it
+    #[arg(long, default_value = "target/release/linli")]
+    binary: PathBuf,
+    #[arg(long, default_value_t = 64)]
+    clients: usize,
+    #[arg(long, default_value_t = 500)]
+    kills: usize,
+    /// Goes on killing until so many messages are acknowledged
+    #[arg(long, default_value_t = 1_000_000)]
+    acknowledged: u64,
+    /// Who writes; each may write ten messages between two kills
+    #[arg(long, default_value_t = 4_000)]
+    residents: usize,
+    /// An empty database instead of SQLite beside the binary
+    #[arg(long, env = "LINLI_DATABASE_URL", hide_env_values = true)]
+    database: Option<String>,
 }
 
-/// Kills until there have been so many, or longer until so many messages are acknowledged.
-pub async fn run(recipe: &Recipe, server: Server, street: &Arc<Street>, clients: usize, kills: usize, acknowledged: u64) -> Result<(Server, Run), String> {
-    let writers = Writers::start(street, clients);
-    let mut rng = StdRng::seed_from_u64(2020);
-    let (mut server, mut run) = (server, Run::default());
-    while run.kills < kills || writers.acknowledged() < acknowledged {
+pub async fn run(typed: &Kills) -> Result<Verdict, String> {
+    let scene = Scene::prepare(&typed.binary, typed.database.as_deref())?;
+    let mut server = scene.recipe.start().await?;
+    let street = scene.street(server.addr, typed.clients, typed.residents).await?;
+    let writers = Writers::start(&street, typed.clients);
+    let (began, mut rng, mut starts) = (Instant::now(), StdRng::seed_from_u64(2020), Vec::new());
+    while starts.len() < typed.kills || writers.acknowledged() < typed.acknowledged {
         time::sleep(Duration::from_millis(rng.random_range(100..700))).await;
         server.kill().await?;
-        server = recipe.start().await?;
-        run.kills += 1;
-        run.starts.push(server.started_in.as_millis());
+        server = scene.recipe.start().await?;
+        starts.push(server.started_in.as_millis());
     }
-    run.written = writers.stop().await?;
-    run.starts.sort_unstable();
-    Ok((server, run))
+    let mut verdict = Verdict::default();
+    verdict.written(writers.stop().await?);
+    let seconds = began.elapsed().as_secs_f64();
+    server.stop().await?;
+    starts.sort_unstable();
+    let start = |share| percent(&starts, share);
+    verdict.say(format!(
+        "{} kills in {seconds:.0} s; up again after {} ms (median), {} ms (p99), {} ms (longest)",
+        starts.len(),
+        start(50),
+        start(99),
+        start(100)
+    ));
+    verdict.compared(&scene.compare(&street).await?);
+    Ok(verdict)
 }

@@ -14,7 +14,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{task::JoinSet, time};
 
@@ -30,6 +30,8 @@ struct Count {
     acknowledged: AtomicU64,
     repeated: AtomicU64,
     retried: AtomicU64,
+    refused: AtomicU64,
+    slowest: AtomicU64,
 }
 
 /// What they did.
@@ -40,6 +42,10 @@ pub struct Written {
     pub repeated: u64,
     /// Sent again because no answer had come.
     pub retried: u64,
+    /// Sent again because the answer was an error.
+    pub refused: u64,
+    /// Milliseconds that one attempt took at most, whatever came of it.
+    pub slowest: u64,
     /// What should never happen: a repeated message under another number.
     pub wrong: Vec<String>,
 }
@@ -65,8 +71,24 @@ impl Writers {
             wrong.extend(ended.map_err(|e| e.to_string())?);
         }
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        Ok(Written { acknowledged: read(&self.count.acknowledged), repeated: read(&self.count.repeated), retried: read(&self.count.retried), wrong })
+        let count = &self.count;
+        let (acknowledged, repeated, retried) = (read(&count.acknowledged), read(&count.repeated), read(&count.retried));
+        Ok(Written { acknowledged, repeated, retried, refused: read(&count.refused), slowest: read(&count.slowest), wrong })
     }
+}
+
+impl Written {
+    pub fn row(&self) -> String {
+        format!(
+            "{} acknowledged, {} of them sent again; {} attempts without an answer, {} answered with an error; the longest took {} ms",
+            self.acknowledged, self.repeated, self.retried, self.refused, self.slowest
+        )
+    }
+}
+
+/// Of sorted figures the one that this share does not exceed.
+pub fn percent(sorted: &[u128], share: usize) -> u128 {
+    sorted.get((sorted.len() * share / 100).min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
 }
 
 /// One client: takes a resident, lets them write a few messages, and gives them back. A resident is never with two clients, so that their
@@ -100,28 +122,34 @@ async fn write(street: Arc<Street>, seed: u64, stop: Arc<AtomicBool>, count: Arc
     wrong
 }
 
-/// Sends until there is an answer. `None` when the device has written enough for this minute: that message was not taken.
+/// Sends until it is taken. `None` when the device has written enough for this minute: that message was not taken, unless by an attempt without
+/// an answer.
 async fn acknowledged(street: &Street, connection: &mut Option<Connection>, resident: &Resident, key: ClientKey, text: &str, count: &Count) -> Option<i64> {
+    let path = format!("/c/{}", resident.conversation);
     loop {
         if connection.is_none() {
-            match Connection::open(street.host).await {
-                Ok(open) => *connection = Some(open),
-                Err(_) => {
-                    time::sleep(Duration::from_millis(5)).await;
-                    continue;
-                }
-            }
+            *connection = Connection::open(street.host).await.ok();
         }
-        let open = connection.as_mut()?;
-        let path = format!("/c/{}", resident.conversation);
-        match open.post(&path, &resident.cookie, &[("key", &key.to_string()), ("text", text)]).await {
+        let Some(open) = connection.as_mut() else {
+            time::sleep(Duration::from_millis(5)).await;
+            continue;
+        };
+        let since = Instant::now();
+        let reply = open.post(&path, &resident.cookie, &[("key", &key.to_string()), ("text", text)]).await;
+        count.slowest.fetch_max(u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        match reply {
             Ok(reply) if reply.status == 200 => return String::from_utf8_lossy(&reply.body).parse().ok(),
             Ok(reply) if reply.status == 429 => return None,
-            // The server is just starting or stopping.
-            Ok(_) => {}
-            Err(_) => *connection = None,
+            Ok(_) => {
+                count.refused.fetch_add(1, Ordering::Relaxed);
+                time::sleep(Duration::from_millis(100)).await;
+            }
+            Err(_) => {
+                count.retried.fetch_add(1, Ordering::Relaxed);
+                *connection = None;
+                time::sleep(Duration::from_millis(2)).await;
+            }
         }
-        count.retried.fetch_add(1, Ordering::Relaxed);
-        time::sleep(Duration::from_millis(2)).await;
+        street.ledger.lock().await.unanswered.insert(text.to_owned());
     }
 }

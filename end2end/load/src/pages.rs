@@ -11,8 +11,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub const PAGES: [Errand; 10] =
-    [Errand::Up, Errand::Sticker, Errand::Conversation, Errand::Inbox, Errand::BusyInbox, Errand::SearchChinese, Errand::SearchEnglish, Errand::BusySearch];
+pub const PAGES: [Errand; 10] = [
+    Errand::Up,
+    Errand::Sticker,
+    Errand::Conversation,
+    Errand::History,
+    Errand::Inbox,
+    Errand::BusyInbox,
+    Errand::SearchChinese,
+    Errand::SearchEnglish,
+    Errand::BusySearch,
+    Errand::Figures,
+];
 
 /// Each errand with so many people at a time.
 pub async fn measure(town: Town, addr: SocketAddr, errands: &[Errand], clients: &[usize], seconds: u64) -> Result<Vec<Phase>, String> {

@@ -1,15 +1,15 @@
-use crate::{Conn, Error, Result, conn::Kind, first_message, message, writer::Writer};
+use crate::{Conn, Error, Result, conn::Kind, first_message, health::Health, installation, message, writer::Writer};
 use futures::future::BoxFuture;
 use sqlx::{
     Connection, PgConnection, PgPool, SqlitePool,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use std::{str::FromStr, time::Duration};
+use std::{str::FromStr, sync::Arc, time::Duration};
 
 /// The database of one installation. Cheap to clone.
 #[derive(Clone)]
-pub struct Db(pub(crate) Inner);
+pub struct Db(pub(crate) Inner, Arc<Health>);
 
 #[derive(Clone)]
 pub(crate) enum Inner {
@@ -46,7 +46,8 @@ impl Db {
         let mut connection = SqliteConnection::connect_with(&options).await?;
         SQLITE.run(&mut connection).await?;
         let readers = SqlitePoolOptions::new().min_connections(1).max_connections(8).connect_with(options.read_only(true)).await?;
-        Ok(Db(Inner::Sqlite { readers, writer: Writer::start(connection) }))
+        let health = Arc::new(Health::default());
+        Ok(Db(Inner::Sqlite { readers, writer: Writer::start(connection, health.clone()) }, health))
     }
 
     async fn open_postgres(url: &str) -> Result<Db> {
@@ -55,7 +56,7 @@ impl Db {
         PgConnection::connect_with(&options).await?.close().await?;
         let pool = PgPoolOptions::new().max_connections(24).acquire_timeout(Duration::from_secs(10)).connect_with(options).await?;
         POSTGRES.run(&pool).await?;
-        Ok(Db(Inner::Postgres(pool)))
+        Ok(Db(Inner::Postgres(pool), Arc::default()))
     }
 
     pub fn is_postgres(&self) -> bool {
@@ -81,18 +82,26 @@ impl Db {
             Inner::Sqlite { writer, .. } => writer.run(work).await,
             Inner::Postgres(pool) => {
                 // On a task of its own: a caller that hangs up must not cut the work in two.
-                let pool = pool.clone();
-                let task = tokio::spawn(async move { in_transaction(&pool, work).await });
+                let (pool, health) = (pool.clone(), self.1.clone());
+                let task = tokio::spawn(async move { in_transaction(&pool, &health, work).await });
                 task.await.map_err(|_| Error::Stopped)?
             }
         }
     }
 
-    /// Whether what is handed in will be written. False after [`Db::close`], and should the writer have ended.
-    pub fn is_writing(&self) -> bool {
-        match &self.0 {
-            Inner::Sqlite { writer, .. } => writer.is_running(),
-            Inner::Postgres(pool) => !pool.is_closed(),
+    /// Whether what is handed in will be written: as the last commit said, or, if that is more than a second ago, a small one now. So it is
+    /// true also when nobody writes, and of a disk that has room again.
+    pub async fn is_writing(&self) -> Result<()> {
+        let health = &self.1;
+        let _one_at_a_time = health.asking.lock().await;
+        match health.known() {
+            Some(true) => Ok(()),
+            Some(false) => Err(Error::NotWriting),
+            None => {
+                let tried = self.write(|c| Box::pin(async move { installation::touch(c).await })).await;
+                health.note(tried.is_ok());
+                tried
+            }
         }
     }
 
@@ -124,15 +133,18 @@ impl Db {
     }
 }
 
-async fn in_transaction<T, E, F>(pool: &PgPool, work: F) -> std::result::Result<T, E>
+async fn in_transaction<T, E, F>(pool: &PgPool, health: &Health, work: F) -> std::result::Result<T, E>
 where
     E: From<Error>,
     F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, std::result::Result<T, E>>,
 {
-    let mut conn = Conn::new(Kind::PostgresTransaction(pool.begin().await.map_err(Error::from)?));
+    let begun = pool.begin().await.inspect_err(|_| health.note(false));
+    let mut conn = Conn::new(Kind::PostgresTransaction(begun.map_err(Error::from)?));
     let done = work(&mut conn).await?;
     if let Kind::PostgresTransaction(transaction) = conn.into_kind() {
-        transaction.commit().await.map_err(Error::from)?;
+        let committed = transaction.commit().await;
+        health.note(committed.is_ok());
+        committed.map_err(Error::from)?;
     }
     Ok(done)
 }

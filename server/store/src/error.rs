@@ -5,6 +5,10 @@ pub enum Error {
     Taken(String),
     #[error("the writer has stopped")]
     Stopped,
+    #[error("the last commit failed")]
+    NotWriting,
+    #[error("the database takes too long")]
+    Slow,
     #[error("the commit failed: {0}")]
     Commit(String),
     /// Why a backup could not be made, checked or restored.

@@ -1,6 +1,9 @@
 //! Looks at a database without changing its tables: for `linli doctor`.
 
-use crate::{Error, Result, db};
+use crate::{
+    Error, Result, db,
+    installation::{POSTGRES_TOUCH, SQLITE_TOUCH},
+};
 use model::At;
 use sqlx::{
     ConnectOptions, Connection,
@@ -50,7 +53,7 @@ pub async fn inspect(url: &str) -> Result<Inspection> {
             found.tables = tables(&db::SQLITE, &applied);
         }
         if found.tables == Tables::Current {
-            found.not_writable = sqlx::query(WRITE).execute(&mut c).await.err().map(|e| e.to_string());
+            found.not_writable = sqlx::query(SQLITE_TOUCH).execute(&mut c).await.err().map(|e| e.to_string());
             (found.newest, found.waiting, found.failed) = sqlx::query_as(FIGURES).fetch_one(&mut c).await?;
         }
         c.close().await?;
@@ -67,7 +70,7 @@ pub async fn inspect(url: &str) -> Result<Inspection> {
             found.tables = tables(&db::POSTGRES, &applied);
         }
         if found.tables == Tables::Current {
-            found.not_writable = sqlx::query(WRITE).execute(&mut c).await.err().map(|e| e.to_string());
+            found.not_writable = sqlx::query(POSTGRES_TOUCH).execute(&mut c).await.err().map(|e| e.to_string());
             (found.newest, found.waiting, found.failed) = sqlx::query_as(FIGURES).fetch_one(&mut c).await?;
         }
         c.close().await?;
@@ -76,9 +79,6 @@ pub async fn inspect(url: &str) -> Result<Inspection> {
         Err(Error::Url)
     }
 }
-
-/// Changes nothing and is a real write nevertheless.
-const WRITE: &str = "update installation set created_at = created_at";
 
 const FIGURES: &str = "select (select max(at) from audit_entries),
     (select count(*) from outbox where sent_at is null and cancelled_at is null and failed_at is null), (select count(failed_at) from outbox)";

@@ -10,6 +10,7 @@
 mod conn;
 mod db;
 mod error;
+mod health;
 mod inspect;
 mod writer;
 

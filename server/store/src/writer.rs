@@ -5,11 +5,12 @@ use crate::{
     Conn, Error, Result,
     conn::Kind,
     first_message::{self, Start},
+    health::Health,
     message,
 };
 use futures::{FutureExt, future::BoxFuture};
 use sqlx::{Connection, SqliteConnection};
-use std::panic::AssertUnwindSafe;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 use tokio::sync::{mpsc, oneshot};
 
 /// Pieces of work in one commit. Measured: more does not raise the rate, it only makes the first of them wait longer.
@@ -42,9 +43,9 @@ struct Done {
 type Reply = Box<dyn FnOnce(std::result::Result<(), String>) + Send>;
 
 impl Writer {
-    pub fn start(connection: SqliteConnection) -> Writer {
+    pub fn start(connection: SqliteConnection, health: Arc<Health>) -> Writer {
         let (jobs, queue) = mpsc::channel(4096);
-        tokio::spawn(write_all(Conn::new(Kind::SqliteWriter(connection)), queue));
+        tokio::spawn(write_all(Conn::new(Kind::SqliteWriter(connection)), queue, health));
         Writer(jobs)
     }
 
@@ -84,10 +85,6 @@ impl Writer {
         answered.await.map_err(|_| Error::Stopped)?
     }
 
-    pub fn is_running(&self) -> bool {
-        !self.0.is_closed()
-    }
-
     pub async fn stop(&self) {
         let (done, stopped) = oneshot::channel();
         if self.0.send(Job::Stop(done)).await.is_ok() {
@@ -96,7 +93,7 @@ impl Writer {
     }
 }
 
-async fn write_all(mut conn: Conn, mut queue: mpsc::Receiver<Job>) {
+async fn write_all(mut conn: Conn, mut queue: mpsc::Receiver<Job>, health: Arc<Health>) {
     let mut jobs = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut jobs, BATCH).await > 0 {
         let mut stop = None;
@@ -109,7 +106,7 @@ async fn write_all(mut conn: Conn, mut queue: mpsc::Receiver<Job>) {
                 Job::Stop(done) => stop = Some(done),
             }
         }
-        write_batch(&mut conn, works, news, starts).await;
+        write_batch(&mut conn, works, news, starts, &health).await;
         if let Some(done) = stop {
             if let Kind::SqliteWriter(connection) = conn.into_kind() {
                 let _ = connection.close().await;
@@ -120,29 +117,43 @@ async fn write_all(mut conn: Conn, mut queue: mpsc::Receiver<Job>) {
     }
 }
 
-async fn write_batch(conn: &mut Conn, works: Vec<Work>, news: Waiting<message::New, message::Sent>, starts: Waiting<Start, Option<message::Sent>>) {
+async fn write_batch(
+    conn: &mut Conn,
+    works: Vec<Work>,
+    news: Waiting<message::New, message::Sent>,
+    starts: Waiting<Start, Option<message::Sent>>,
+    health: &Health,
+) {
     if works.is_empty() && news.is_empty() && starts.is_empty() {
         return;
     }
     let (news, told): (Vec<_>, Vec<_>) = news.into_iter().unzip();
     let (starts, told_first): (Vec<_>, Vec<_>) = starts.into_iter().unzip();
-    let begun = run(conn, "begin immediate").await;
     let mut replies = Vec::with_capacity(works.len());
     let (mut sent, mut started) = (Vec::new(), Vec::new());
-    if begun.is_ok() {
-        for work in works {
-            replies.push(write_one(conn, work).await);
+    let mut stands = run(conn, "begin immediate").await;
+    for work in works {
+        if stands.is_ok() {
+            let (reply, still) = write_one(conn, work).await;
+            replies.push(reply);
+            stands = still;
         }
-        sent = together(conn, &news, async |c, news| message::send(c, news).await).await;
-        started = together(conn, &starts, async |c, starts| first_message::send(c, starts).await).await;
     }
-    let committed = match begun {
+    if stands.is_ok() {
+        stands = together(conn, &news, async |c, news| message::send(c, news).await).await.map(|outcomes| sent = outcomes);
+    }
+    if stands.is_ok() {
+        stands = together(conn, &starts, async |c, starts| first_message::send(c, starts).await).await.map(|outcomes| started = outcomes);
+    }
+    let committed = match stands {
         Ok(()) => run(conn, "commit").await,
         Err(why) => Err(why),
     };
     if committed.is_err() {
+        // What reached the log without being acknowledged is overwritten by the next commit, which is synced anew.
         let _ = run(conn, "rollback").await;
     }
+    health.note(committed.is_ok());
     for reply in replies {
         reply(committed.clone());
     }
@@ -159,53 +170,105 @@ fn tell<T>(told: Vec<Answer<T>>, outcomes: Vec<Result<T>>, committed: &std::resu
     }
 }
 
-async fn write_one(conn: &mut Conn, work: Work) -> Reply {
+/// Whether the transaction still stands, and if not, why. After an I/O error SQLite may have rolled all of it back by itself; what came then would
+/// be committed alone, and what came before would be missing.
+type Stands = std::result::Result<(), String>;
+
+async fn write_one(conn: &mut Conn, work: Work) -> (Reply, Stands) {
+    // Its caller hears that nothing was kept, because its answer is dropped unsent.
+    let silent = || -> Reply { Box::new(|_| ()) };
     if let Err(why) = run(conn, "savepoint work").await {
-        let failed: Reply = Box::new(move |_| drop(why));
-        return failed;
+        return (silent(), Err(why));
     }
     // A panic in one piece of work must not end the writer, and with it all writing.
-    let Ok(done) = AssertUnwindSafe(work(conn)).catch_unwind().await else {
-        let _ = run(conn, "rollback to work").await;
-        let _ = run(conn, "release work").await;
-        // Its caller hears that nothing was kept, because its answer is dropped unsent.
-        return Box::new(|_| ());
-    };
-    if !done.keep {
-        let _ = run(conn, "rollback to work").await;
-    }
-    let _ = run(conn, "release work").await;
-    done.reply
+    let done = AssertUnwindSafe(work(conn)).catch_unwind().await.unwrap_or_else(|_| Done { keep: false, reply: silent() });
+    (done.reply, end_savepoint(conn, done.keep, "rollback to work", "release work").await)
 }
 
-/// All messages in one go; should that fail, each by itself, so that one bad message does not fail its neighbours.
-async fn together<N, T>(conn: &mut Conn, news: &[N], send: impl AsyncFn(&mut Conn, &[N]) -> Result<Vec<T>>) -> Vec<Result<T>> {
-    if news.is_empty() {
-        return Vec::new();
+async fn end_savepoint(conn: &mut Conn, keep: bool, undo: &'static str, release: &'static str) -> Stands {
+    if !keep {
+        run(conn, undo).await?;
     }
-    if let Ok(sent) = kept(conn, news, &send).await {
-        return sent.into_iter().map(Ok).collect();
+    run(conn, release).await
+}
+
+/// All messages in one go; should that fail, each by itself, so that one bad message does not fail its neighbours. The outer error says that
+/// the transaction does not stand any more.
+async fn together<N, T>(conn: &mut Conn, news: &[N], send: impl AsyncFn(&mut Conn, &[N]) -> Result<Vec<T>>) -> std::result::Result<Vec<Result<T>>, String> {
+    if news.is_empty() {
+        return Ok(Vec::new());
+    }
+    if let Ok(sent) = kept(conn, news, &send).await? {
+        return Ok(sent.into_iter().map(Ok).collect());
     }
     let mut outcomes = Vec::with_capacity(news.len());
     for new in news {
-        let one = kept(conn, std::slice::from_ref(new), &send).await;
+        let one = kept(conn, std::slice::from_ref(new), &send).await?;
         outcomes.push(one.and_then(|sent| sent.into_iter().next().ok_or(Error::Stopped)));
     }
-    outcomes
+    Ok(outcomes)
 }
 
 /// Nothing of a batch that fails is kept.
-async fn kept<N, T>(conn: &mut Conn, news: &[N], send: &impl AsyncFn(&mut Conn, &[N]) -> Result<Vec<T>>) -> Result<Vec<T>> {
-    run(conn, "savepoint sends").await.map_err(Error::Commit)?;
+async fn kept<N, T>(conn: &mut Conn, news: &[N], send: &impl AsyncFn(&mut Conn, &[N]) -> Result<Vec<T>>) -> std::result::Result<Result<Vec<T>>, String> {
+    run(conn, "savepoint sends").await?;
     let sent = send(conn, news).await;
-    if sent.is_err() {
-        let _ = run(conn, "rollback to sends").await;
-    }
-    let _ = run(conn, "release sends").await;
-    sent
+    end_savepoint(conn, sent.is_ok(), "rollback to sends", "release sends").await?;
+    Ok(sent)
 }
 
 async fn run(conn: &mut Conn, statement: &'static str) -> std::result::Result<(), String> {
     use crate::conn::execute;
     execute!(conn, statement).map(|_| ()).map_err(|e| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        Conn, Db, Error, Result,
+        conn::{execute, fetch_one, on},
+    };
+
+    async fn keep(conn: &mut Conn, secret: Vec<u8>) -> Result<u64> {
+        execute!(conn, "insert into installation (id, secret, created_at) values (1, $1, 0) on conflict (id) do update set secret = excluded.secret", secret)
+    }
+
+    async fn kept(db: &Db) -> Vec<u8> {
+        let mut conn = db.read().await.unwrap();
+        fetch_one!(conn, (Vec<u8>,), "select secret from installation").unwrap().0
+    }
+
+    #[tokio::test]
+    async fn when_the_disk_is_full_in_the_middle_nothing_of_the_batch_is_kept_and_the_next_is() {
+        let test = crate::testing::sqlite().await;
+        let db = &test.db;
+        db.write(|c| Box::pin(keep(c, b"before".to_vec()))).await.unwrap();
+        let early = db.write(|c| Box::pin(keep(c, b"early".to_vec())));
+        let full = db.write(|c| {
+            Box::pin(async move {
+                execute!(c, "pragma max_page_count = 1")?;
+                keep(c, vec![7; 1 << 20]).await
+            })
+        });
+        let late = db.write(|c| Box::pin(keep(c, b"late".to_vec())));
+        let (early, full, late): (Result<u64>, Result<u64>, Result<u64>) = tokio::join!(early, full, late);
+        assert!(early.is_err() && full.is_err() && late.is_err(), "{early:?} {full:?} {late:?}");
+        assert_eq!(kept(db).await, b"before");
+        assert!(matches!(db.is_writing().await, Err(Error::NotWriting)));
+        db.write(|c| Box::pin(async move { execute!(c, "pragma max_page_count = 1000000") })).await.unwrap();
+        db.write(|c| Box::pin(keep(c, b"after".to_vec()))).await.unwrap();
+        assert_eq!(kept(db).await, b"after");
+        db.is_writing().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn to_find_out_whether_the_disk_takes_anything_something_is_written() {
+        let test = crate::testing::sqlite().await;
+        test.db.write(|c| Box::pin(keep(c, b"before".to_vec()))).await.unwrap();
+        let mut reader = test.db.read().await.unwrap();
+        let (before,) = fetch_one!(reader, (i64,), "pragma data_version").unwrap();
+        test.db.write(|c| Box::pin(crate::installation::touch(c))).await.unwrap();
+        assert_ne!(fetch_one!(reader, (i64,), "pragma data_version").unwrap(), (before,));
+        assert_eq!(kept(&test.db).await, b"before");
+    }
 }

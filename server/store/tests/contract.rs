@@ -242,7 +242,7 @@ async fn work_that_panics_is_undone_and_the_next_goes_on() {
             })
         });
         assert!(panicked.await.is_err());
-        assert!(db.is_writing());
+        db.is_writing().await.unwrap();
         db.send(new(id, MessageKind::Contact, "noch da")).await.unwrap();
         let found = store::conversation::find(&mut db.read().await.unwrap(), id).await.unwrap().unwrap();
         assert_eq!((found.staff_seen_seq, found.last_seq), (0, 1));
