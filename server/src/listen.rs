@@ -11,7 +11,7 @@ use hyper_util::{
 use listenfd::ListenFd;
 use std::{net::SocketAddr, time::Duration};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     time,
 };
 use tower::ServiceExt;
@@ -28,12 +28,23 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub async fn socket(addr: SocketAddr) -> Result<TcpListener, Stop> {
     let cannot = |e: std::io::Error| Stop::Setting(format!("addr: {addr} cannot be listened on: {e}"));
     match ListenFd::from_env().take_tcp_listener(0).map_err(cannot)? {
-        None => TcpListener::bind(addr).await.map_err(cannot),
+        None => bind(addr).map_err(cannot),
         Some(held) => {
             held.set_nonblocking(true).map_err(cannot)?;
             TcpListener::from_std(held).map_err(cannot)
         }
     }
+}
+
+/// Connections that wait to be taken: as many as Linux allows unless told otherwise.
+const WAITING: u32 = 4096;
+
+fn bind(addr: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Or nobody could start again within the minute in which old connections are remembered.
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(WAITING)
 }
 
 /// Answers until `stopping`, then lets the requests that have begun end.

@@ -288,6 +288,32 @@ fn a_stop_ends_streams_lets_requests_finish_and_logs_nothing_that_people_wrote()
 }
 
 #[test]
+fn who_comes_while_the_program_is_restarted_waits_at_a_socket_that_is_held() {
+    use std::os::fd::AsRawFd;
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    rustix::io::fcntl_setfd(&held, rustix::io::FdFlags::empty()).unwrap();
+    let (place, addr) = (Place::new(), held.local_addr().unwrap().to_string());
+    // As systemd hands it over: the first file after the three that every program has.
+    let start = || {
+        let over = format!("exec 3<&{}; LISTEN_PID=$$ LISTEN_FDS=1 exec {} serve", held.as_raw_fd(), env!("CARGO_BIN_EXE_linli"));
+        let own = std::env::vars().filter(|(name, _)| !name.starts_with("LINLI_"));
+        let log = std::fs::File::create(place.0.join("log")).unwrap();
+        let mut command = Command::new("bash");
+        command.args(["-c", &over]).env_clear().envs(own).env("LINLI_DATA_DIR", &place.0).stdout(log.try_clone().unwrap()).stderr(log);
+        Running { child: command.spawn().unwrap(), addr: addr.clone(), printed: Vec::new(), place: None }
+    };
+    let mut first = start();
+    assert!(first.get("/up", "").ends_with("ok\n"));
+    first.terminate();
+    assert_eq!(first.child.wait().unwrap().code(), Some(0));
+    let mut early = first.request(&format!("GET /up HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n"));
+    let _second = start();
+    let mut answer = String::new();
+    early.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[test]
 fn a_backup_of_a_running_server_is_restored_elsewhere() {
     let running = Running::start(&["--sample"]);
     let place = running.place.as_ref().unwrap();
