@@ -55,7 +55,8 @@ where
             return None;
         }
         watching.wakes.iter_mut().for_each(watch::Receiver::mark_unchanged);
-        let (state, outcome) = read(watching.state).await;
+        // In a box that is there only while it reads: a stream mostly waits, and a reading takes thousands of bytes.
+        let (state, outcome) = read(watching.state).boxed().await;
         let (wakes, events, is_awake) = match outcome {
             Read::Events(events) => (watching.wakes, events, false),
             Read::More(events) => (watching.wakes, events, true),

@@ -29,7 +29,7 @@ pub enum Urgency {
     Vital,
     /// The page a sticker opens.
     First,
-    /// Pages that are being read, and streams that begin.
+    /// Pages that are being read.
     Usual,
     /// History, search, figures, administration.
     Spare,
@@ -41,14 +41,18 @@ const LIMITS: [usize; 4] = [1024, 256, 128, 32];
 
 /// What can wait is answered by so few at a time that it leaves the database to the others; the rest of it stands in line.
 const SPARE_AT_ONCE: usize = 2;
+/// Streams that begin at the same moment. The others wait: thousands come back at once after a restart, and a browser does not ask again for
+/// a stream that was refused.
+const STREAMS_AT_ONCE: usize = 16;
 
-/// Requests being answered now; a stream counts until it has begun.
+/// Requests being answered now.
 #[derive(Clone)]
 pub struct Gate {
     app: App,
     inside: Arc<AtomicUsize>,
     limits: [usize; 4],
     spare: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
 }
 
 impl Gate {
@@ -58,7 +62,7 @@ impl Gate {
 
     /// With room for so many, as each of [`Urgency`].
     pub fn with_limits(app: App, limits: [usize; 4]) -> Gate {
-        Gate { app, inside: Arc::default(), limits, spare: Arc::new(Semaphore::new(SPARE_AT_ONCE)) }
+        Gate { app, inside: Arc::default(), limits, spare: Arc::new(Semaphore::new(SPARE_AT_ONCE)), streams: Arc::new(Semaphore::new(STREAMS_AT_ONCE)) }
     }
 
     fn enter(&self, urgency: Urgency) -> Option<Inside> {
@@ -100,13 +104,17 @@ pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Res
         metrics::counter!("linli_refused_total", "why" => "address").increment(1);
         return (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "10")]).into_response();
     }
+    if request.uri().path().ends_with("/live") {
+        // Never closed, so there is always a turn.
+        let _turn = gate.streams.acquire().await;
+        return next.run(request).await;
+    }
     let request = match arrived(request).await {
         Ok(request) => request,
         Err(status) => return status.into_response(),
     };
     match gate.enter(urgency) {
         Some(_inside) => {
-            // Never closed, so there is always a turn.
             let _turn = if urgency == Urgency::Spare { gate.spare.acquire().await.ok() } else { None };
             next.run(request).await
         }
@@ -208,7 +216,7 @@ mod tests {
             assert_eq!(of(Method::POST, address), Some(Urgency::Vital), "{address}");
         }
         assert_eq!(of(Method::GET, "/q/7KQM4T2X"), Some(Urgency::First));
-        for address in ["/", "/c/1", "/c/1/live?after=3", "/inbox", "/inbox/1", "/inbox?fragment=list&open=1"] {
+        for address in ["/", "/c/1", "/inbox", "/inbox/1", "/inbox?fragment=list&open=1"] {
             assert_eq!(of(Method::GET, address), Some(Urgency::Usual), "{address}");
         }
         assert_eq!(of(Method::POST, "/c/1/seen"), Some(Urgency::Usual));

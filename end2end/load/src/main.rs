@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use load::{
+    backup,
     growth::{self, Size},
     machine, pages,
     phase::{self, Phase},
@@ -14,7 +15,7 @@ use load::{
 };
 use model::At;
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
     time::{Duration, Instant},
@@ -38,6 +39,8 @@ enum Instrument {
     Pages(Pages),
     /// What everything costs in towns of several sizes
     Growth(Growth),
+    /// What a backup costs those who write meanwhile
+    Backup(Backup),
     /// Everybody comes at once: an open loop at so many times what the server can do
     Storm(StormArgs),
     /// How soon answers reach the phones that wait for them, and what a waiting phone costs
@@ -114,6 +117,18 @@ struct Growth {
 }
 
 #[derive(Args)]
+struct Backup {
+    #[command(flatten)]
+    place: Place,
+    /// The server to start
+    #[arg(long, default_value = "target/release/linli")]
+    binary: PathBuf,
+    /// Messages a second
+    #[arg(long, default_value_t = 500.0)]
+    messages_a_second: f64,
+}
+
+#[derive(Args)]
 struct StormArgs {
     #[command(flatten)]
     place: Place,
@@ -177,6 +192,7 @@ async fn main() -> ExitCode {
         Instrument::Seed(typed) => seed(&typed.place).await,
         Instrument::Pages(typed) => pages(&typed).await,
         Instrument::Growth(typed) => growth(&typed).await,
+        Instrument::Backup(typed) => backup(&typed).await,
         Instrument::Storm(typed) => storm(&typed).await,
         Instrument::Streams(typed) => streams(&typed).await,
     };
@@ -228,6 +244,13 @@ async fn growth(typed: &Growth) -> Result<bool, String> {
     let sizes: Option<Vec<Size>> = typed.sizes.iter().map(size).collect();
     let sizes = sizes.ok_or("sizes: MESSAGES,RESIDENTS,DATABASE")?;
     growth::run(&sizes, &typed.binary, typed.seconds, typed.picture.as_deref()).await
+}
+
+async fn backup(typed: &Backup) -> Result<bool, String> {
+    // Beside the binary: the copy of a large town is large too.
+    let folder = tempfile::tempdir_in(typed.binary.parent().unwrap_or(Path::new("."))).map_err(|e| e.to_string())?;
+    let mut recipe = Recipe::new(&typed.binary, &typed.place.database, folder.path())?;
+    backup::run(typed.place.town(), &mut recipe, typed.messages_a_second).await
 }
 
 async fn storm(typed: &StormArgs) -> Result<bool, String> {
