@@ -161,7 +161,7 @@ pub fn router_behind(app: App, gate: Gate) -> Router {
         .on_request(|_: &Request, _: &Span| {});
     // Not brotli: for a page made anew each time it costs five times as much and saves a tenth. Static files are packed with it beforehand.
     let compression = CompressionLayer::new()
-        .quality(CompressionLevel::Precise(4))
+        .quality(CompressionLevel::Precise(2))
         .compress_when(SizeAbove::new(500).and(NotForContentType::SSE).and(NotForContentType::IMAGES).and(NotForContentType::const_new("application/wasm")));
     let operations = Router::new().route("/up", get(up)).with_state(app.domain.clone()).merge(metrics::router(app.domain.clone()));
     let pages = routes(app).into_router().layer(DefaultBodyLimit::max(BODY_LIMIT)).layer(compression);

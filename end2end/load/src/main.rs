@@ -5,6 +5,7 @@ use load::{
     backup,
     growth::{self, Size},
     machine, pages,
+    person::Errand,
     phase::{self, Phase},
     resident::{self, FURTHER, Street},
     scratch,
@@ -94,6 +95,9 @@ struct Pages {
     /// How long for each kind of page
     #[arg(long, default_value_t = 5)]
     seconds: u64,
+    /// Pages whose name has this in it, and no others
+    #[arg(long, default_value = "")]
+    only: String,
 }
 
 #[derive(Args)]
@@ -226,7 +230,8 @@ async fn pages(typed: &Pages) -> Result<bool, String> {
     recipe.settings.push(("LINLI_CLOCK", town.now.timestamp().to_string()));
     let server = recipe.start().await?;
     println!("{}\n\nup {:.0} ms after the start, {} kB\n\n{}", machine::line(), server.started_in.as_secs_f64() * 1000.0, server.memory()?, Phase::HEADER);
-    let phases = pages::measure(town, server.addr, &pages::PAGES, &[1, typed.clients], typed.seconds).await?;
+    let errands: Vec<Errand> = pages::PAGES.into_iter().filter(|errand| errand.name().contains(&typed.only)).collect();
+    let phases = pages::measure(town, server.addr, &errands, &[1, typed.clients], typed.seconds).await?;
     phases.iter().for_each(|phase| println!("{}", phase.row()));
     let errors: Vec<String> = phases.iter().flat_map(Phase::errors).collect();
     errors.iter().for_each(|error| println!("{error}"));

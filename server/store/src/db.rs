@@ -42,10 +42,12 @@ impl Db {
             .busy_timeout(Duration::from_secs(10))
             .pragma("temp_store", "memory")
             .pragma("cache_size", "-16000")
-            .statement_cache_capacity(256);
+            .statement_cache_capacity(256)
+            // Each row is handed over from SQLite's thread: a page of them at once.
+            .row_buffer_size(512);
         let mut connection = SqliteConnection::connect_with(&options).await?;
         SQLITE.run(&mut connection).await?;
-        let readers = SqlitePoolOptions::new().min_connections(1).max_connections(8).connect_with(options.read_only(true)).await?;
+        let readers = SqlitePoolOptions::new().min_connections(1).max_connections(8).test_before_acquire(false).connect_with(options.read_only(true)).await?;
         let health = Arc::new(Health::default());
         Ok(Db(Inner::Sqlite { readers, writer: Writer::start(connection, health.clone()) }, health))
     }
