@@ -1,9 +1,11 @@
 //! `linli-faults`: breaks what Linli stands on while people write, and looks everything that was acknowledged up afterwards.
 
+mod cluster;
 mod cuts;
 mod disk;
 mod kills;
 mod mails;
+mod postgres;
 mod proxy;
 mod scene;
 mod shim;
@@ -33,6 +35,8 @@ enum Fault {
     Mails(mails::Mails),
     /// Cuts connections in the middle of requests, answers and streams
     Cuts(cuts::Cuts),
+    /// Stops PostgreSQL as by a power cut, puts it out of reach, lets it fall silent
+    Postgres(postgres::Postgres),
 }
 
 #[tokio::main]
@@ -43,6 +47,7 @@ async fn main() -> ExitCode {
         Fault::Disk(typed) => disk::run(&typed).await,
         Fault::Mails(typed) => mails::run(&typed).await,
         Fault::Cuts(typed) => cuts::run(&typed).await,
+        Fault::Postgres(typed) => postgres::run(&typed).await,
     };
     match outcome {
         Ok(verdict) if verdict.is_good() => ExitCode::SUCCESS,

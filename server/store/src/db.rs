@@ -20,6 +20,9 @@ pub(crate) enum Inner {
 pub(crate) static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/sqlite");
 pub(crate) static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/postgres");
 
+/// How long a PostgreSQL that does not answer is waited for. The caller hears an error then and may try again.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 impl Db {
     /// Opens `sqlite:PATH` (made if missing) or `postgres://…` and brings its tables up to date.
     pub async fn open(url: &str) -> Result<Db> {
@@ -54,9 +57,16 @@ impl Db {
         let options = PgConnectOptions::from_str(url)?.statement_cache_capacity(256);
         // The pool would try again for ten seconds and then say only that it gave up.
         PgConnection::connect_with(&options).await?.close().await?;
-        let pool = PgPoolOptions::new().max_connections(24).acquire_timeout(Duration::from_secs(10)).connect_with(options).await?;
+        let health = Arc::<Health>::default();
+        let told = health.clone();
+        let pool = PgPoolOptions::new()
+            .max_connections(24)
+            .acquire_timeout(PATIENCE)
+            .after_release(move |c, _| Box::pin(comes_back(c, told.clone())))
+            .connect_with(options)
+            .await?;
         POSTGRES.run(&pool).await?;
-        Ok(Db(Inner::Postgres(pool), Arc::default()))
+        Ok(Db(Inner::Postgres(pool), health))
     }
 
     pub fn is_postgres(&self) -> bool {
@@ -83,7 +93,13 @@ impl Db {
             Inner::Postgres(pool) => {
                 // On a task of its own: a caller that hangs up must not cut the work in two.
                 let (pool, health) = (pool.clone(), self.1.clone());
-                let task = tokio::spawn(async move { in_transaction(&pool, &health, work).await });
+                let task = tokio::spawn(async move {
+                    let done = tokio::time::timeout(PATIENCE * 2, in_transaction(&pool, &health, work));
+                    done.await.unwrap_or_else(|_| {
+                        health.note(false);
+                        Err(Error::Slow.into())
+                    })
+                });
                 task.await.map_err(|_| Error::Stopped)?
             }
         }
@@ -123,6 +139,14 @@ impl Db {
             Inner::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// Whether a connection goes back into the pool. One behind which nobody answers any more would keep its place for a quarter of an hour.
+async fn comes_back(c: &mut PgConnection, health: Arc<Health>) -> std::result::Result<bool, sqlx::Error> {
+    if health.known() != Some(true) {
+        tokio::time::timeout(PATIENCE, c.ping()).await.map_err(|_| sqlx::Error::PoolTimedOut)??;
+    }
+    Ok(true)
 }
 
 async fn in_transaction<T, E, F>(pool: &PgPool, health: &Health, work: F) -> std::result::Result<T, E>
