@@ -1,4 +1,4 @@
-use crate::{Conn, Error, Result, conn::Kind, health::Health, installation, message, writer::Writer};
+use crate::{Conn, Error, Result, conn::Kind, health::Health, installation, message, migrations, writer::Writer};
 use futures::future::BoxFuture;
 use sqlx::{
     Connection, PgConnection, PgPool, SqlitePool,
@@ -16,9 +16,6 @@ pub(crate) enum Inner {
     Sqlite { readers: SqlitePool, writer: Writer },
     Postgres(PgPool),
 }
-
-pub(crate) static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/sqlite");
-pub(crate) static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/postgres");
 
 /// How long a PostgreSQL that does not answer is waited for. The caller hears an error then and may try again.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -47,7 +44,8 @@ impl Db {
             .pragma("cache_size", "-16000")
             .statement_cache_capacity(256);
         let mut connection = SqliteConnection::connect_with(&options).await?;
-        SQLITE.run(&mut connection).await?;
+        let tables = migrations::sqlite(&mut connection).await?;
+        migrations::to_run(&migrations::SQLITE, tables)?.run(&mut connection).await?;
         let readers = SqlitePoolOptions::new().min_connections(1).max_connections(8).connect_with(options.read_only(true)).await?;
         let health = Arc::new(Health::default());
         Ok(Db(Inner::Sqlite { readers, writer: Writer::start(connection, health.clone()) }, health))
@@ -56,7 +54,10 @@ impl Db {
     async fn open_postgres(url: &str) -> Result<Db> {
         let options = PgConnectOptions::from_str(url)?.statement_cache_capacity(256);
         // The pool would try again for ten seconds and then say only that it gave up.
-        PgConnection::connect_with(&options).await?.close().await?;
+        let mut first = PgConnection::connect_with(&options).await?;
+        let tables = migrations::postgres(&mut first).await?;
+        migrations::to_run(&migrations::POSTGRES, tables)?.run(&mut first).await?;
+        first.close().await?;
         let health = Arc::<Health>::default();
         let told = health.clone();
         let pool = PgPoolOptions::new()
@@ -65,7 +66,6 @@ impl Db {
             .after_release(move |c, _| Box::pin(comes_back(c, told.clone())))
             .connect_with(options)
             .await?;
-        POSTGRES.run(&pool).await?;
         Ok(Db(Inner::Postgres(pool), health))
     }
 
