@@ -2,6 +2,7 @@
 
 use crate::{
     scene::Scene,
+    streams::Streams,
     verdict::Verdict,
     writers::{Writers, percent},
 };
@@ -20,6 +21,12 @@ pub struct Kills {
     binary: PathBuf,
     #[arg(long, default_value_t = 64)]
     clients: usize,
+    /// Streams that are read along
+    #[arg(long, default_value_t = 32)]
+    streams: usize,
+    /// Ends it by SIGTERM instead
+    #[arg(long)]
+    gently: bool,
     #[arg(long, default_value_t = 500)]
     kills: usize,
     /// Goes on killing until so many messages are acknowledged
@@ -37,22 +44,29 @@ pub async fn run(typed: &Kills) -> Result<Verdict, String> {
     let scene = Scene::prepare(&typed.binary, typed.database.as_deref())?;
     let mut server = scene.recipe.start().await?;
     let street = scene.street(server.addr, typed.clients, typed.residents).await?;
+    let streams = Streams::start(&street, typed.streams).await;
     let writers = Writers::start(&street, typed.clients);
     let (began, mut rng, mut starts) = (Instant::now(), StdRng::seed_from_u64(2020), Vec::new());
     while starts.len() < typed.kills || writers.acknowledged() < typed.acknowledged {
         time::sleep(Duration::from_millis(rng.random_range(100..700))).await;
-        server.kill().await?;
+        if typed.gently {
+            server.stop().await?;
+        } else {
+            server.kill().await?;
+        }
         server = scene.recipe.start().await?;
         starts.push(server.started_in.as_millis());
     }
     let mut verdict = Verdict::default();
     verdict.written(writers.stop().await?);
     let seconds = began.elapsed().as_secs_f64();
+    verdict.heard(streams.finish(&scene.recipe.database).await?);
     server.stop().await?;
     starts.sort_unstable();
+    let how = if typed.gently { "stops" } else { "kills" };
     let start = |share| percent(&starts, share);
     verdict.say(format!(
-        "{} kills in {seconds:.0} s; up again after {} ms (median), {} ms (p99), {} ms (longest)",
+        "{} {how} in {seconds:.0} s; up again after {} ms (median), {} ms (p99), {} ms (longest)",
         starts.len(),
         start(50),
         start(99),

@@ -1,11 +1,16 @@
 //! `linli-faults`: breaks what Linli stands on while people write, and looks everything that was acknowledged up afterwards.
 
+mod cluster;
+mod cuts;
 mod disk;
 mod kills;
 mod mails;
+mod postgres;
+mod proxy;
 mod scene;
 mod shim;
 mod smtp;
+mod streams;
 mod verdict;
 mod writers;
 
@@ -28,6 +33,10 @@ enum Fault {
     Disk(disk::Disk),
     /// Kills the worker that sends mails while the mail server refuses, stalls and drops
     Mails(mails::Mails),
+    /// Cuts connections in the middle of requests, answers and streams
+    Cuts(cuts::Cuts),
+    /// Stops PostgreSQL as by a power cut, puts it out of reach, lets it fall silent
+    Postgres(postgres::Postgres),
 }
 
 #[tokio::main]
@@ -37,6 +46,8 @@ async fn main() -> ExitCode {
         Fault::Kills(typed) => kills::run(&typed).await,
         Fault::Disk(typed) => disk::run(&typed).await,
         Fault::Mails(typed) => mails::run(&typed).await,
+        Fault::Cuts(typed) => cuts::run(&typed).await,
+        Fault::Postgres(typed) => postgres::run(&typed).await,
     };
     match outcome {
         Ok(verdict) if verdict.is_good() => ExitCode::SUCCESS,

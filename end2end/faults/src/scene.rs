@@ -7,6 +7,7 @@ use load::{
     server::Recipe,
 };
 use std::{
+    mem,
     net::SocketAddr,
     path::Path,
     sync::Arc,
@@ -38,16 +39,20 @@ impl Scene {
 
     /// Residents who have each sent a first message to the server at this address. The ledger begins after that.
     pub async fn street(&self, host: SocketAddr, clients: usize, residents: usize) -> Result<Arc<Street>, String> {
-        let street = Arc::new(Street::new(host, self.scan.clone()));
-        let begun = resident::begin_all(&street, clients, residents).await?;
+        self.street_behind(host, host, clients, residents).await
+    }
+
+    /// They send their first message to the server itself, from many addresses, and everything else to what stands before it.
+    pub async fn street_behind(&self, front: SocketAddr, server: SocketAddr, clients: usize, residents: usize) -> Result<Arc<Street>, String> {
+        let beginning = Arc::new(Street::new(server, self.scan.clone()));
+        let begun = resident::begin_all(&beginning, clients, residents).await?;
+        let street = Street::new(front, self.scan.clone());
+        *street.residents.lock().await = mem::take(&mut *beginning.residents.lock().await);
+        street.ledger.lock().await.first_are_others = true;
         if street.residents.lock().await.is_empty() {
             return Err(format!("nobody could begin to write: {}", begun.errors().collect::<Vec<_>>().join(", ")));
         }
-        let mut ledger = street.ledger.lock().await;
-        ledger.acknowledged.clear();
-        ledger.first_are_others = true;
-        drop(ledger);
-        Ok(street)
+        Ok(Arc::new(street))
     }
 
     /// Looks up everything that was acknowledged.

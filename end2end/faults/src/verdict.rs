@@ -1,6 +1,6 @@
 //! What a driver found: figures, printed as they come, and what should not have been.
 
-use crate::writers::Written;
+use crate::{streams::Heard, writers::Written};
 use load::ledger::Comparison;
 use std::fmt::Display;
 
@@ -24,6 +24,11 @@ impl Verdict {
     pub fn written(&mut self, written: Written) {
         self.say(written.row());
         self.wrong.extend(written.wrong);
+    }
+
+    pub fn heard(&mut self, heard: Heard) {
+        self.say(format!("{} streams came back {} times and got {} messages, each once and in order", heard.streams, heard.resumed, heard.messages));
+        self.wrong.extend(heard.wrong);
     }
 
     pub fn compared(&mut self, comparison: &Comparison) {

@@ -42,7 +42,7 @@ pub struct Comparison {
 }
 
 /// More than the generator ever sends in one conversation.
-const ALL: i64 = 10_000;
+pub const ALL: i64 = 10_000;
 
 pub async fn compare(db: &Db, ledger: &Ledger) -> store::Result<Comparison> {
     let mut conversations: HashMap<ConversationId, Vec<&Entry>> = HashMap::new();

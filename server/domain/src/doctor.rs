@@ -66,6 +66,7 @@ fn database(settings: &Settings<'_>, found: &store::Result<Inspection>, l: Langu
         Ok(Inspection { tables, .. }) => match tables {
             Tables::None => (Grade::Warn, t!(l, doctor.database_none)),
             Tables::Behind(count) => (Grade::Warn, t!(l, doctor.database_behind, count = *count)),
+            Tables::Beside => (Grade::Warn, t!(l, doctor.database_beside)),
             Tables::Ahead => (Grade::Bad, t!(l, doctor.database_ahead)),
             Tables::Current => (Grade::Ok, t!(l, doctor.database_ok)),
         },

@@ -24,7 +24,7 @@ pub async fn last(conn: &mut Conn) -> Result<Option<Entry>> {
     if let Either::Postgres(c) = conn.either() {
         sqlx::query("select pg_advisory_xact_lock(7205)").execute(c).await?;
     }
-    fetch_optional!(conn, Entry, "select * from audit_entries order by seq desc limit 1")
+    fetch_optional!(conn, Entry, "select seq, at, staff_id, action, target, detail, previous_hash, hash from audit_entries order by seq desc limit 1")
 }
 
 pub async fn append(conn: &mut Conn, entry: &Entry) -> Result<()> {

@@ -30,7 +30,7 @@ pub async fn of_unit(conn: &mut Conn, unit: UnitId) -> Result<Option<CalendarRow
         "with recursive up as (
             select id, parent_id, 0 as depth from units where id = $1
             union all select u.id, u.parent_id, up.depth + 1 from units u join up on u.id = up.parent_id)
-         select c.* from up join calendars c on c.unit_id = up.id order by up.depth limit 1",
+         select c.unit_id, c.zone, c.week, c.promise_minutes, c.updated_at from up join calendars c on c.unit_id = up.id order by up.depth limit 1",
         unit
     )
 }
@@ -71,7 +71,7 @@ pub async fn delete_day(conn: &mut Conn, unit: UnitId, day: &str) -> Result<()> 
 
 /// A unit's own calendar.
 pub async fn own(conn: &mut Conn, unit: UnitId) -> Result<Option<CalendarRow>> {
-    fetch_optional!(conn, CalendarRow, "select * from calendars where unit_id = $1", unit)
+    fetch_optional!(conn, CalendarRow, "select unit_id, zone, week, promise_minutes, updated_at from calendars where unit_id = $1", unit)
 }
 
 /// Takes a unit's own calendar away: the one above holds again.

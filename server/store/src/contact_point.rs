@@ -43,11 +43,21 @@ impl ContactPoint {
 }
 
 pub async fn by_code(conn: &mut Conn, code: &PointCode) -> Result<Option<ContactPoint>> {
-    fetch_optional!(conn, ContactPoint, "select * from contact_points where code = $1", code)
+    fetch_optional!(
+        conn,
+        ContactPoint,
+        "select id, post_id, code, check_phrase, place, place_en, topic, welcome, created_at, revoked_at from contact_points where code = $1",
+        code
+    )
 }
 
 pub async fn find(conn: &mut Conn, id: ContactPointId) -> Result<Option<ContactPoint>> {
-    fetch_optional!(conn, ContactPoint, "select * from contact_points where id = $1", id)
+    fetch_optional!(
+        conn,
+        ContactPoint,
+        "select id, post_id, code, check_phrase, place, place_en, topic, welcome, created_at, revoked_at from contact_points where id = $1",
+        id
+    )
 }
 
 pub async fn revoke(conn: &mut Conn, id: ContactPointId, now: At) -> Result<()> {

@@ -1,4 +1,4 @@
-use crate::{Conn, Error, Result, conn::Kind, first_message, health::Health, installation, message, writer::Writer};
+use crate::{Conn, Error, Result, conn::Kind, first_message, health::Health, installation, message, migrations, writer::Writer};
 use futures::future::BoxFuture;
 use sqlx::{
     Connection, PgConnection, PgPool, SqlitePool,
@@ -17,8 +17,8 @@ pub(crate) enum Inner {
     Postgres(PgPool),
 }
 
-pub(crate) static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/sqlite");
-pub(crate) static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/postgres");
+/// How long a PostgreSQL that does not answer is waited for. The caller hears an error then and may try again.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Db {
     /// Opens `sqlite:PATH` (made if missing) or `postgres://…` and brings its tables up to date.
@@ -46,7 +46,8 @@ impl Db {
             // Each row is handed over from SQLite's thread: a page of them at once.
             .row_buffer_size(512);
         let mut connection = SqliteConnection::connect_with(&options).await?;
-        SQLITE.run(&mut connection).await?;
+        let tables = migrations::sqlite(&mut connection).await?;
+        migrations::to_run(&migrations::SQLITE, tables)?.run(&mut connection).await?;
         let readers = SqlitePoolOptions::new().min_connections(1).max_connections(8).test_before_acquire(false).connect_with(options.read_only(true)).await?;
         let health = Arc::new(Health::default());
         Ok(Db(Inner::Sqlite { readers, writer: Writer::start(connection, health.clone()) }, health))
@@ -55,10 +56,19 @@ impl Db {
     async fn open_postgres(url: &str) -> Result<Db> {
         let options = PgConnectOptions::from_str(url)?.statement_cache_capacity(256);
         // The pool would try again for ten seconds and then say only that it gave up.
-        PgConnection::connect_with(&options).await?.close().await?;
-        let pool = PgPoolOptions::new().max_connections(24).acquire_timeout(Duration::from_secs(10)).connect_with(options).await?;
-        POSTGRES.run(&pool).await?;
-        Ok(Db(Inner::Postgres(pool), Arc::default()))
+        let mut first = PgConnection::connect_with(&options).await?;
+        let tables = migrations::postgres(&mut first).await?;
+        migrations::to_run(&migrations::POSTGRES, tables)?.run(&mut first).await?;
+        first.close().await?;
+        let health = Arc::<Health>::default();
+        let told = health.clone();
+        let pool = PgPoolOptions::new()
+            .max_connections(24)
+            .acquire_timeout(PATIENCE)
+            .after_release(move |c, _| Box::pin(comes_back(c, told.clone())))
+            .connect_with(options)
+            .await?;
+        Ok(Db(Inner::Postgres(pool), health))
     }
 
     pub fn is_postgres(&self) -> bool {
@@ -85,7 +95,13 @@ impl Db {
             Inner::Postgres(pool) => {
                 // On a task of its own: a caller that hangs up must not cut the work in two.
                 let (pool, health) = (pool.clone(), self.1.clone());
-                let task = tokio::spawn(async move { in_transaction(&pool, &health, work).await });
+                let task = tokio::spawn(async move {
+                    let done = tokio::time::timeout(PATIENCE * 2, in_transaction(&pool, &health, work));
+                    done.await.unwrap_or_else(|_| {
+                        health.note(false);
+                        Err(Error::Slow.into())
+                    })
+                });
                 task.await.map_err(|_| Error::Stopped)?
             }
         }
@@ -133,6 +149,14 @@ impl Db {
             Inner::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// Whether a connection goes back into the pool. One behind which nobody answers any more would keep its place for a quarter of an hour.
+async fn comes_back(c: &mut PgConnection, health: Arc<Health>) -> std::result::Result<bool, sqlx::Error> {
+    if health.known() != Some(true) {
+        tokio::time::timeout(PATIENCE, c.ping()).await.map_err(|_| sqlx::Error::PoolTimedOut)??;
+    }
+    Ok(true)
 }
 
 async fn in_transaction<T, E, F>(pool: &PgPool, health: &Health, work: F) -> std::result::Result<T, E>

@@ -14,6 +14,8 @@ pub enum Error {
     /// Why a backup could not be made, checked or restored.
     #[error("{0}")]
     Backup(String),
+    #[error("a newer Linli has changed it in a way that this version cannot work with; run that version or a later one")]
+    Ahead,
     #[error("unknown database URL: it begins with sqlite: or postgres:")]
     Url,
     #[error(transparent)]

@@ -25,12 +25,17 @@ pub async fn insert(conn: &mut Conn, invitation: &Invitation) -> Result<()> {
 }
 
 pub async fn find(conn: &mut Conn, id: InvitationId) -> Result<Option<Invitation>> {
-    fetch_optional!(conn, Invitation, "select * from invitations where id = $1", id)
+    fetch_optional!(conn, Invitation, "select id, staff_id, created_at, expires_at, used_at from invitations where id = $1", id)
 }
 
 /// The newest invitation of a member of staff.
 pub async fn latest(conn: &mut Conn, staff: StaffId) -> Result<Option<Invitation>> {
-    fetch_optional!(conn, Invitation, "select * from invitations where staff_id = $1 order by created_at desc, id desc limit 1", staff)
+    fetch_optional!(
+        conn,
+        Invitation,
+        "select id, staff_id, created_at, expires_at, used_at from invitations where staff_id = $1 order by created_at desc, id desc limit 1",
+        staff
+    )
 }
 
 /// Uses an invitation up; `false` if it was used or had expired.

@@ -12,6 +12,7 @@ mod db;
 mod error;
 mod health;
 mod inspect;
+mod migrations;
 mod writer;
 
 pub mod admin;
@@ -45,4 +46,5 @@ pub mod testing;
 pub use conn::Conn;
 pub use db::Db;
 pub use error::{Error, Result};
-pub use inspect::{Inspection, Tables, inspect};
+pub use inspect::{Inspection, inspect};
+pub use migrations::Tables;

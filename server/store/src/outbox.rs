@@ -42,7 +42,12 @@ pub async fn insert(conn: &mut Conn, mail: &Mail) -> Result<()> {
 }
 
 pub async fn find(conn: &mut Conn, id: OutboxId) -> Result<Option<Mail>> {
-    fetch_optional!(conn, Mail, "select * from outbox where id = $1", id)
+    fetch_optional!(
+        conn,
+        Mail,
+        "select id, kind, recipient, language, conversation_id, invitation_id, created_at, due_at, attempts, last_error, sent_at, cancelled_at, failed_at from outbox where id = $1",
+        id
+    )
 }
 
 /// Whether a mail is due: asked often, so without writing anything.
@@ -66,7 +71,8 @@ pub async fn claim(conn: &mut Conn, now: At, until: At, limit: i64) -> Result<Ve
                     select id from outbox where sent_at is null and cancelled_at is null and failed_at is null and due_at <= $1
                     order by due_at, id limit $3 ",
                 $lock,
-                ") returning *"
+                ") returning id, kind, recipient, language, conversation_id, invitation_id, created_at, due_at, attempts, last_error, sent_at, cancelled_at,
+                    failed_at"
             )
         };
     }

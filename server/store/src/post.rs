@@ -76,7 +76,7 @@ pub async fn insert(conn: &mut Conn, post: &Post) -> Result<()> {
 }
 
 pub async fn find(conn: &mut Conn, id: PostId) -> Result<Option<Post>> {
-    fetch_optional!(conn, Post, "select * from posts where id = $1", id)
+    fetch_optional!(conn, Post, "select id, unit_id, title, title_en, substitute_id, welcome, answering_id, created_at, ended_at from posts where id = $1", id)
 }
 
 /// The card of a post; of several holders the one on duty, then the one who has held it longest.

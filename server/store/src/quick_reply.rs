@@ -27,12 +27,12 @@ pub async fn insert(conn: &mut Conn, reply: &QuickReply) -> Result<()> {
 }
 
 pub async fn find(conn: &mut Conn, id: QuickReplyId) -> Result<Option<QuickReply>> {
-    fetch_optional!(conn, QuickReply, "select * from quick_replies where id = $1", id)
+    fetch_optional!(conn, QuickReply, "select id, post_id, title, body, created_at from quick_replies where id = $1", id)
 }
 
 /// A post's quick replies, oldest first: people find by place what they use every day.
 pub async fn of_post(conn: &mut Conn, post: PostId) -> Result<Vec<QuickReply>> {
-    fetch_all!(conn, QuickReply, "select * from quick_replies where post_id = $1 order by created_at, id", post)
+    fetch_all!(conn, QuickReply, "select id, post_id, title, body, created_at from quick_replies where post_id = $1 order by created_at, id", post)
 }
 
 pub async fn update(conn: &mut Conn, id: QuickReplyId, title: &str, body: &str) -> Result<()> {

@@ -38,7 +38,12 @@ pub async fn insert(conn: &mut Conn, reply: &ScheduledReply) -> Result<()> {
 }
 
 pub async fn find(conn: &mut Conn, id: ScheduledReplyId) -> Result<Option<ScheduledReply>> {
-    fetch_optional!(conn, ScheduledReply, "select * from scheduled_replies where id = $1", id)
+    fetch_optional!(
+        conn,
+        ScheduledReply,
+        "select id, conversation_id, staff_id, body, client_key, created_at, send_at, sent_at, cancelled_at, post_id from scheduled_replies where id = $1",
+        id
+    )
 }
 
 /// What a conversation has still to send, with who wrote it, the next first.
@@ -66,7 +71,7 @@ pub async fn due(conn: &mut Conn, now: At, limit: i64) -> Result<Vec<ScheduledRe
     fetch_all!(
         conn,
         ScheduledReply,
-        "select * from scheduled_replies where send_at <= $1 and sent_at is null and cancelled_at is null order by send_at, id limit $2",
+        "select id, conversation_id, staff_id, body, client_key, created_at, send_at, sent_at, cancelled_at, post_id from scheduled_replies where send_at <= $1 and sent_at is null and cancelled_at is null order by send_at, id limit $2",
         now,
         limit
     )

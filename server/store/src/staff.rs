@@ -50,11 +50,21 @@ pub async fn insert(conn: &mut Conn, staff: &Staff) -> Result<()> {
 }
 
 pub async fn find(conn: &mut Conn, id: StaffId) -> Result<Option<Staff>> {
-    fetch_optional!(conn, Staff, "select * from staff where id = $1", id)
+    fetch_optional!(
+        conn,
+        Staff,
+        "select id, email, name, title, language, password_hash, created_at, activated_at, ended_at, off_duty_since, off_duty_until from staff where id = $1",
+        id
+    )
 }
 
 pub async fn by_email(conn: &mut Conn, email: &str) -> Result<Option<Staff>> {
-    fetch_optional!(conn, Staff, "select * from staff where email = $1", email)
+    fetch_optional!(
+        conn,
+        Staff,
+        "select id, email, name, title, language, password_hash, created_at, activated_at, ended_at, off_duty_since, off_duty_until from staff where email = $1",
+        email
+    )
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -83,7 +93,13 @@ pub async fn insert_grant(conn: &mut Conn, grant: &Grant) -> Result<()> {
 
 /// The grants a member of staff has at this moment.
 pub async fn grants(conn: &mut Conn, staff: StaffId, now: At) -> Result<Vec<Grant>> {
-    fetch_all!(conn, Grant, "select * from grants where staff_id = $1 and from_at <= $2 and (until_at is null or until_at > $2) order by id", staff, now)
+    fetch_all!(
+        conn,
+        Grant,
+        "select id, staff_id, role, unit_id, from_at, until_at from grants where staff_id = $1 and from_at <= $2 and (until_at is null or until_at > $2) order by id",
+        staff,
+        now
+    )
 }
 
 /// Whether a grant of this role covers the unit: one at the unit itself or at any unit above it.

@@ -36,7 +36,7 @@ pub async fn insert(conn: &mut Conn, unit: &Unit) -> Result<()> {
 }
 
 pub async fn find(conn: &mut Conn, id: UnitId) -> Result<Option<Unit>> {
-    fetch_optional!(conn, Unit, "select * from units where id = $1", id)
+    fetch_optional!(conn, Unit, "select id, parent_id, kind, name, name_en, code, created_at, ended_at from units where id = $1", id)
 }
 
 /// From the unit itself up to the root.
@@ -54,7 +54,11 @@ pub async fn path(conn: &mut Conn, id: UnitId) -> Result<Vec<Unit>> {
 
 /// The units with none above them, oldest first.
 pub async fn roots(conn: &mut Conn) -> Result<Vec<Unit>> {
-    fetch_all!(conn, Unit, "select * from units where parent_id is null and ended_at is null order by created_at, id")
+    fetch_all!(
+        conn,
+        Unit,
+        "select id, parent_id, kind, name, name_en, code, created_at, ended_at from units where parent_id is null and ended_at is null order by created_at, id"
+    )
 }
 
 /// A unit in the tree as admins see it.

@@ -1,0 +1,88 @@
+//! PostgreSQL stopped as by a power cut and started again, out of reach, and silent, while residents write and read along.
+
+use crate::{
+    cluster::Cluster,
+    proxy::{Mode, Proxy},
+    scene::{self, Scene},
+    streams::Streams,
+    verdict::Verdict,
+    writers::{Writers, percent},
+};
+use clap::Args;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+use tokio::time;
+
+#[derive(Args)]
+pub struct Postgres {
+    /// The server, on a fresh PostgreSQL beside it
+    #[arg(long, default_value = "target/release/linli")]
+    binary: PathBuf,
+    #[arg(long, default_value_t = 32)]
+    clients: usize,
+    #[arg(long, default_value_t = 2_000)]
+    residents: usize,
+    #[arg(long, default_value_t = 32)]
+    streams: usize,
+    #[arg(long, default_value_t = 50)]
+    restarts: usize,
+    /// For how long PostgreSQL is out of reach, and then silent
+    #[arg(long, default_value_t = 20)]
+    seconds: u64,
+}
+
+/// In which /up has to notice.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+pub async fn run(typed: &Postgres) -> Result<Verdict, String> {
+    let cluster = Cluster::start(&typed.binary)?;
+    let proxy = Proxy::start(cluster.addr).await?;
+    let scene = Scene::prepare(&typed.binary, Some(&cluster.url(proxy.addr)))?;
+    let server = scene.recipe.start().await?;
+    let street = scene.street(server.addr, typed.clients, typed.residents).await?;
+    let streams = Streams::start(&street, typed.streams).await;
+    let writers = Writers::start(&street, typed.clients);
+    let (mut verdict, mut rng, mut ups) = (Verdict::default(), StdRng::seed_from_u64(2020), Vec::new());
+    for _ in 0..typed.restarts {
+        time::sleep(Duration::from_millis(rng.random_range(300..1000))).await;
+        cluster.stop()?;
+        time::sleep(Duration::from_millis(rng.random_range(0..300))).await;
+        cluster.start_again()?;
+        ups.push(scene::until_up(server.addr, true, PATIENCE).await?);
+    }
+    ups.sort_unstable();
+    verdict.say(format!("{} restarts; ok again {} ms (median), {} ms (longest) after PostgreSQL", ups.len(), percent(&ups, 50), percent(&ups, 100)));
+    for (mode, name) in [(Mode::Refuse, "out of reach"), (Mode::Hold, "silent")] {
+        outage(&proxy, mode, name, server.addr, &writers, Duration::from_secs(typed.seconds), &mut verdict).await?;
+    }
+    verdict.written(writers.stop().await?);
+    verdict.heard(streams.finish(&scene.recipe.database).await?);
+    server.stop().await?;
+    verdict.compared(&scene.compare(&street).await?);
+    Ok(verdict)
+}
+
+async fn outage(proxy: &Proxy, mode: Mode, name: &str, server: SocketAddr, writers: &Writers, lasts: Duration, verdict: &mut Verdict) -> Result<(), String> {
+    proxy.set(mode);
+    let began = Instant::now();
+    let noticed = scene::until_up(server, false, PATIENCE).await?;
+    let acknowledged = writers.acknowledged();
+    while began.elapsed() < lasts {
+        verdict.expect(!scene::is_up(server).await, format!("PostgreSQL {name}: /up says ok"));
+        time::sleep(Duration::from_millis(200)).await;
+    }
+    verdict.expect(writers.acknowledged() == acknowledged, format!("PostgreSQL {name}: a message was acknowledged meanwhile"));
+    proxy.set(Mode::Pass);
+    let recovered = scene::until_up(server, true, PATIENCE).await?;
+    verdict.say(format!("PostgreSQL {name} for {} s: /up says so after {noticed} ms, and ok {recovered} ms after the end", lasts.as_secs()));
+    let deadline = Instant::now() + PATIENCE;
+    while writers.acknowledged() == acknowledged && Instant::now() < deadline {
+        time::sleep(Duration::from_millis(10)).await;
+    }
+    verdict.expect(writers.acknowledged() > acknowledged, format!("PostgreSQL {name}: nobody could write afterwards"));
+    Ok(())
+}
