@@ -198,6 +198,11 @@ fn top_bar(visit: &Visit) -> impl IntoView + use<> {
     }
 }
 
+/// The number in the navigation.
+pub fn at_most(unread: i64) -> String {
+    if unread > desk::MOST_UNREAD { format!("{}+", desk::MOST_UNREAD) } else { unread.to_string() }
+}
+
 /// Staff navigation: the places this person may go.
 fn staff_bar(visit: &Visit, staff: &Staff, unread: i64) -> impl IntoView + use<> {
     let l = visit.language;
@@ -206,7 +211,8 @@ fn staff_bar(visit: &Visit, staff: &Staff, unread: i64) -> impl IntoView + use<>
         let is_here = path.split('?').next().is_some_and(|p| p == href || p.starts_with(&format!("{href}/")));
         view! { <a href=href aria-current=is_here.then_some("page")>{icon(glyph)}{name}{badge}</a> }
     };
-    let badge = view! { <span class="n" hidden={unread == 0}><span class="sr">{t!(l, inbox.unread)}</span><span id="unread">{unread}</span></span> }.into_any();
+    let badge = view! { <span class="n" hidden={unread == 0}><span class="sr">{t!(l, inbox.unread)}</span><span id="unread">{at_most(unread)}</span></span> }
+        .into_any();
     let admin = staff.is_admin().then(|| link("/admin", Icon::Gear, t!(l, common.nav_admin), None));
     let (other, name) = other_language(l);
     view! {

@@ -1,10 +1,13 @@
 //! `linli-faults`: breaks what Linli stands on while people write, and looks everything that was acknowledged up afterwards.
 
+mod browsers;
 mod cluster;
 mod cuts;
 mod disk;
+mod haproxy;
 mod kills;
 mod mails;
+mod nodes;
 mod postgres;
 mod proxy;
 mod scene;
@@ -37,6 +40,8 @@ enum Fault {
     Cuts(cuts::Cuts),
     /// Stops PostgreSQL as by a power cut, puts it out of reach, lets it fall silent
     Postgres(postgres::Postgres),
+    /// Two nodes behind HAProxy: one killed again and again, rolling restarts, a rolling upgrade
+    Nodes(nodes::Nodes),
 }
 
 #[tokio::main]
@@ -48,6 +53,7 @@ async fn main() -> ExitCode {
         Fault::Mails(typed) => mails::run(&typed).await,
         Fault::Cuts(typed) => cuts::run(&typed).await,
         Fault::Postgres(typed) => postgres::run(&typed).await,
+        Fault::Nodes(typed) => nodes::run(&typed).await,
     };
     match outcome {
         Ok(verdict) if verdict.is_good() => ExitCode::SUCCESS,

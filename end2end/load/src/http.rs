@@ -72,6 +72,11 @@ impl Connection {
         self.exchange(head).await
     }
 
+    /// As text that can be read.
+    pub async fn get_unpacked(&mut self, path: &str, cookie: &str) -> io::Result<Reply> {
+        self.exchange(format!("GET {path} HTTP/1.1\r\nHost: {}\r\nCookie: {cookie}\r\n\r\n", self.host)).await
+    }
+
     /// Posts a form of ours, as the island does.
     pub async fn post(&mut self, path: &str, cookie: &str, fields: &[(&str, &str)]) -> io::Result<Reply> {
         let body: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
@@ -94,9 +99,26 @@ impl Connection {
         if reply.status == 200 { Ok(Stream(self.stream)) } else { Err(io::Error::other(format!("status {}", reply.status))) }
     }
 
-    async fn exchange(&mut self, request: String) -> io::Result<Reply> {
+    /// Posts a form with a file.
+    pub async fn upload(&mut self, path: &str, cookie: &str, name: &str, bytes: &[u8]) -> io::Result<Reply> {
+        let begin = format!("--part\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{name}\"\r\nContent-Type: image/png\r\n\r\n");
+        let body = [begin.as_bytes(), bytes, b"\r\n--part--\r\n"].concat();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nCookie: {cookie}\r\nSec-Fetch-Site: same-origin\r\n\
+             Content-Type: multipart/form-data; boundary=part\r\nContent-Length: {}\r\n\r\n",
+            self.host,
+            body.len()
+        );
+        self.exchange([head.as_bytes(), &body].concat()).await
+    }
+
+    /// `ConnectionAborted` says that no byte of an answer came: the other side had closed a connection that was kept.
+    async fn exchange(&mut self, request: impl AsRef<[u8]>) -> io::Result<Reply> {
         time::timeout(PATIENCE, async {
-            self.stream.get_mut().write_all(request.as_bytes()).await?;
+            self.stream.get_mut().write_all(request.as_ref()).await.map_err(closed)?;
+            if self.stream.fill_buf().await.map_err(closed)?.is_empty() {
+                return Err(ErrorKind::ConnectionAborted.into());
+            }
             read_reply(&mut self.stream).await
         })
         .await?
@@ -115,6 +137,10 @@ impl Stream {
         }
         Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
     }
+}
+
+fn closed(_: io::Error) -> io::Error {
+    ErrorKind::ConnectionAborted.into()
 }
 
 async fn read_reply(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Reply> {

@@ -7,7 +7,7 @@ mod show;
 mod write;
 
 pub use hand_over::hand_over;
-pub use inbox::{Asked, Group, Hit, Inbox, Today, hit, inbox, posts, today, unread};
+pub use inbox::{Asked, Group, Hit, Inbox, MOST_UNREAD, Today, hit, inbox, posts, today, unread};
 pub use later::{cancel_scheduled, schedule, send_due};
 pub use show::{News, Standing, View, glance, news, seen, show, watch};
 pub use store::inbox::{Place, Post, Row, Target};

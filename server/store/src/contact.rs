@@ -45,8 +45,10 @@ pub async fn set_email(conn: &mut Conn, id: ContactId, email: Option<&str>, lang
     execute!(conn, "update contacts set email = $2, language = $3 where id = $1", id, email, language).map(|_| ())
 }
 
+/// Conversations carry the name as well, so that a search for it need not look every contact up.
 pub async fn set_name(conn: &mut Conn, id: ContactId, name: Option<&str>) -> Result<()> {
-    execute!(conn, "update contacts set name = $2 where id = $1", id, name).map(|_| ())
+    execute!(conn, "update contacts set name = $2 where id = $1", id, name)?;
+    execute!(conn, "update conversations set contact_name = $2 where contact_id = $1", id, name).map(|_| ())
 }
 
 /// How many devices a contact is known by.

@@ -61,8 +61,8 @@ pub async fn insert(conn: &mut Conn, conversation: &Conversation, claim_hash: &[
     execute!(
         conn,
         "insert into conversations (id, contact_id, post_id, contact_point_id, state, claim_hash, claim_version, last_seq, last_message_at, preview,
-            contact_seen_seq, staff_seen_seq, opened_at, closed_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+            contact_seen_seq, staff_seen_seq, opened_at, closed_at, contact_name)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, (select name from contacts where id = $2))",
         conversation.id,
         conversation.contact_id,
         conversation.post_id,

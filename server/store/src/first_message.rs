@@ -189,7 +189,7 @@ async fn insert_conversations(conn: &mut Conn, begun: &[(&Start, ContactId)]) ->
         ($from:literal) => {
             concat!(
                 "insert into conversations (id, contact_id, post_id, contact_point_id, claim_hash, state, claim_version, last_seq, last_message_at, preview,
-                    contact_seen_seq, staff_seen_seq, opened_at) select ",
+                    contact_seen_seq, staff_seen_seq, opened_at, contact_name) select ",
                 $from
             )
         };
@@ -197,10 +197,12 @@ async fn insert_conversations(conn: &mut Conn, begun: &[(&Start, ContactId)]) ->
     let text = match conn.either() {
         Either::Sqlite(_) => insert!(
             "unhex(value ->> 'id'), unhex(value ->> 'contact_id'), unhex(value ->> 'post_id'), unhex(value ->> 'point_id'), unhex(value ->> 'claim_hash'),
-                'open', 1, 0, value ->> 'at', '', 0, 0, value ->> 'at' from json_each($1)"
+                'open', 1, 0, value ->> 'at', '', 0, 0, value ->> 'at',
+                (select name from contacts where id = unhex(value ->> 'contact_id')) from json_each($1)"
         ),
         Either::Postgres(_) => insert!(
-            "id, contact_id, post_id, point_id, decode(claim_hash, 'hex'), 'open', 1, 0, at, '', 0, 0, at
+            "id, contact_id, post_id, point_id, decode(claim_hash, 'hex'), 'open', 1, 0, at, '', 0, 0, at,
+                (select name from contacts k where k.id = contact_id)
              from jsonb_to_recordset($1::jsonb) as n (id uuid, contact_id uuid, post_id uuid, point_id uuid, claim_hash text, at bigint)"
         ),
     };

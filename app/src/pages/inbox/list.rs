@@ -8,7 +8,7 @@ use crate::{
     },
     error::AppError,
     islands::desk::Desk,
-    shell::{Page, render},
+    shell::{Page, at_most, render},
     visit::{SignedIn, Visit},
 };
 use axum::{
@@ -93,7 +93,7 @@ async fn fragment(visit: &Visit, staff: &Staff, inbox: &Inbox, asking: &Asking) 
     let unread = desk::unread(domain, staff).await?;
     let html = render(visit, || {
         let beside = open.map(|(standing, waits)| view! { {show::state(visit, &standing)}{show::past_waits(visit, &standing, &waits)} });
-        view! { {rows(visit, staff, inbox, asking, asking.open)}{beside}<span id="unread">{unread}</span> }.into_any()
+        view! { {rows(visit, staff, inbox, asking, asking.open)}{beside}<span id="unread">{at_most(unread)}</span> }.into_any()
     });
     Ok(Html(html).into_response())
 }

@@ -13,7 +13,7 @@ use store::{
 };
 
 /// Rows on one page.
-const PAGE: usize = 100;
+const PAGE: usize = 50;
 
 /// What somebody wants to see of their inbox.
 #[derive(Clone, Debug, Default)]
@@ -222,10 +222,13 @@ pub async fn posts(domain: &Domain, staff: &Staff) -> Result<Vec<PostId>> {
     store::post::answered_by(&mut conn, staff.id, domain.now()).await
 }
 
-/// Conversations with something new in them, for the mark in the navigation.
+/// More conversations with something new in them than this are not counted.
+pub const MOST_UNREAD: i64 = 99;
+
+/// Conversations with something new in them, for the mark in the navigation; [`MOST_UNREAD`] and one for all that are more.
 pub async fn unread(domain: &Domain, staff: &Staff) -> Result<i64> {
     let mut conn = domain.db.read().await?;
-    store::inbox::unread(&mut conn, staff.id, domain.now()).await
+    store::inbox::unread(&mut conn, staff.id, domain.now(), MOST_UNREAD + 1).await
 }
 
 #[cfg(test)]
