@@ -19,9 +19,7 @@ use load::{
     server::{Recipe, Server},
 };
 use model::ClientKey;
-use serde::Deserialize;
 use std::{
-    fs,
     net::SocketAddr,
     path::PathBuf,
     sync::Arc,
@@ -192,27 +190,11 @@ async fn until_message(stream: &mut BufReader<TcpStream>) -> Result<(), String> 
     time::timeout(Duration::from_secs(10), read).await.map_err(|_| "a message did not cross to the other node".to_owned())?
 }
 
-#[derive(Deserialize)]
-struct Sample {
-    sign_ins: Vec<SignIn>,
-}
-
-#[derive(Deserialize)]
-struct SignIn {
-    role: String,
-    email: String,
-    password: String,
-}
-
 /// A session begun and a photo taken through one node are good on the other.
 async fn shared(scene: &Scene, one: SocketAddr, other: SocketAddr, verdict: &mut Verdict) -> Result<(), String> {
-    let text = fs::read_to_string(scene.path().join("sample.json")).map_err(|e| e.to_string())?;
-    let sample: Sample = serde_json::from_str(&text).map_err(|e| e.to_string())?;
-    let worker = sample.sign_ins.iter().find(|s| s.role == "worker").ok_or("the sample has no worker")?;
+    let session = scene.sign_in(one).await?;
     let done = async {
         let (mut one, mut other) = (Connection::open(one).await?, Connection::open(other).await?);
-        let signed_in = one.post("/sign-in", "", &[("email", &worker.email), ("password", &worker.password)]).await?;
-        let session = signed_in.cookie.unwrap_or_default();
         let inbox = other.get_as("/inbox", &session).await?.status;
         let taken = one.upload("/account/photo", &session, "photo", include_bytes!("../photo.png")).await?.status;
         let account = other.get_unpacked("/account", &session).await?;
