@@ -2,7 +2,7 @@
 #   make run    build everything that is missing and start Linli with the sample district
 #   make test   everything that must hold before a change lands
 #   make bench  how many messages a second, each looked up afterwards
-#   make faults 500 kills under load, a million messages looked up afterwards
+#   make faults 500 kills under load, a full disk, PostgreSQL away, two nodes …: everything acknowledged is looked up afterwards (about an hour)
 #   make lighthouse  Lighthouse's marks for the pages a phone opens
 # and their parts: `make tools`, `make site`, `make server`.
 
@@ -30,9 +30,10 @@ bench: tools site
 	@target/release/linli-load sends
 
 faults: tools site
+	@scripts/setup.sh test
 	@echo "→ Building the server and the load generator (the first time takes about 9 minutes on 2 cores)"
 	@cargo build --quiet --release -p server -p faults
-	@target/release/linli-faults kills
+	@scripts/faults.sh
 
 lighthouse: server
 	@scripts/setup.sh lighthouse

@@ -55,6 +55,7 @@ need python3 "Install Python 3.11 or newer."
 packages=()
 lacks() { packages+=("$1"); }
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || lacks postgresql
+command -v haproxy >/dev/null || lacks haproxy
 [ -x "${LINLI_CHROMIUM:-/usr/bin/chromium}" ] || lacks chromium
 [ -n "$(fc-list :lang=zh-cn 2>/dev/null)" ] || lacks fonts-noto-cjk
 command -v zbarimg >/dev/null || lacks zbar-tools

@@ -50,7 +50,7 @@ step clippy site -- cargo clippy "${native[@]}" --all-targets -- -D warnings
 step clippy-wasm setup -- cargo clippy -p client --target wasm32-unknown-unknown -- -D warnings
 step rust build -- scripts/with-services.sh cargo test "${native[@]}" --no-fail-fast
 # The short form of `make faults`.
-step kills build -- bash -c 'cargo build --quiet -p faults && target/debug/linli-faults kills --binary target/debug/linli --kills 10 --acknowledged 500 --residents 200'
+step faults build -- bash -c 'cargo build --quiet -p faults && scripts/faults.sh short'
 step once build -- npm run --silent --prefix end2end/browser test -- --project=once
 step browser build -- npm run --silent --prefix end2end/browser test -- --project='*js-*'
 

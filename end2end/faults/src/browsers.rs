@@ -15,7 +15,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{task::JoinSet, time};
 
@@ -33,6 +33,7 @@ pub struct Met {
     pub requests: usize,
     pub repeated: usize,
     pub errors: BTreeMap<String, usize>,
+    pub slowest: Duration,
 }
 
 impl Browsers {
@@ -48,6 +49,7 @@ impl Browsers {
             let met = ended.map_err(|e| e.to_string())?;
             all.requests += met.requests;
             all.repeated += met.repeated;
+            all.slowest = all.slowest.max(met.slowest);
             for (error, count) in met.errors {
                 *all.errors.entry(error).or_default() += count;
             }
@@ -106,6 +108,13 @@ async fn browse(street: Arc<Street>, stop: Arc<AtomicBool>) -> Met {
 }
 
 async fn ask(street: &Street, kept: &mut Option<Connection>, met: &mut Met, path: &str, cookie: &str, fields: &[(&str, &str)]) -> io::Result<Reply> {
+    let since = Instant::now();
+    let reply = ask_twice(street, kept, met, path, cookie, fields).await;
+    met.slowest = met.slowest.max(since.elapsed());
+    reply
+}
+
+async fn ask_twice(street: &Street, kept: &mut Option<Connection>, met: &mut Met, path: &str, cookie: &str, fields: &[(&str, &str)]) -> io::Result<Reply> {
     if let Some(mut connection) = kept.take() {
         match send(&mut connection, path, cookie, fields).await {
             Err(e) if e.kind() == ErrorKind::ConnectionAborted => met.repeated += 1,

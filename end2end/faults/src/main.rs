@@ -1,6 +1,7 @@
 //! `linli-faults`: breaks what Linli stands on while people write, and looks everything that was acknowledged up afterwards.
 
 mod browsers;
+mod clock;
 mod cluster;
 mod cuts;
 mod disk;
@@ -12,6 +13,7 @@ mod postgres;
 mod proxy;
 mod scene;
 mod shim;
+mod slow;
 mod smtp;
 mod streams;
 mod verdict;
@@ -42,6 +44,10 @@ enum Fault {
     Postgres(postgres::Postgres),
     /// Two nodes behind HAProxy: one killed again and again, rolling restarts, a rolling upgrade
     Nodes(nodes::Nodes),
+    /// Hundreds who write one byte a second or never read, beside browsers that behave
+    Slow(slow::Slow),
+    /// Lets the clock jump back and forth by hours
+    Clock(clock::Clock),
 }
 
 #[tokio::main]
@@ -54,6 +60,8 @@ async fn main() -> ExitCode {
         Fault::Cuts(typed) => cuts::run(&typed).await,
         Fault::Postgres(typed) => postgres::run(&typed).await,
         Fault::Nodes(typed) => nodes::run(&typed).await,
+        Fault::Slow(typed) => slow::run(&typed).await,
+        Fault::Clock(typed) => clock::run(&typed).await,
     };
     match outcome {
         Ok(verdict) if verdict.is_good() => ExitCode::SUCCESS,

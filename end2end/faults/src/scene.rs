@@ -6,8 +6,9 @@ use load::{
     resident::{self, Street},
     server::Recipe,
 };
+use serde::Deserialize;
 use std::{
-    mem,
+    fs, mem,
     net::SocketAddr,
     path::Path,
     sync::Arc,
@@ -63,6 +64,16 @@ impl Scene {
         comparison.map_err(|e| format!("the database cannot be read: {e}"))
     }
 
+    /// Signs the sample's grid worker in; the cookie.
+    pub async fn sign_in(&self, addr: SocketAddr) -> Result<String, String> {
+        let text = fs::read_to_string(self.path().join("sample.json")).map_err(|e| e.to_string())?;
+        let sample: Sample = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+        let worker = sample.sign_ins.iter().find(|s| s.role == "worker").ok_or("the sample has no worker")?;
+        let fields = [("email", worker.email.as_str()), ("password", &worker.password)];
+        let signed_in = async { Connection::open(addr).await?.post("/sign-in", "", &fields).await };
+        signed_in.await.map_err(|e| e.to_string())?.cookie.ok_or_else(|| "the worker could not sign in".to_owned())
+    }
+
     /// Another command of the same program with the server's settings: whether it went well, and what it said.
     pub async fn command(&self, name: &str) -> Result<(bool, String), String> {
         let recipe = &self.recipe;
@@ -78,6 +89,18 @@ impl Scene {
         let said = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
         Ok((done.status.success(), said))
     }
+}
+
+#[derive(Deserialize)]
+struct Sample {
+    sign_ins: Vec<SignIn>,
+}
+
+#[derive(Deserialize)]
+struct SignIn {
+    role: String,
+    email: String,
+    password: String,
 }
 
 /// Beside the binary and not in /tmp, which may be memory: a commit has to reach a disk.

@@ -2,7 +2,12 @@
 
 use crate::Clock;
 use governor::{Quota, RateLimiter, clock, middleware::NoOpMiddleware, state::keyed::DashMapStateStore};
-use std::{hash::Hash, net::IpAddr, num::NonZeroU32, time::Duration};
+use std::{
+    hash::Hash,
+    net::IpAddr,
+    num::NonZeroU32,
+    time::{Duration, Instant},
+};
 
 /// Messages a device may send in a minute.
 pub const MESSAGES_A_MINUTE: u32 = 10;
@@ -19,14 +24,20 @@ pub const REQUESTS_AT_ONCE: u32 = 10_000;
 /// Claim codes that may be tried from one address in a minute: at 60 bits a guess would take longer than the sun has left.
 pub const CLAIMS_A_MINUTE: u32 = 20;
 
-/// The domain's clock as governor wants one.
+/// Time as governor wants it. It never goes back: a clock that is set right would else keep everybody waiting until it has caught up.
 #[derive(Clone)]
-struct Ticks(Clock);
+struct Ticks {
+    clock: Clock,
+    since: Instant,
+}
 
 impl clock::Clock for Ticks {
     type Instant = Duration;
     fn now(&self) -> Duration {
-        Duration::from_millis(u64::try_from(self.0.now().0).unwrap_or(0))
+        match &self.clock {
+            Clock::System | Clock::Shifted(_) => self.since.elapsed(),
+            Clock::Fixed(_) => Duration::from_millis(u64::try_from(self.clock.now().0).unwrap_or(0)),
+        }
     }
 }
 
@@ -41,7 +52,7 @@ impl<K: Hash + Eq + Clone> Limit<K> {
     }
 
     fn of(quota: Quota, clock: &Clock) -> Limit<K> {
-        let ticks = Ticks(clock.clone());
+        let ticks = Ticks { clock: clock.clone(), since: Instant::now() };
         Limit { limiter: RateLimiter::new(quota, DashMapStateStore::default(), ticks.clone()), ticks }
     }
 

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# All faults of end2end/faults, one after the other, against a release build; with `short`, a few seconds of each against a debug build.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+failed=0
+
+fault() {
+  printf '\n── %s\n' "$*"
+  scripts/with-services.sh "target/$build/linli-faults" "$@" --binary "target/$build/linli" || failed=1
+}
+
+if [ "${1:-}" = short ]; then
+  build=debug
+  fault kills --kills 10 --acknowledged 500 --residents 200 --clients 16
+  fault kills --gently --kills 5 --acknowledged 500 --residents 200 --clients 16
+  fault disk --clients 16 --residents 300 --failures 30 --checkpoints 4 --seconds 2
+  fault mails --kills 10 --mails 60
+  fault postgres --clients 16 --residents 300 --streams 16 --restarts 3 --seconds 5
+  fault nodes --clients 8 --residents 300 --streams 16 --kills 4 --restarts 4 --measured 20
+  fault slow --clients 8 --residents 200 --each 20 --seconds 5
+  fault clock --clients 8 --residents 300 --streams 8 --steps 8
+  fault cuts --clients 16 --residents 300 --streams 16 --cuts 400
+else
+  build=release
+  for name in kills 'kills --gently --kills 100 --acknowledged 0' disk mails postgres nodes slow clock cuts; do
+    # shellcheck disable=SC2086 # words of a command line
+    fault $name
+  done
+fi
+exit "$failed"
