@@ -17,12 +17,13 @@ if [ "${1:-}" = short ]; then
   fault mails --kills 10 --mails 60
   fault postgres --clients 16 --residents 300 --streams 16 --restarts 3 --seconds 5
   fault nodes --clients 8 --residents 300 --streams 16 --kills 4 --restarts 4 --measured 20
+  fault restarts --clients 8 --residents 200 --restarts 5
   fault slow --clients 8 --residents 200 --each 20 --seconds 5
   fault clock --clients 8 --residents 300 --streams 8 --steps 8
   fault cuts --clients 16 --residents 300 --streams 16 --cuts 400
 else
   build=release
-  for name in kills 'kills --gently --kills 100 --acknowledged 0' disk mails postgres nodes slow clock cuts; do
+  for name in kills 'kills --gently --kills 100 --acknowledged 0' disk mails postgres nodes restarts slow clock cuts; do
     # shellcheck disable=SC2086 # words of a command line
     fault $name
   done

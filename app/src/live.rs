@@ -7,7 +7,7 @@ use axum::{
 };
 use futures::{FutureExt, Stream, StreamExt, future::select_all, stream};
 use std::{convert::Infallible, time::Duration};
-use tokio::sync::watch;
+use tokio::{sync::watch, time};
 
 /// What a stream does after reading.
 pub enum Read {
@@ -22,6 +22,9 @@ pub enum Read {
     /// Cut the stream: the reader comes back, and goes on after the last number.
     Failed,
 }
+
+/// A database that takes longer to answer may have gone without a word: the reader comes back and asks anew.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Milliseconds after which a cut stream comes back: spread over four seconds, so that a restart does not bring everybody at once.
 fn retry(app: &App) -> Duration {
@@ -56,7 +59,7 @@ where
         }
         watching.wakes.iter_mut().for_each(watch::Receiver::mark_unchanged);
         // In a box that is there only while it reads: a stream mostly waits, and a reading takes thousands of bytes.
-        let (state, outcome) = read(watching.state).boxed().await;
+        let (state, outcome) = time::timeout(PATIENCE, read(watching.state).boxed()).await.ok()?;
         let (wakes, events, is_awake) = match outcome {
             Read::Events(events) => (watching.wakes, events, false),
             Read::More(events) => (watching.wakes, events, true),

@@ -3,6 +3,7 @@
 
 use crate::settings::Stop;
 use axum::{Router, body::Body, extract::ConnectInfo};
+use futures::FutureExt;
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -65,7 +66,10 @@ pub async fn serve(listener: TcpListener, router: Router, stopping: impl Future<
             }
         }
     }
-    // Before waiting, so that whoever connects from now on is not taken and forgotten.
+    // Who was already in line when it was told to stop; then nobody else, or they would be taken and forgotten.
+    while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
+        connect(stream, peer, router.clone(), &connections);
+    }
     drop(listener);
     if time::timeout(DRAIN, connections.shutdown()).await.is_err() {
         info!("some requests did not end in time");

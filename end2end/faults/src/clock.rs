@@ -1,18 +1,13 @@
 //! A system clock that jumps back and forth by hours while residents write, read along, and a worker stays signed in.
 
-use crate::{
-    scene::{self, Scene},
-    shim::Shim,
-    streams::Streams,
-    verdict::Verdict,
-    writers::Writers,
-};
+use crate::{shim::Shim, streams::Streams, verdict::Verdict, writers::Writers};
 use clap::Args;
 use load::{
     http::Connection,
     ledger::Entry,
     now::new_id,
     resident::{Resident, Street},
+    scene::{self, Scene},
 };
 use model::ClientKey;
 use std::{

@@ -1,7 +1,6 @@
 //! A PostgreSQL of one's own, with everything on the disk that a commit promises: started, stopped as by a power cut, and gone at the end.
 
-use crate::scene;
-use load::now::new_id;
+use load::{now::new_id, scene};
 use std::{
     fs,
     net::SocketAddr,

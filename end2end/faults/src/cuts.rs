@@ -2,12 +2,12 @@
 
 use crate::{
     proxy::{Mode, Proxy},
-    scene::Scene,
     streams::Streams,
     verdict::Verdict,
     writers::Writers,
 };
 use clap::Args;
+use load::scene::Scene;
 use std::{path::PathBuf, time::Duration};
 use tokio::time;
 

@@ -2,7 +2,6 @@
 //! full, broken or read-only for seconds and then well again.
 
 use crate::{
-    scene::{self, Scene},
     shim::{DATABASE_ONLY, OPEN, SYNC, Shim, UNTIL_HEALED, WRITE},
     verdict::Verdict,
     writers::Writers,
@@ -13,6 +12,7 @@ use load::{
     ledger::Entry,
     now::new_id,
     resident::Street,
+    scene::{self, Scene},
 };
 use model::ClientKey;
 use rand::{Rng, SeedableRng, rngs::StdRng};

@@ -1,12 +1,12 @@
 //! Kills the server again and again, in the middle of whatever it does, while many residents write and a few read along.
 
 use crate::{
-    scene::Scene,
     streams::Streams,
     verdict::Verdict,
     writers::{Writers, percent},
 };
 use clap::Args;
+use load::scene::Scene;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use std::{
     path::PathBuf,

@@ -2,13 +2,13 @@
 //! has to arrive; twice only under one Message-ID, and only where nobody could know that it had been taken.
 
 use crate::{
-    scene::Scene,
     smtp::{Mail, Smtp},
     verdict::Verdict,
 };
 use clap::Args;
 use load::{
     now::{new_id, now},
+    scene::Scene,
     server::Recipe,
 };
 use model::{At, InvitationId, Language, MailKind, OutboxId, StaffId};

@@ -11,7 +11,7 @@ mod mails;
 mod nodes;
 mod postgres;
 mod proxy;
-mod scene;
+mod restarts;
 mod shim;
 mod slow;
 mod smtp;
@@ -44,6 +44,8 @@ enum Fault {
     Postgres(postgres::Postgres),
     /// Two nodes behind HAProxy: one killed again and again, rolling restarts, a rolling upgrade
     Nodes(nodes::Nodes),
+    /// Stops and starts one node again and again behind a socket that stays open
+    Restarts(restarts::Restarts),
     /// Hundreds who write one byte a second or never read, beside browsers that behave
     Slow(slow::Slow),
     /// Lets the clock jump back and forth by hours
@@ -60,6 +62,7 @@ async fn main() -> ExitCode {
         Fault::Cuts(typed) => cuts::run(&typed).await,
         Fault::Postgres(typed) => postgres::run(&typed).await,
         Fault::Nodes(typed) => nodes::run(&typed).await,
+        Fault::Restarts(typed) => restarts::run(&typed).await,
         Fault::Slow(typed) => slow::run(&typed).await,
         Fault::Clock(typed) => clock::run(&typed).await,
     };

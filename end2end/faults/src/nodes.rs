@@ -5,7 +5,6 @@ use crate::{
     browsers::{Browsers, Met},
     cluster::Cluster,
     haproxy::Haproxy,
-    scene::Scene,
     streams::{self, Streams, numbers_in},
     verdict::Verdict,
     writers::{Writers, percent},
@@ -16,6 +15,7 @@ use load::{
     ledger::Entry,
     now::new_id,
     resident::Street,
+    scene::Scene,
     server::{Recipe, Server},
 };
 use model::ClientKey;

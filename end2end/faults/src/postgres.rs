@@ -3,12 +3,12 @@
 use crate::{
     cluster::Cluster,
     proxy::{Mode, Proxy},
-    scene::{self, Scene},
     streams::Streams,
     verdict::Verdict,
     writers::{Writers, percent},
 };
 use clap::Args;
+use load::scene::{self, Scene};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use std::{
     net::SocketAddr,

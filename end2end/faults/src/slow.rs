@@ -1,8 +1,8 @@
 //! Those who write one byte a second and those who never read, hundreds of them, beside browsers that behave.
 
-use crate::{browsers::Browsers, scene::Scene, streams, verdict::Verdict};
+use crate::{browsers::Browsers, streams, verdict::Verdict};
 use clap::Args;
-use load::resident::Street;
+use load::{resident::Street, scene::Scene};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -25,13 +25,13 @@ pub struct Slow {
     each: usize,
     #[arg(long, default_value_t = 90)]
     seconds: u64,
-    /// Expects that whoever writes a request too slowly has been cut off at the end
-    #[arg(long)]
-    cut_off: bool,
     /// By how many MB the server may grow
     #[arg(long, default_value_t = 200)]
     megabytes: u64,
 }
+
+/// Seconds after which nobody writes a request any more, and one for who is last to hear of it.
+const CUT_OFF: u64 = 45;
 
 pub async fn run(typed: &Slow) -> Result<Verdict, String> {
     let scene = Scene::prepare(&typed.binary, None)?;
@@ -62,7 +62,7 @@ pub async fn run(typed: &Slow) -> Result<Verdict, String> {
     for (what, crowd) in [("heads", heads), ("bodies", bodies)] {
         let left = crowd.join_all().await.into_iter().filter(|is_open| *is_open).count();
         verdict.say(format!("slow {what}: {left} of {} were still open after {} s", typed.each, typed.seconds));
-        verdict.expect(!typed.cut_off || left == 0, format!("slow {what} were not cut off"));
+        verdict.expect(typed.seconds < CUT_OFF || left == 0, format!("slow {what} were not cut off"));
     }
     drop((deaf, unread));
     server.stop().await?;

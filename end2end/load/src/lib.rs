@@ -12,6 +12,7 @@ pub mod person;
 pub mod phase;
 pub mod picture;
 pub mod resident;
+pub mod scene;
 pub mod scratch;
 pub mod server;
 pub mod storm;

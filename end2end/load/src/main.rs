@@ -8,8 +8,9 @@ use load::{
     person::Errand,
     phase::{self, Phase},
     resident::{self, FURTHER, Street},
+    scene::Scene,
     scratch,
-    server::{Own, Recipe},
+    server::Recipe,
     storm::{self, Storm},
     streams::{self, Measured},
     town::Town,
@@ -273,8 +274,9 @@ async fn streams(typed: &Streams) -> Result<bool, String> {
 }
 
 async fn sends(typed: &Sends) -> Result<bool, String> {
-    let own = Own::new(&typed.binary, typed.database.as_deref())?;
-    let (server, street) = own.start().await?;
+    let scene = Scene::prepare(&typed.binary, typed.database.as_deref())?;
+    let server = scene.recipe.start().await?;
+    let street = Arc::new(Street::new(server.addr, scene.scan.clone()));
     let (clients, seconds) = (typed.clients, typed.seconds);
     up(&street, "warming up", clients, 1).await?;
     let up = up(&street, "GET /up", clients, seconds).await?;
@@ -296,7 +298,7 @@ async fn sends(typed: &Sends) -> Result<bool, String> {
     let mut phases = vec![up, first_messages, sends, one_client];
     // Without a server there is only SQLite to compare with.
     if typed.database.is_none() {
-        phases.extend(scratch::measure(own.folder.path(), clients, seconds.div_ceil(3)).await?);
+        phases.extend(scratch::measure(scene.path(), clients, seconds.div_ceil(3)).await?);
     }
     phases.iter().for_each(|phase| println!("{}", phase.row()));
     println!();
@@ -305,7 +307,7 @@ async fn sends(typed: &Sends) -> Result<bool, String> {
         println!("{:<40} {:.2}", format!("sends : {name}"), phases[2].per_second() / phase.per_second());
     }
     phases.iter().flat_map(Phase::errors).for_each(|error| println!("{error}"));
-    let comparison = own.compare(&street).await?;
+    let comparison = scene.compare(&street).await?;
     println!("\n{}", comparison.row());
     Ok(comparison.is_good())
 }

@@ -1,21 +1,19 @@
 //! A Linli of one's own: started, watched, stopped and killed.
 
-use crate::{
-    http::Connection,
-    ledger::{self, Comparison},
-    resident::Street,
+use crate::http::Connection;
+use rustix::{
+    io::{FdFlags, fcntl_setfd},
+    process::{Pid, Signal, kill_process},
 };
-use rustix::process::{Pid, Signal, kill_process};
 use std::{
     fs,
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    os::fd::AsRawFd,
     path::{Path, PathBuf},
     process::Stdio,
     sync::Arc,
     time::{Duration, Instant},
 };
-use store::Db;
-use tempfile::TempDir;
 use tokio::{
     process::{Child, Command},
     time,
@@ -29,13 +27,22 @@ pub struct Recipe {
     /// Where its log goes.
     pub folder: PathBuf,
     pub addr: SocketAddr,
+    /// A socket that stays open while the server is started again, handed over as systemd does it.
+    pub socket: Option<Arc<TcpListener>>,
     /// Further settings from the environment.
     pub settings: Vec<(&'static str, String)>,
 }
 
 impl Recipe {
     pub fn new(binary: &Path, database: &str, folder: &Path) -> Result<Recipe, String> {
-        Ok(Recipe { binary: binary.to_owned(), database: database.to_owned(), folder: folder.to_owned(), addr: free_address()?, settings: Vec::new() })
+        Ok(Recipe {
+            binary: binary.to_owned(),
+            database: database.to_owned(),
+            folder: folder.to_owned(),
+            addr: free_address()?,
+            socket: None,
+            settings: Vec::new(),
+        })
     }
 
     /// Puts the sample district into the empty database; the path of a sticker.
@@ -48,14 +55,26 @@ impl Recipe {
         Ok(text[at..].chars().take_while(|c| *c != '"').collect())
     }
 
+    fn command(&self) -> Result<Command, String> {
+        let Some(socket) = &self.socket else {
+            let mut command = Command::new(&self.binary);
+            command.arg("serve");
+            return Ok(command);
+        };
+        fcntl_setfd(socket, FdFlags::empty()).map_err(|e| e.to_string())?;
+        let mut command = Command::new("bash");
+        let over = format!("exec 3<&{}; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" serve", socket.as_raw_fd());
+        command.arg("-c").arg(over).arg(&self.binary);
+        Ok(command)
+    }
+
     /// Starts it and waits until it answers; how long that took.
     pub async fn start(&self) -> Result<Server, String> {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.folder.join("log")).map_err(|e| format!("the server's log: {e}"))?;
         let errors = log.try_clone().map_err(|e| e.to_string())?;
         let began = Instant::now();
-        let mut command = Command::new(&self.binary);
+        let mut command = self.command()?;
         command
-            .arg("serve")
             .env("LINLI_DATABASE_URL", &self.database)
             .env("LINLI_DATA_DIR", &self.folder)
             .env("LINLI_ADDR", self.addr.to_string())
@@ -69,40 +88,6 @@ impl Recipe {
         server.answers(began + Duration::from_secs(60)).await?;
         server.started_in = began.elapsed();
         Ok(server)
-    }
-}
-
-/// A server of one's own with the sample district in a fresh database.
-pub struct Own {
-    pub recipe: Recipe,
-    pub folder: TempDir,
-    scan: String,
-}
-
-impl Own {
-    pub fn new(binary: &Path, database: Option<&str>) -> Result<Own, String> {
-        // Beside the binary and not in /tmp, which may be memory: a commit has to reach a disk.
-        let folder = tempfile::tempdir_in(binary.parent().unwrap_or(Path::new("."))).map_err(|e| e.to_string())?;
-        let beside = format!("sqlite:{}", folder.path().join("linli.db").display());
-        let recipe = Recipe::new(binary, database.unwrap_or(&beside), folder.path())?;
-        let scan = recipe.sample()?;
-        Ok(Own { recipe, folder, scan })
-    }
-
-    /// Starts it, with a street where nobody has written yet.
-    pub async fn start(&self) -> Result<(Server, Arc<Street>), String> {
-        let server = self.recipe.start().await?;
-        let street = Arc::new(Street::new(server.addr, self.scan.clone()));
-        Ok((server, street))
-    }
-
-    /// What its database holds, beside what was acknowledged in the street.
-    pub async fn compare(&self, street: &Street) -> Result<Comparison, String> {
-        let said = |e| format!("the database cannot be read: {e}");
-        let db = Db::open(&self.recipe.database).await.map_err(said)?;
-        let comparison = ledger::compare(&db, &*street.ledger.lock().await).await.map_err(said)?;
-        db.close().await;
-        Ok(comparison)
     }
 }
 

@@ -44,11 +44,10 @@ pub async fn run(measured: Measured, recipe: &mut Recipe) -> Result<bool, String
     let most = measured.watched.iter().copied().max().unwrap_or(0).max(measured.held.div_ceil(2));
     resident::begin_all(&street, 64, most).await?;
     let residents: Arc<Vec<Resident>> = Arc::new(street.residents.lock().await.drain(..).collect());
-    let mut is_good = true;
+    let mut is_good = hold(&server, &residents, measured.held).await?;
     for count in &measured.watched {
         is_good &= fan_out(&measured, &server, &residents, *count).await?;
     }
-    is_good &= hold(&server, &residents, measured.held).await?;
     server.stop().await?;
     Ok(is_good)
 }
@@ -95,7 +94,7 @@ impl Worker {
         let Some(open) = self.connection.as_mut() else { return Err(std::io::ErrorKind::NotConnected.into()) };
         // One resident after another, far from each other.
         let to = &self.residents[(number as usize).wrapping_mul(7919) % self.watched];
-        let (key, text) = (new_id().to_string(), format!("{ANSWER}{number}。"));
+        let (key, text) = (new_id().to_string(), format!("{ANSWER}{}-{number}。", self.watched));
         let cookie = format!("session={}", self.town.session_key(GRID));
         Ok(open.post(&format!("/inbox/{}", to.conversation), &cookie, &[("key", &key), ("text", &text)]).await?.status)
     }
@@ -119,9 +118,11 @@ impl Lane for Worker {
 }
 
 /// Numbers of the answers a stream gets, each with the moment it came.
-async fn read(mut stream: Stream, heard: mpsc::UnboundedSender<(u64, time::Instant)>) {
+async fn read(mut stream: Stream, watched: usize, heard: mpsc::UnboundedSender<(u64, time::Instant)>) {
+    // Others stand in the conversation from the round before.
+    let answer = format!("{ANSWER}{watched}-");
     while let Ok(line) = stream.line().await {
-        let Some((_, rest)) = line.split_once(ANSWER) else { continue };
+        let Some((_, rest)) = line.split_once(&answer) else { continue };
         let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
         if let Ok(number) = digits.parse() {
             let _ = heard.send((number, time::Instant::now()));
@@ -132,7 +133,7 @@ async fn read(mut stream: Stream, heard: mpsc::UnboundedSender<(u64, time::Insta
 async fn fan_out(measured: &Measured, server: &Server, residents: &Arc<Vec<Resident>>, count: usize) -> Result<bool, String> {
     let (streams, errors, took) = connect(server, residents, count).await;
     let (heard, mut hears) = mpsc::unbounded_channel();
-    let mut readers: JoinSet<()> = streams.into_iter().map(|stream| read(stream, heard.clone())).collect();
+    let mut readers: JoinSet<()> = streams.into_iter().map(|stream| read(stream, count, heard.clone())).collect();
     drop(heard);
     let stages = Arc::new(vec![Stage { name: "answers".to_owned(), per_second: measured.per_second, seconds: measured.seconds }]);
     let worker = || Worker { town: measured.town, addr: server.addr, residents: residents.clone(), watched: count, connection: None };
@@ -164,7 +165,7 @@ async fn fan_out(measured: &Measured, server: &Server, residents: &Arc<Vec<Resid
 }
 
 async fn hold(server: &Server, residents: &Arc<Vec<Resident>>, count: usize) -> Result<bool, String> {
-    // What the streams before have left is given back.
+    // Who has just begun to write is still being served.
     time::sleep(Duration::from_secs(3)).await;
     let before = server.memory()?;
     let (streams, errors, took) = connect(server, residents, count).await;

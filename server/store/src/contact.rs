@@ -37,7 +37,7 @@ pub async fn insert_device(conn: &mut Conn, id: DeviceId, contact: ContactId, ke
 }
 
 pub async fn find(conn: &mut Conn, id: ContactId) -> Result<Option<Contact>> {
-    fetch_optional!(conn, Contact, "select * from contacts where id = $1", id)
+    fetch_optional!(conn, Contact, "select id, name, email, phone, language, created_at from contacts where id = $1", id)
 }
 
 /// The address to be told of answers, and the language to be told in; `None` stops all mail.

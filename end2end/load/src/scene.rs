@@ -1,6 +1,6 @@
 //! Where a driver takes place: a fresh Linli with the sample district, residents who have begun to write, and the look at the end.
 
-use load::{
+use crate::{
     http::Connection,
     ledger::{self, Comparison},
     resident::{self, Street},
