@@ -1,5 +1,6 @@
 //! What the instruments share: residents who scan and write, a ledger of what was acknowledged, a server of one's own, a town.
 
+pub mod addresses;
 pub mod backup;
 pub mod growth;
 pub mod http;

@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use load::{
+    addresses::{self, Crowd},
     backup,
     growth::{self, Size},
     machine, pages,
@@ -45,6 +46,8 @@ enum Instrument {
     Backup(Backup),
     /// Everybody comes at once: an open loop at so many times what the server can do
     Storm(StormArgs),
+    /// Two thousand parents behind one address, and one address that never stops asking
+    Addresses(Addresses),
     /// How soon answers reach the phones that wait for them, and what a waiting phone costs
     Streams(Streams),
 }
@@ -155,6 +158,25 @@ struct StormArgs {
 }
 
 #[derive(Args)]
+struct Addresses {
+    #[command(flatten)]
+    place: Place,
+    /// The server to start
+    #[arg(long, default_value = "target/release/linli")]
+    binary: PathBuf,
+    /// Requests of the others in a second
+    #[arg(long, default_value_t = 300.0)]
+    others: f64,
+    /// Requests of the one address in a second
+    #[arg(long, default_value_t = 10_000.0)]
+    abuse: f64,
+    #[arg(long, default_value_t = 20)]
+    seconds: u64,
+    #[arg(long, default_value_t = 2_000)]
+    parents: u64,
+}
+
+#[derive(Args)]
 struct Streams {
     #[command(flatten)]
     place: Place,
@@ -199,6 +221,7 @@ async fn main() -> ExitCode {
         Instrument::Growth(typed) => growth(&typed).await,
         Instrument::Backup(typed) => backup(&typed).await,
         Instrument::Storm(typed) => storm(&typed).await,
+        Instrument::Addresses(typed) => addresses(&typed).await,
         Instrument::Streams(typed) => streams(&typed).await,
     };
     match outcome {
@@ -264,6 +287,13 @@ async fn storm(typed: &StormArgs) -> Result<bool, String> {
     let mut recipe = Recipe::new(&typed.binary, &typed.place.database, folder.path())?;
     let picture = typed.picture.as_deref();
     storm::run(Storm { town: typed.place.town(), seconds: typed.seconds, lanes: typed.people, multiples: &typed.times, picture }, &mut recipe).await
+}
+
+async fn addresses(typed: &Addresses) -> Result<bool, String> {
+    let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let mut recipe = Recipe::new(&typed.binary, &typed.place.database, folder.path())?;
+    let crowd = Crowd { town: typed.place.town(), per_second: typed.others, abuse: typed.abuse, seconds: typed.seconds, parents: typed.parents };
+    addresses::run(crowd, &mut recipe).await
 }
 
 async fn streams(typed: &Streams) -> Result<bool, String> {

@@ -65,11 +65,17 @@ pub struct Person {
     addr: SocketAddr,
     rng: StdRng,
     connection: Option<Connection>,
+    /// From one address only; else from another each time.
+    visitor: Option<Ipv4Addr>,
 }
 
 impl Person {
     pub fn new(town: Town, addr: SocketAddr, number: usize) -> Person {
-        Person { town, addr, rng: StdRng::seed_from_u64(town.seed ^ number as u64), connection: None }
+        Person { town, addr, rng: StdRng::seed_from_u64(town.seed ^ number as u64), connection: None, visitor: None }
+    }
+
+    pub fn from(self, visitor: Ipv4Addr) -> Person {
+        Person { visitor: Some(visitor), ..self }
     }
 
     pub async fn go(&mut self, errand: Errand) -> Outcome {
@@ -90,7 +96,8 @@ impl Person {
             self.connection = Some(Connection::open(self.addr).await?);
         }
         let open = self.connection.as_mut().ok_or(io::ErrorKind::NotConnected)?;
-        open.speak_for(Ipv4Addr::from(0x0a00_0000 + self.rng.random_range(0..1 << 24)));
+        let anybody = Ipv4Addr::from(0x0a00_0000 + self.rng.random_range(0..1 << 24));
+        open.speak_for(self.visitor.unwrap_or(anybody));
         let town = self.town;
         // Grids are as busy as where residents live.
         let resident = self.rng.random_range(0..town.residents);

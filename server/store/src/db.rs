@@ -1,4 +1,7 @@
-use crate::{Conn, Error, Result, conn::Kind, first_message, health::Health, installation, message, migrations, writer::Writer};
+use crate::{
+    Conn, Error, Result, conn::Kind, first_message, health::Health, installation, message, migrations, sender::Sender, transaction::in_transaction,
+    writer::Writer,
+};
 use futures::future::BoxFuture;
 use sqlx::{
     Connection, PgConnection, PgPool, SqlitePool,
@@ -14,11 +17,16 @@ pub struct Db(pub(crate) Inner, Arc<Health>);
 #[derive(Clone)]
 pub(crate) enum Inner {
     Sqlite { readers: SqlitePool, writer: Writer },
-    Postgres(PgPool),
+    Postgres(PgPool, Arc<Senders>),
+}
+
+pub(crate) struct Senders {
+    messages: Sender<message::New>,
+    starts: Sender<first_message::Start>,
 }
 
 /// How long a PostgreSQL that does not answer is waited for. The caller hears an error then and may try again.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Db {
     /// Opens `sqlite:PATH` (made if missing) or `postgres://…` and brings its tables up to date.
@@ -68,18 +76,19 @@ impl Db {
             .after_release(move |c, _| Box::pin(comes_back(c, told.clone())))
             .connect_with(options)
             .await?;
-        Ok(Db(Inner::Postgres(pool), health))
+        let senders = Senders { messages: Sender::start(&pool, &health), starts: Sender::start(&pool, &health) };
+        Ok(Db(Inner::Postgres(pool, Arc::new(senders)), health))
     }
 
     pub fn is_postgres(&self) -> bool {
-        matches!(self.0, Inner::Postgres(_))
+        matches!(self.0, Inner::Postgres(..))
     }
 
     /// A connection for reading.
     pub async fn read(&self) -> Result<Conn> {
         Ok(Conn::new(match &self.0 {
             Inner::Sqlite { readers, .. } => Kind::SqliteReader(readers.acquire().await?),
-            Inner::Postgres(pool) => Kind::PostgresReader(pool.acquire().await?),
+            Inner::Postgres(pool, _) => Kind::PostgresReader(pool.acquire().await?),
         }))
     }
 
@@ -92,17 +101,10 @@ impl Db {
     {
         match &self.0 {
             Inner::Sqlite { writer, .. } => writer.run(work).await,
-            Inner::Postgres(pool) => {
+            Inner::Postgres(pool, _) => {
                 // On a task of its own: a caller that hangs up must not cut the work in two.
                 let (pool, health) = (pool.clone(), self.1.clone());
-                let task = tokio::spawn(async move {
-                    let done = tokio::time::timeout(PATIENCE * 2, in_transaction(&pool, &health, work));
-                    done.await.unwrap_or_else(|_| {
-                        health.note(false);
-                        Err(Error::Slow.into())
-                    })
-                });
-                task.await.map_err(|_| Error::Stopped)?
+                tokio::spawn(async move { in_transaction(&pool, &health, work).await }).await.map_err(|_| Error::Stopped)?
             }
         }
     }
@@ -123,11 +125,11 @@ impl Db {
         }
     }
 
-    /// Sends one message. On SQLite all messages waiting at the same moment share one statement per table and one commit.
+    /// Sends one message. All that wait at the same moment share one statement per table and one commit.
     pub async fn send(&self, new: message::New) -> Result<message::Sent> {
         match &self.0 {
             Inner::Sqlite { writer, .. } => writer.send(new).await,
-            Inner::Postgres(_) => self.write(|c| Box::pin(async move { message::send_one(c, new).await })).await,
+            Inner::Postgres(_, senders) => senders.messages.send(new.conversation_id.0.as_u128(), new).await,
         }
     }
 
@@ -135,7 +137,7 @@ impl Db {
     pub async fn start(&self, start: first_message::Start) -> Result<Option<message::Sent>> {
         match &self.0 {
             Inner::Sqlite { writer, .. } => writer.first_message(start).await,
-            Inner::Postgres(_) => self.write(|c| Box::pin(async move { first_message::send_one(c, start).await })).await,
+            Inner::Postgres(_, senders) => senders.starts.send(u128::from(start.key_hash.first().copied().unwrap_or_default()), start).await,
         }
     }
 
@@ -146,7 +148,7 @@ impl Db {
                 writer.stop().await;
                 readers.close().await;
             }
-            Inner::Postgres(pool) => pool.close().await,
+            Inner::Postgres(pool, _) => pool.close().await,
         }
     }
 }
@@ -157,20 +159,4 @@ async fn comes_back(c: &mut PgConnection, health: Arc<Health>) -> std::result::R
         tokio::time::timeout(PATIENCE, c.ping()).await.map_err(|_| sqlx::Error::PoolTimedOut)??;
     }
     Ok(true)
-}
-
-async fn in_transaction<T, E, F>(pool: &PgPool, health: &Health, work: F) -> std::result::Result<T, E>
-where
-    E: From<Error>,
-    F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, std::result::Result<T, E>>,
-{
-    let begun = pool.begin().await.inspect_err(|_| health.note(false));
-    let mut conn = Conn::new(Kind::PostgresTransaction(begun.map_err(Error::from)?));
-    let done = work(&mut conn).await?;
-    if let Kind::PostgresTransaction(transaction) = conn.into_kind() {
-        let committed = transaction.commit().await;
-        health.note(committed.is_ok());
-        committed.map_err(Error::from)?;
-    }
-    Ok(done)
 }

@@ -33,11 +33,6 @@ impl Start {
     }
 }
 
-pub(crate) async fn send_one(conn: &mut Conn, start: Start) -> Result<Option<message::Sent>> {
-    let sent = send(conn, std::slice::from_ref(&start)).await?;
-    sent.into_iter().next().ok_or(Error::Stopped)
-}
-
 /// The first message of each, in the order given; `None` where the post has ended.
 pub async fn send(conn: &mut Conn, starts: &[Start]) -> Result<Vec<Option<message::Sent>>> {
     let mut devices = hold_devices(conn, starts).await?;

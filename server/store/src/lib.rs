@@ -13,6 +13,8 @@ mod error;
 mod health;
 mod inspect;
 mod migrations;
+mod sender;
+mod transaction;
 mod writer;
 
 pub mod admin;

@@ -63,11 +63,6 @@ impl Message {
     }
 }
 
-pub(crate) async fn send_one(conn: &mut Conn, new: New) -> Result<Sent> {
-    let sent = send(conn, std::slice::from_ref(&new)).await?;
-    sent.into_iter().next().ok_or(Error::Database(sqlx::Error::RowNotFound))
-}
-
 /// Sends messages inside the caller's transaction; results in the order given.
 pub async fn send(conn: &mut Conn, news: &[New]) -> Result<Vec<Sent>> {
     let mut sent = Vec::with_capacity(news.len());

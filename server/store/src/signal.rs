@@ -19,7 +19,7 @@ impl Listener {
 impl Db {
     /// `None` on SQLite.
     pub async fn listen(&self) -> Result<Option<Listener>> {
-        let Inner::Postgres(pool) = &self.0 else { return Ok(None) };
+        let Inner::Postgres(pool, _) = &self.0 else { return Ok(None) };
         let mut listener = PgListener::connect_with(pool).await?;
         listener.listen(CHANNEL).await?;
         Ok(Some(Listener(listener)))
@@ -27,7 +27,7 @@ impl Db {
 
     /// Signals to all nodes; PostgreSQL takes less than 8,000 bytes. Never inside a transaction that matters: commits with signals wait for each other.
     pub async fn signal(&self, text: &str) -> Result<()> {
-        let Inner::Postgres(pool) = &self.0 else { return Ok(()) };
+        let Inner::Postgres(pool, _) = &self.0 else { return Ok(()) };
         sqlx::query("select pg_notify($1, $2)").bind(CHANNEL).bind(text).execute(pool).await?;
         Ok(())
     }

@@ -1,0 +1,34 @@
+//! One transaction on PostgreSQL.
+
+use crate::{Conn, Error, conn::Kind, db::PATIENCE, health::Health};
+use futures::future::BoxFuture;
+use sqlx::PgPool;
+use tokio::time;
+
+/// Runs `work` and commits. An error, or a database that takes too long, means that nothing of it was kept or that nobody knows.
+pub(crate) async fn in_transaction<T, E, F>(pool: &PgPool, health: &Health, work: F) -> std::result::Result<T, E>
+where
+    E: From<Error>,
+    F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, std::result::Result<T, E>>,
+{
+    time::timeout(PATIENCE * 2, begun(pool, health, work)).await.unwrap_or_else(|_| {
+        health.note(false);
+        Err(Error::Slow.into())
+    })
+}
+
+async fn begun<T, E, F>(pool: &PgPool, health: &Health, work: F) -> std::result::Result<T, E>
+where
+    E: From<Error>,
+    F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, std::result::Result<T, E>>,
+{
+    let begun = pool.begin().await.inspect_err(|_| health.note(false));
+    let mut conn = Conn::new(Kind::PostgresTransaction(begun.map_err(Error::from)?));
+    let done = work(&mut conn).await?;
+    if let Kind::PostgresTransaction(transaction) = conn.into_kind() {
+        let committed = transaction.commit().await;
+        health.note(committed.is_ok());
+        committed.map_err(Error::from)?;
+    }
+    Ok(done)
+}
