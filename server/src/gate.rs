@@ -1,17 +1,18 @@
 //! Lets in what can be answered soon and turns the rest away at once, the least urgent first: when everybody comes at the same moment, first
 //! messages and answers go through, and history, search and figures wait. Also keeps one address from taking the place of all others.
 
-use crate::serve::BODY_LIMIT;
-use app::{App, visit};
-use axum::{
-    body::{Body, to_bytes},
-    extract::{Request, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
-    middleware::Next,
-    response::{Html, IntoResponse, Response},
+use crate::{
+    busy::{Unanswered, Why},
+    serve::BODY_LIMIT,
 };
-use i18n::t;
-use model::{Language, text::escaped};
+use app::App;
+use axum::{
+    body::{Body, Bytes, to_bytes},
+    extract::{Request, State},
+    http::{HeaderMap, Method, StatusCode, header},
+    middleware::Next,
+    response::Response,
+};
 use std::{
     sync::{
         Arc,
@@ -20,7 +21,6 @@ use std::{
     time::Duration,
 };
 use tokio::{sync::Semaphore, time};
-use url::form_urlencoded;
 
 /// What waits longest gives way first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,11 @@ const LIMITS: [usize; 4] = [1024, 256, 128, 32];
 
 /// What can wait is answered by so few at a time that it leaves the database to the others; the rest of it stands in line.
 const SPARE_AT_ONCE: usize = 2;
+/// Pages that are being made at the same moment; who sends something does not wait for them. Those who wait cost nothing, so that whoever is
+/// turned away hears it soon.
+const PAGES_AT_ONCE: usize = 16;
+/// Forms that are on their way at the same moment, each of [`BODY_LIMIT`] bytes at most.
+const FORMS_AT_ONCE: usize = 2048;
 /// Streams that begin at the same moment. The others wait: thousands come back at once after a restart, and a browser does not ask again for
 /// a stream that was refused.
 const STREAMS_AT_ONCE: usize = 16;
@@ -52,7 +57,9 @@ pub struct Gate {
     inside: Arc<AtomicUsize>,
     limits: [usize; 4],
     spare: Arc<Semaphore>,
+    pages: Arc<Semaphore>,
     streams: Arc<Semaphore>,
+    forms: Arc<Semaphore>,
 }
 
 impl Gate {
@@ -62,7 +69,16 @@ impl Gate {
 
     /// With room for so many, as each of [`Urgency`].
     pub fn with_limits(app: App, limits: [usize; 4]) -> Gate {
-        Gate { app, inside: Arc::default(), limits, spare: Arc::new(Semaphore::new(SPARE_AT_ONCE)), streams: Arc::new(Semaphore::new(STREAMS_AT_ONCE)) }
+        let line = |places| Arc::new(Semaphore::new(places));
+        Gate {
+            app,
+            inside: Arc::default(),
+            limits,
+            spare: line(SPARE_AT_ONCE),
+            pages: line(PAGES_AT_ONCE),
+            streams: line(STREAMS_AT_ONCE),
+            forms: line(FORMS_AT_ONCE),
+        }
     }
 
     fn enter(&self, urgency: Urgency) -> Option<Inside> {
@@ -98,108 +114,73 @@ fn urgency(method: &Method, path: &str, query: &str) -> Option<Urgency> {
 pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     let uri = request.uri();
     let Some(urgency) = urgency(request.method(), uri.path(), uri.query().unwrap_or("")) else { return next.run(request).await };
-    let address = gate.app.address(&request);
+    let app = &gate.app;
+    let mut unanswered = Unanswered::of(&request);
+    let address = app.address(&request);
     // This machine itself: a proxy that does not say whom it speaks for.
-    if !address.is_loopback() && gate.app.domain.limits.request(address).is_err() {
-        metrics::counter!("linli_refused_total", "why" => "address").increment(1);
-        return (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "10")]).into_response();
+    if !address.is_loopback() && app.domain.limits.request(address).is_err() {
+        return refused("address", unanswered.response(app, StatusCode::TOO_MANY_REQUESTS, Why::TooMany));
     }
-    if request.uri().path().ends_with("/live") {
+    if is_stream(&request) {
         // Never closed, so there is always a turn.
         let _turn = gate.streams.acquire().await;
         return next.run(request).await;
     }
+    // Only staff send files, and who sends one slowly takes nobody's place.
+    if is_upload(&request) {
+        return next.run(request).await;
+    }
+    let Ok(_place) = gate.forms.try_acquire() else { return refused("busy", unanswered.busy(app)) };
     let request = match arrived(request).await {
-        Ok(request) => request,
-        Err(status) => return status.into_response(),
+        Ok((request, form)) => {
+            unanswered.form = form;
+            request
+        }
+        Err(status) => return unanswered.response(app, status, Why::NotArrived),
     };
-    match gate.enter(urgency) {
-        Some(_inside) => {
-            let _turn = if urgency == Urgency::Spare { gate.spare.acquire().await.ok() } else { None };
-            next.run(request).await
+    let Some(_inside) = gate.enter(urgency) else { return refused("busy", unanswered.busy(app)) };
+    let _turn = match urgency {
+        Urgency::Vital => None,
+        Urgency::First | Urgency::Usual => gate.pages.acquire().await.ok(),
+        Urgency::Spare => gate.spare.acquire().await.ok(),
+    };
+    match time::timeout(PATIENCE, next.run(request)).await {
+        Ok(response) if response.status() == StatusCode::INTERNAL_SERVER_ERROR && unanswered.is_message() => {
+            unanswered.response(app, StatusCode::SERVICE_UNAVAILABLE, Why::NotKept)
         }
-        None => {
-            metrics::counter!("linli_refused_total", "why" => "busy").increment(1);
-            busy(&gate.app, request).await
-        }
+        Ok(response) => response,
+        Err(_) => unanswered.response(app, StatusCode::SERVICE_UNAVAILABLE, Why::NotKept),
     }
 }
 
-/// A form has to arrive within this time.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// The request with its whole form, so that who sends one slowly takes nobody's place meanwhile. Photos are read as they come.
-async fn arrived(request: Request) -> Result<Request, StatusCode> {
-    if !is_form(request.headers()) {
-        return Ok(request);
-    }
-    let (head, body) = request.into_parts();
-    let body = time::timeout(PATIENCE, to_bytes(body, BODY_LIMIT)).await.map_err(|_| StatusCode::REQUEST_TIMEOUT)?;
-    Ok(Request::from_parts(head, Body::from(body.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?)))
-}
-
-async fn busy(app: &App, request: Request) -> Response {
-    let [chance] = app.domain.random.bytes::<1>();
-    // Not all at once again.
-    let seconds = 2 + i64::from(chance % 5);
-    let language = visit::language_of(request.headers());
-    let is_island = request.headers().get(header::ACCEPT).is_some_and(|a| a == "text/plain");
-    let mut response = if is_island {
-        // Without a word: the island keeps the message and sends it again by itself.
-        StatusCode::SERVICE_UNAVAILABLE.into_response()
-    } else {
-        let (path, is_post) = (request.uri().path().to_owned(), request.method() == Method::POST);
-        let kept = if is_form(request.headers()) { kept(request.into_body()).await } else { None };
-        (StatusCode::SERVICE_UNAVAILABLE, Html(page(app, language, seconds, &path, is_post, kept.as_deref()))).into_response()
-    };
-    response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-    let policy = HeaderValue::from_static("default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'");
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+fn refused(why: &'static str, response: Response) -> Response {
+    metrics::counter!("linli_refused_total", "why" => why).increment(1);
     response
 }
 
-fn is_form(headers: &HeaderMap) -> bool {
-    headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form-urlencoded"))
+fn is_stream(request: &Request) -> bool {
+    request.method() == Method::GET && request.uri().path().ends_with("/live")
 }
 
-/// The fields of a message. Of any other form, with a password perhaps, nothing is sent back.
-async fn kept(body: Body) -> Option<Vec<(String, String)>> {
-    let bytes = to_bytes(body, BODY_LIMIT).await.ok()?;
-    let fields: Vec<(String, String)> = form_urlencoded::parse(&bytes).into_owned().collect();
-    let is_message = fields.iter().any(|(name, _)| name == "text") && fields.iter().all(|(name, _)| matches!(&**name, "text" | "key" | "csrf" | "intent"));
-    is_message.then_some(fields)
+fn is_upload(request: &Request) -> bool {
+    let path = request.uri().path();
+    (path.starts_with("/account/") || path.starts_with("/admin/")) && has_kind(request.headers(), "multipart/form-data")
 }
 
-fn page(app: &App, l: Language, seconds: i64, path: &str, is_post: bool, kept: Option<&[(String, String)]>) -> String {
-    let (title, text) = (t!(l, error.busy), if is_post { t!(l, error.busy_send_text) } else { t!(l, error.busy_text, seconds = seconds) });
-    let again = match kept {
-        Some(fields) => form(l, path, fields),
-        None => format!("<p><a class=\"btn\" href=\"{}\">{}</a></p>", escaped(path), t!(l, error.busy_again)),
-    };
-    // A page that is looked at again by itself; what was typed stays where it is.
-    let refresh = if is_post { String::new() } else { format!("<meta http-equiv=\"refresh\" content=\"{seconds}\">") };
-    format!(
-        "<!DOCTYPE html><html lang=\"{l}\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">{refresh}\
-         <title>{title}</title><link rel=\"stylesheet\" href=\"{}\"></head><body><main id=\"main\" class=\"col page\"><div class=\"empty\"><h1>{title}</h1>\
-         <p>{text}</p></div>{again}</main></body></html>",
-        app.assets.url("main.css")
-    )
+fn has_kind(headers: &HeaderMap, kind: &str) -> bool {
+    headers.get(header::CONTENT_TYPE).is_some_and(|given| given.as_bytes().starts_with(kind.as_bytes()))
 }
 
-fn form(l: Language, path: &str, fields: &[(String, String)]) -> String {
-    let inputs: String = fields
-        .iter()
-        .map(|(name, value)| match &**name {
-            "text" => format!(
-                "<label for=\"text\">{}</label><textarea class=\"in\" id=\"text\" name=\"text\" rows=\"4\">{}</textarea>",
-                t!(l, error.busy_kept),
-                escaped(value)
-            ),
-            _ => format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escaped(value)),
-        })
-        .collect();
-    format!("<form class=\"write\" method=\"post\" action=\"{}\">{inputs}<button class=\"btn wide\">{}</button></form>", escaped(path), t!(l, error.busy_send))
+/// A form has to arrive within this time, and its answer within this time after that.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The request with all that was sent, so that who sends slowly takes nobody's place; and the form, if it is one.
+async fn arrived(request: Request) -> Result<(Request, Bytes), StatusCode> {
+    let (head, body) = request.into_parts();
+    let body = time::timeout(PATIENCE, to_bytes(body, BODY_LIMIT)).await.map_err(|_| StatusCode::REQUEST_TIMEOUT)?;
+    let body = body.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
+    let form = if has_kind(&head.headers, "application/x-www-form-urlencoded") { body.clone() } else { Bytes::new() };
+    Ok((Request::from_parts(head, Body::from(body)), form))
 }
 
 #[cfg(test)]

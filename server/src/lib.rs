@@ -1,6 +1,7 @@
 //! The server as a library, so that the tests run the very router that `linli serve` runs.
 
 pub mod assets;
+pub mod busy;
 pub mod commands;
 pub mod doctor;
 pub mod gate;

@@ -13,6 +13,7 @@ use listenfd::ListenFd;
 use std::{net::SocketAddr, time::Duration};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
+    task::unconstrained,
     time,
 };
 use tower::ServiceExt;
@@ -36,6 +37,9 @@ pub async fn socket(addr: SocketAddr) -> Result<TcpListener, Stop> {
         }
     }
 }
+
+/// How long who has just connected may take to begin.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// Connections that wait to be taken: as many as Linux allows unless told otherwise.
 const WAITING: u32 = 4096;
@@ -67,10 +71,12 @@ pub async fn serve(listener: TcpListener, router: Router, stopping: impl Future<
         }
     }
     // Who was already in line when it was told to stop; then nobody else, or they would be taken and forgotten.
-    while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
+    while let Some(Ok((stream, peer))) = unconstrained(listener.accept()).now_or_never() {
         connect(stream, peer, router.clone(), &connections);
     }
     drop(listener);
+    // A connection is closed at once where nothing has been read yet.
+    time::sleep(LAST_WORDS).await;
     if time::timeout(DRAIN, connections.shutdown()).await.is_err() {
         info!("some requests did not end in time");
     }

@@ -34,7 +34,7 @@ use tower_http::{
 use tracing::{Level, Span, info};
 
 /// Bytes of a form. Uploads set their own.
-pub const BODY_LIMIT: usize = 256 * 1024;
+pub const BODY_LIMIT: usize = 64 * 1024;
 
 /// How long a mail that is on its way may take to end after the stop signal.
 const LAST_MAIL: Duration = Duration::from_secs(10);

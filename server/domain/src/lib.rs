@@ -58,6 +58,7 @@ pub struct Parts {
     pub limits: limits::Limits,
     pub calendars: calendar::Cache,
     pub devices: caller::Devices,
+    pub figures: unit::CountedFigures,
     /// Where people reach this installation, without a slash at the end: `https://linli.example.cn`.
     pub public_url: String,
 }
@@ -85,6 +86,7 @@ impl Domain {
             limits: limits::Limits::new(clock.clone()),
             calendars: calendar::Cache::default(),
             devices: caller::Devices::default(),
+            figures: unit::CountedFigures::default(),
             public_url: public_url.trim_end_matches('/').to_owned(),
             clock,
             random,
@@ -102,9 +104,13 @@ impl Domain {
 }
 
 impl Domain {
-    /// Whether what people send will be kept.
+    /// Whether records can be read and what people send will be kept.
     pub async fn is_up(&self) -> Result<(), StoreError> {
-        tokio::time::timeout(PATIENCE, self.db.is_writing()).await.unwrap_or(Err(StoreError::Slow))
+        let asked = async {
+            store::installation::ping(&mut self.db.read().await?).await?;
+            self.db.is_writing().await
+        };
+        tokio::time::timeout(PATIENCE, asked).await.unwrap_or(Err(StoreError::Slow))
     }
 
     /// Whether nothing has been set up yet.

@@ -5,7 +5,8 @@ use model::{
     At, Role, StaffId, UnitId, UnitKind,
     text::{self, TextError},
 };
-use std::{collections::HashSet, sync::Arc};
+use moka::sync::Cache;
+use std::{collections::HashSet, sync::Arc, time::Duration};
 use store::{
     Conn, Result,
     post::Line,
@@ -108,10 +109,29 @@ pub(crate) async fn above(c: &mut Conn, admin: StaffId, id: UnitId, now: At) -> 
     Ok(path)
 }
 
-/// The numbers of everything that is the admin's.
+/// The numbers of everything that is the admin's. Those of a large district take a quarter of a second to count, and may be ten seconds old.
 pub async fn figures(domain: &Domain, admin: &Admin) -> Result<Figures> {
+    if let Some(counted) = domain.figures.0.get(&admin.staff.id) {
+        return Ok(counted);
+    }
     let mut conn = domain.db.read().await?;
-    store::admin::figures(&mut conn, admin.staff.id, domain.now()).await
+    let counted = store::admin::figures(&mut conn, admin.staff.id, domain.now()).await?;
+    if counted.posts > LARGE {
+        domain.figures.0.insert(admin.staff.id, counted.clone());
+    }
+    Ok(counted)
+}
+
+/// Posts from which a district is large.
+const LARGE: i64 = 2_000;
+
+/// Figures of large districts, counted lately.
+pub struct CountedFigures(Cache<StaffId, Figures>);
+
+impl Default for CountedFigures {
+    fn default() -> CountedFigures {
+        CountedFigures(Cache::builder().max_capacity(1_000).time_to_live(Duration::from_secs(10)).build())
+    }
 }
 
 /// The tops of what is the admin's: the units of their grants, none of them below another.

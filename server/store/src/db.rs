@@ -66,6 +66,8 @@ impl Db {
         // The pool would try again for ten seconds and then say only that it gave up.
         let mut first = PgConnection::connect_with(&options).await?;
         let tables = migrations::postgres(&mut first).await?;
+        // Behind a backup's lock it would wait, and everybody else behind it.
+        sqlx::query("set lock_timeout = '5s'").execute(&mut first).await?;
         migrations::to_run(&migrations::POSTGRES, tables)?.run(&mut first).await?;
         first.close().await?;
         let health = Arc::<Health>::default();

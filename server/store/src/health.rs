@@ -18,6 +18,11 @@ impl Health {
         *self.last() = Some((Instant::now(), is_good));
     }
 
+    /// Nobody knows: whoever asks finds out anew.
+    pub fn forget(&self) {
+        *self.last() = None;
+    }
+
     /// How the last commit went, unless it is too long ago.
     pub fn known(&self) -> Option<bool> {
         self.last().filter(|(at, _)| at.elapsed() < FRESH).map(|(_, is_good)| is_good)

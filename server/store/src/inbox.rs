@@ -64,7 +64,7 @@ macro_rules! mine {
 macro_rules! row {
     ($text:literal) => {
         concat!(
-            "c.id, c.contact_id, c.contact_name, c.post_id, o.place, c.state, c.last_seq, c.last_message_at, ",
+            "c.id, c.contact_id, k.name as contact_name, c.post_id, o.place, c.state, c.last_seq, c.last_message_at, ",
             $text,
             " as text,
             (select count(*) from messages n where n.conversation_id = c.id and n.seq > c.staff_seen_seq and n.kind = 'contact') as unread,
@@ -81,7 +81,7 @@ macro_rules! rows {
             mine!(),
             "select ",
             row!("c.preview"),
-            " from conversations c left join contact_points o on o.id = c.contact_point_id
+            " from conversations c join contacts k on k.id = c.contact_id left join contact_points o on o.id = c.contact_point_id
                 left join waits w on w.conversation_id = c.id and w.closed_at is null ",
             $rest
         )
@@ -122,7 +122,7 @@ pub async fn waiting(conn: &mut Conn, staff: StaffId, now: At, post: Option<Post
                 order by w.due_at, w.conversation_id limit $6)
              select ",
             row!("c.preview"),
-            " from page w join conversations c on c.id = w.id left join contact_points o on o.id = c.contact_point_id
+            " from page w join conversations c on c.id = w.id join contacts k on k.id = c.contact_id left join contact_points o on o.id = c.contact_point_id
              order by w.due_at, c.id"
         ),
         staff,
@@ -151,7 +151,7 @@ pub async fn quiet(conn: &mut Conn, staff: StaffId, now: At, post: PostId, state
                 order by c.last_message_at desc, c.id desc limit $7)
              select ",
             row!("c.preview"),
-            " from page join conversations c on c.id = page.id left join contact_points o on o.id = c.contact_point_id left join waits w on w.conversation_id = c.id and w.closed_at is null
+            " from page join conversations c on c.id = page.id join contacts k on k.id = c.contact_id left join contact_points o on o.id = c.contact_point_id left join waits w on w.conversation_id = c.id and w.closed_at is null
              order by c.last_message_at desc, c.id desc"
         ),
         staff,
@@ -176,7 +176,7 @@ pub async fn search(conn: &mut Conn, staff: StaffId, now: At, posts: &[PostId], 
                 "), page as (select f.id, f.seq from hits f join conversations c on c.id = f.id order by c.last_message_at desc, c.id limit $4) select ",
                 row!("t.body"),
                 " from page f join conversations c on c.id = f.id join messages t on t.conversation_id = c.id and t.seq = f.seq
-                    left join contact_points o on o.id = c.contact_point_id
+                    join contacts k on k.id = c.contact_id left join contact_points o on o.id = c.contact_point_id
                     left join waits w on w.conversation_id = c.id and w.closed_at is null
                  order by c.last_message_at desc, c.id"
             )
@@ -230,7 +230,7 @@ fn either(posts: &[PostId], phrases: &[String], and: &str, or: &str, phrase: imp
 pub async fn named(conn: &mut Conn, staff: StaffId, now: At, name: &str, limit: i64) -> Result<Vec<Row>> {
     let rows = match conn.either() {
         Either::Sqlite(c) => {
-            sqlx::query_as(rows!("where c.post_id in (select id from mine) and c.contact_name is not null and instr(lower(c.contact_name), $3) > 0 order by c.last_message_at desc, c.id limit $4"))
+            sqlx::query_as(rows!("where c.post_id in (select id from mine) and c.contact_name is not null and instr(lower(k.name), $3) > 0 order by c.last_message_at desc, c.id limit $4"))
                 .bind(staff)
                 .bind(now)
                 .bind(name)
@@ -239,7 +239,7 @@ pub async fn named(conn: &mut Conn, staff: StaffId, now: At, name: &str, limit: 
                 .await?
         }
         Either::Postgres(c) => {
-            sqlx::query_as(rows!("where c.post_id in (select id from mine) and c.contact_name is not null and strpos(lower(c.contact_name), $3) > 0 order by c.last_message_at desc, c.id limit $4"))
+            sqlx::query_as(rows!("where c.post_id in (select id from mine) and c.contact_name is not null and strpos(lower(k.name), $3) > 0 order by c.last_message_at desc, c.id limit $4"))
                 .bind(staff)
                 .bind(now)
                 .bind(name)

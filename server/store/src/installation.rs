@@ -44,6 +44,11 @@ pub async fn touch(conn: &mut Conn) -> Result<()> {
 pub(crate) const SQLITE_TOUCH: &str = "pragma user_version = 0";
 pub(crate) const POSTGRES_TOUCH: &str = "update installation set created_at = created_at";
 
+/// Answers if the database does.
+pub async fn ping(conn: &mut Conn) -> Result<()> {
+    execute!(conn, "select 1").map(|_| ())
+}
+
 /// Nobody else sets the installation up until this transaction ends. SQLite has one writer anyway.
 pub async fn hold(conn: &mut Conn) -> Result<()> {
     if let Either::Postgres(c) = conn.either() {

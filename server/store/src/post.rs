@@ -289,19 +289,10 @@ pub async fn move_conversations(conn: &mut Conn, from: PostId, to: PostId) -> Re
     execute!(conn, "update waits set post_id = $2 where post_id = $1 and closed_at is null", from, to).map(|_| ())
 }
 
-/// Keeps a post from ending until the transaction does. False if it has ended.
-pub async fn hold(conn: &mut Conn, id: PostId) -> Result<bool> {
-    let row: Option<(i64,)> = match conn.either() {
-        Either::Sqlite(c) => sqlx::query_as("select 1 from posts where id = $1 and ended_at is null").bind(id).fetch_optional(c).await?,
-        Either::Postgres(c) => sqlx::query_as("select 1::bigint from posts where id = $1 and ended_at is null for share").bind(id).fetch_optional(c).await?,
-    };
-    Ok(row.is_some())
-}
-
 /// Waits for everything that holds a post, and keeps it to this transaction. SQLite writes one transaction at a time anyway.
 pub async fn lock(conn: &mut Conn, id: PostId) -> Result<()> {
     if let Either::Postgres(c) = conn.either() {
-        sqlx::query("select 1 from posts where id = $1 for update").bind(id).execute(c).await?;
+        sqlx::query("select 1 from posts where id = $1 for no key update").bind(id).execute(c).await?;
     }
     Ok(())
 }

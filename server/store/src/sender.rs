@@ -2,7 +2,7 @@
 //! one works while another waits for the disk; a conversation always takes the same.
 
 use crate::{
-    Result,
+    Conn, Error, Result,
     first_message::{self, Start},
     health::Health,
     message::{self, New, Sent},
@@ -20,19 +20,19 @@ const BATCH: usize = 128;
 /// What is sent, and what comes of it.
 pub(crate) trait Batch: Sized + Clone + Send + Sync + 'static {
     type Outcome: Send + 'static;
-    fn send(conn: &mut crate::Conn, news: &[Self]) -> impl Future<Output = Result<Vec<Self::Outcome>>> + Send;
+    fn send(conn: &mut Conn, news: &[Self]) -> impl Future<Output = Result<Vec<Self::Outcome>>> + Send;
 }
 
 impl Batch for New {
     type Outcome = Sent;
-    async fn send(conn: &mut crate::Conn, news: &[New]) -> Result<Vec<Sent>> {
+    async fn send(conn: &mut Conn, news: &[New]) -> Result<Vec<Sent>> {
         message::send(conn, news).await
     }
 }
 
 impl Batch for Start {
     type Outcome = Option<Sent>;
-    async fn send(conn: &mut crate::Conn, starts: &[Start]) -> Result<Vec<Option<Sent>>> {
+    async fn send(conn: &mut Conn, starts: &[Start]) -> Result<Vec<Option<Sent>>> {
         first_message::send(conn, starts).await
     }
 }
@@ -55,8 +55,8 @@ impl<N: Batch> Sender<N> {
     pub async fn send(&self, of: u128, new: N) -> Result<N::Outcome> {
         let (answer, answered) = oneshot::channel();
         let lane = &self.0[(of % self.0.len() as u128) as usize];
-        lane.send((new, answer)).await.map_err(|_| crate::Error::Stopped)?;
-        answered.await.map_err(|_| crate::Error::Stopped)?
+        lane.send((new, answer)).await.map_err(|_| Error::Stopped)?;
+        answered.await.map_err(|_| Error::Stopped)?
     }
 }
 
@@ -71,13 +71,18 @@ async fn send_all<N: Batch>(pool: PgPool, health: Arc<Health>, mut queue: mpsc::
     }
 }
 
-/// All in one transaction; should that fail, each in one of its own, so that one bad message does not fail its neighbours.
+/// All in one transaction; should a statement fail, each in one of its own, so that one bad message does not fail its neighbours.
 async fn outcomes<N: Batch>(pool: &PgPool, health: &Health, news: Vec<N>) -> Vec<Result<N::Outcome>> {
     match sent(pool, health, news.clone()).await {
         Ok(sent) => sent.into_iter().map(Ok).collect(),
         Err(why) if news.len() == 1 => vec![Err(why)],
+        Err(why) if !is_of_a_statement(&why) => news.iter().map(|_| Err(Error::Commit(why.to_string()))).collect(),
         Err(_) => join_all(news.into_iter().map(async |new| Ok(sent(pool, health, vec![new]).await?.remove(0)))).await,
     }
+}
+
+fn is_of_a_statement(why: &Error) -> bool {
+    matches!(why, Error::Taken(_) | Error::Database(sqlx::Error::Database(_)))
 }
 
 async fn sent<N: Batch>(pool: &PgPool, health: &Health, news: Vec<N>) -> Result<Vec<N::Outcome>> {

@@ -178,7 +178,8 @@ pub async fn under(conn: &mut Conn, admin: StaffId, now: At, like: &str, limit: 
             mine!(),
             ", people as (",
             people!(),
-            ") select s.* from staff s join people p on p.id = s.id
+            ") select s.id, s.email, s.name, s.title, s.language, s.password_hash, s.created_at, s.activated_at, s.ended_at, s.off_duty_since, s.off_duty_until
+             from staff s join people p on p.id = s.id
                where s.ended_at is null and (lower(s.name) like $3 escape '\\' or s.email like $3 escape '\\')
                order by s.name, s.email limit $4 offset $5"
         ),
@@ -200,7 +201,8 @@ pub async fn invited(conn: &mut Conn, admin: StaffId, now: At, limit: i64, offse
             mine!(),
             ", people as (",
             people!(),
-            ") select s.* from staff s join people p on p.id = s.id where s.ended_at is null and s.activated_at is null order by s.created_at, s.id limit $3 offset $4"
+            ") select s.id, s.email, s.name, s.title, s.language, s.password_hash, s.created_at, s.activated_at, s.ended_at, s.off_duty_since, s.off_duty_until
+             from staff s join people p on p.id = s.id where s.ended_at is null and s.activated_at is null order by s.created_at, s.id limit $3 offset $4"
         ),
         admin,
         now,

@@ -12,7 +12,8 @@ where
     F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, std::result::Result<T, E>>,
 {
     time::timeout(PATIENCE * 2, begun(pool, health, work)).await.unwrap_or_else(|_| {
-        health.note(false);
+        // It may have waited for a lock only.
+        health.forget();
         Err(Error::Slow.into())
     })
 }

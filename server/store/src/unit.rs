@@ -45,8 +45,8 @@ pub async fn path(conn: &mut Conn, id: UnitId) -> Result<Vec<Unit>> {
         conn,
         Unit,
         "with recursive up as (
-            select u.*, 0 as depth from units u where u.id = $1
-            union all select u.*, up.depth + 1 from units u join up on u.id = up.parent_id)
+            select u.id, u.parent_id, u.kind, u.name, u.name_en, u.code, u.created_at, u.ended_at, 0 as depth from units u where u.id = $1
+            union all select u.id, u.parent_id, u.kind, u.name, u.name_en, u.code, u.created_at, u.ended_at, up.depth + 1 from units u join up on u.id = up.parent_id)
          select id, parent_id, kind, name, name_en, code, created_at, ended_at from up order by depth",
         id
     )
