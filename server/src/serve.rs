@@ -176,13 +176,13 @@ pub fn router_behind(app: App, gate: Gate) -> Router {
     )
 }
 
-/// Well if the database answers.
+/// Well if records can be read and what people send will be kept.
 async fn up(State(domain): State<Domain>) -> Response {
     match domain.is_up().await {
         Ok(()) => "ok\n".into_response(),
         Err(e) => {
-            tracing::error!(error = %e, "the database does not answer");
-            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n").into_response()
+            tracing::error!(error = %e, "nothing can be read or kept");
+            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer, or takes nothing\n").into_response()
         }
     }
 }

@@ -94,7 +94,8 @@ impl Db {
         }))
     }
 
-    /// Runs `work` in a transaction. `Ok` is returned only after the commit; `Err` means that nothing of it was kept.
+    /// Runs `work` in a transaction. `Ok` is returned only after the commit. `Err` of the work itself means that nothing was kept; after one of the commit
+    /// nobody knows, which is why whatever people send has a key of its own and may be sent again.
     pub async fn write<T, E, F>(&self, work: F) -> std::result::Result<T, E>
     where
         T: Send + 'static,

@@ -62,3 +62,21 @@ async fn one_address_that_never_stops_is_turned_away_and_others_are_not() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_message_that_the_database_does_not_take_comes_back_with_its_text() {
+    on_both(async |app| {
+        let sticker = app.sticker().await;
+        let mut resident = app.anonymous();
+        let key = resident.get(&sticker.path()).await.field("key");
+        app.domain.db.close().await;
+        let form = [("text", "水管爆了 <b>"), ("key", key.as_str())];
+        let kept = resident.post(&sticker.path(), &form).await;
+        kept.is(503).has("没能保存").has("水管爆了 &lt;b&gt;").has(&key).has(&format!("action=\"{}\"", sticker.path()));
+        assert!(kept.headers.contains_key("retry-after") && kept.headers.contains_key("content-security-policy"));
+        resident.post("/sign-in", &[("email", "wang@linli.test"), ("password", "geheim")]).await.has_not("geheim");
+        resident.headers.insert("accept".into(), "text/plain".into());
+        assert_eq!(resident.post(&sticker.path(), &form).await.is(503).body, "", "the island keeps it and tries again");
+    })
+    .await;
+}
