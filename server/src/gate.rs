@@ -124,7 +124,7 @@ pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Res
     if is_stream(&request) {
         // Never closed, so there is always a turn.
         let _turn = gate.streams.acquire().await;
-        return next.run(request).await;
+        return time::timeout(PATIENCE, next.run(request)).await.unwrap_or_else(|_| unanswered.busy(app));
     }
     // Only staff send files, and who sends one slowly takes nobody's place.
     if is_upload(&request) {

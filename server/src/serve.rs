@@ -36,7 +36,7 @@ use tracing::{Level, Span, info};
 /// Bytes of a form. Uploads set their own.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
-/// How long a mail that is on its way may take to end after the stop signal.
+/// How long a mail and whatever else is on its way may take to end after the stop signal.
 const LAST_MAIL: Duration = Duration::from_secs(10);
 
 pub async fn serve(settings: &Settings, sample: bool) -> Result<(), Stop> {
@@ -78,11 +78,8 @@ pub async fn serve(settings: &Settings, sample: bool) -> Result<(), Stop> {
         let _ = stop.send(true);
     };
     listen::serve(listener, router(app), told).await;
-    let _ = upkeep.await;
-    // A mail that is on its way is finished; one that hangs stays in the outbox for the next start.
-    let _ = time::timeout(LAST_MAIL, mails).await;
-    let _ = scheduled.await;
-    let _ = nodes.await;
+    // A mail that is on its way is finished; one that hangs stays in the outbox for the next start. A database may hang too.
+    let _ = time::timeout(LAST_MAIL, async { tokio::join!(upkeep, mails, scheduled, nodes) }).await;
     if let Some(backups) = backups {
         let _ = backups.await;
     }

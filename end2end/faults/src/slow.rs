@@ -43,6 +43,10 @@ pub async fn run(typed: &Slow) -> Result<Verdict, String> {
     let heads = crowd(typed.each, server.addr, lasts, "GET / HTTP/1.1\r\nX-Slow: ");
     let begun = format!("POST {} HTTP/1.1\r\nHost: linli\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000\r\n\r\n", scene.scan);
     let bodies = crowd(typed.each, server.addr, lasts, &begun);
+    // Of a kind that no page sends, with a cookie: it is read before anybody knows what it is.
+    let strange =
+        format!("POST /view HTTP/1.1\r\nHost: linli\r\nContent-Type: text/plain\r\nCookie: device={}\r\nContent-Length: 1000\r\n\r\n", "a".repeat(26));
+    let strange = crowd(typed.each, server.addr, lasts, &strange);
     let pages = format!("GET {} HTTP/1.1\r\nHost: linli\r\n\r\n", scene.scan).repeat(200);
     let mut deaf = Vec::new();
     for _ in 0..typed.each {
@@ -59,7 +63,7 @@ pub async fn run(typed: &Slow) -> Result<Verdict, String> {
     verdict.expect(met.errors.is_empty(), format!("browsers saw {:?}", met.errors));
     verdict.say(format!("the server grew by {grown} MB"));
     verdict.expect(grown <= typed.megabytes, "the server grew too much");
-    for (what, crowd) in [("heads", heads), ("bodies", bodies)] {
+    for (what, crowd) in [("heads", heads), ("bodies", bodies), ("bodies of a strange kind", strange)] {
         let left = crowd.join_all().await.into_iter().filter(|is_open| *is_open).count();
         verdict.say(format!("slow {what}: {left} of {} were still open after {} s", typed.each, typed.seconds));
         verdict.expect(typed.seconds < CUT_OFF || left == 0, format!("slow {what} were not cut off"));
