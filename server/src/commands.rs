@@ -31,6 +31,8 @@ pub async fn migrate(settings: &Settings) -> Result<(), Stop> {
 
 /// Works beside a running server, and without one.
 pub async fn back_up(settings: &Settings, file: Option<PathBuf>) -> Result<(), Stop> {
+    // Those who write at the same time go first.
+    let _ = rustix::process::setpriority_process(None, 19);
     let file = file.unwrap_or_else(|| settings.data_dir.join("backups").join(backup::name_at(settings.clock.now())));
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder).map_err(|e| format!("{} cannot be made: {e}", folder.display()))?;

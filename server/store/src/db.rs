@@ -25,6 +25,9 @@ pub(crate) struct Senders {
     starts: Sender<first_message::Start>,
 }
 
+/// Each holds up to 8 MB of the database; more of them than processors only wait for each other.
+const READERS: u32 = 4;
+
 /// How long a PostgreSQL that does not answer is waited for. The caller hears an error then and may try again.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -49,14 +52,15 @@ impl Db {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(10))
             .pragma("temp_store", "memory")
-            .pragma("cache_size", "-16000")
+            .pragma("cache_size", "-8000")
             .statement_cache_capacity(256)
             // Each row is handed over from SQLite's thread: a page of them at once.
             .row_buffer_size(512);
         let mut connection = SqliteConnection::connect_with(&options).await?;
         let tables = migrations::sqlite(&mut connection).await?;
         migrations::to_run(&migrations::SQLITE, tables)?.run(&mut connection).await?;
-        let readers = SqlitePoolOptions::new().min_connections(1).max_connections(8).test_before_acquire(false).connect_with(options.read_only(true)).await?;
+        let readers =
+            SqlitePoolOptions::new().min_connections(1).max_connections(READERS).test_before_acquire(false).connect_with(options.read_only(true)).await?;
         let health = Arc::new(Health::default());
         Ok(Db(Inner::Sqlite { readers, writer: Writer::start(connection, health.clone()) }, health))
     }
@@ -75,6 +79,8 @@ impl Db {
         let pool = PgPoolOptions::new()
             .max_connections(24)
             .acquire_timeout(PATIENCE)
+            // Each connection is asked when it comes back.
+            .test_before_acquire(false)
             .after_release(move |c, _| Box::pin(comes_back(c, told.clone())))
             .connect_with(options)
             .await?;
