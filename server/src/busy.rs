@@ -15,8 +15,6 @@ use url::form_urlencoded;
 pub enum Why {
     /// More people than can be answered.
     Busy,
-    /// More from one address than is answered.
-    TooMany,
     /// The form was too slow, or too long.
     NotArrived,
     /// The database does not take anything, or too slowly.

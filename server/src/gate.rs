@@ -11,11 +11,13 @@ use axum::{
     extract::{Request, State},
     http::{HeaderMap, Method, StatusCode, header},
     middleware::Next,
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use std::{
+    collections::HashMap,
+    net::IpAddr,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -50,11 +52,17 @@ const FORMS_AT_ONCE: usize = 2048;
 /// a stream that was refused.
 const STREAMS_AT_ONCE: usize = 16;
 
+/// Requests of one address that may be inside or in line: enough for a school in which everybody scans in the same second, and one that never stops
+/// asking does not fill the lines.
+const OF_ONE_ADDRESS: usize = 48;
+
 /// Requests being answered now.
 #[derive(Clone)]
 pub struct Gate {
     app: App,
     inside: Arc<AtomicUsize>,
+    /// And how many of them come from where.
+    from: Arc<Mutex<HashMap<IpAddr, usize>>>,
     limits: [usize; 4],
     spare: Arc<Semaphore>,
     pages: Arc<Semaphore>,
@@ -73,6 +81,7 @@ impl Gate {
         Gate {
             app,
             inside: Arc::default(),
+            from: Arc::default(),
             limits,
             spare: line(SPARE_AT_ONCE),
             pages: line(PAGES_AT_ONCE),
@@ -81,10 +90,38 @@ impl Gate {
         }
     }
 
+    /// A place among those of one address; `None` if it has too many. The machine itself speaks for everybody.
+    fn place(&self, address: IpAddr) -> Option<Place> {
+        let mut from = self.from.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = from.entry(address).or_default();
+        if *count >= OF_ONE_ADDRESS && !address.is_loopback() {
+            return None;
+        }
+        *count += 1;
+        Some(Place { from: self.from.clone(), address })
+    }
+
     fn enter(&self, urgency: Urgency) -> Option<Inside> {
         let inside = Inside(self.inside.clone());
         // The guard takes itself back when there is no room.
         (inside.0.fetch_add(1, Ordering::Relaxed) < self.limits[urgency as usize]).then_some(inside)
+    }
+}
+
+struct Place {
+    from: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    address: IpAddr,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut from = self.from.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = from.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                from.remove(&self.address);
+            }
+        }
     }
 }
 
@@ -119,7 +156,8 @@ pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Res
     let address = app.address(&request);
     // This machine itself: a proxy that does not say whom it speaks for.
     if !address.is_loopback() && app.domain.limits.request(address).is_err() {
-        return refused("address", unanswered.response(app, StatusCode::TOO_MANY_REQUESTS, Why::TooMany));
+        // In few words: it may come ten thousand times a second.
+        return refused("address", (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "10")], "too many requests\n").into_response());
     }
     if is_stream(&request) {
         // Never closed, so there is always a turn.
@@ -130,7 +168,7 @@ pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Res
     if is_upload(&request) {
         return next.run(request).await;
     }
-    let Ok(_place) = gate.forms.try_acquire() else { return refused("busy", unanswered.busy(app)) };
+    let Ok(_room) = gate.forms.try_acquire() else { return refused("busy", unanswered.busy(app)) };
     let request = match arrived(request).await {
         Ok((request, form)) => {
             unanswered.form = form;
@@ -138,6 +176,7 @@ pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Res
         }
         Err(status) => return unanswered.response(app, status, Why::NotArrived),
     };
+    let Some(_place) = gate.place(address) else { return refused("address", unanswered.busy(app)) };
     let Some(_inside) = gate.enter(urgency) else { return refused("busy", unanswered.busy(app)) };
     let _turn = match urgency {
         Urgency::Vital => None,

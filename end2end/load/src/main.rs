@@ -106,13 +106,11 @@ struct Pages {
 
 #[derive(Args)]
 struct Growth {
-    /// Towns as they were seeded: MESSAGES,RESIDENTS,DATABASE
+    /// Towns as they were seeded: MESSAGES,RESIDENTS,DATABASE and, if it was not the usual one, their last moment
     #[arg(required = true)]
     sizes: Vec<String>,
     #[arg(long, default_value_t = 2020)]
     seed: u64,
-    #[arg(long, default_value_t = NOW)]
-    now: i64,
     /// The server to start
     #[arg(long, default_value = "target/release/linli")]
     binary: PathBuf,
@@ -266,12 +264,14 @@ async fn pages(typed: &Pages) -> Result<bool, String> {
 
 async fn growth(typed: &Growth) -> Result<bool, String> {
     let size = |text: &String| {
-        let [messages, residents, database] = text.splitn(3, ',').collect::<Vec<_>>().try_into().ok()?;
-        let town = Town { seed: typed.seed, residents: residents.parse().ok()?, messages: messages.parse().ok()?, now: At(typed.now) };
+        let mut parts = text.split(',');
+        let (messages, residents, database) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?);
+        let now = parts.next().map_or(Some(NOW), |now| now.parse().ok())?;
+        let town = Town { seed: typed.seed, residents, messages, now: At(now) };
         Some(Size { town, database: database.to_owned() })
     };
     let sizes: Option<Vec<Size>> = typed.sizes.iter().map(size).collect();
-    let sizes = sizes.ok_or("sizes: MESSAGES,RESIDENTS,DATABASE")?;
+    let sizes = sizes.ok_or("sizes: MESSAGES,RESIDENTS,DATABASE and perhaps a moment in milliseconds")?;
     growth::run(&sizes, &typed.binary, typed.seconds, typed.picture.as_deref()).await
 }
 

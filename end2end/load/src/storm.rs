@@ -228,15 +228,23 @@ fn millis_of(samples: &[Sample], second: u32, share: f64) -> f64 {
     open::millis(&here, share)
 }
 
-/// Seconds until half the capacity is answered as it was before the storm: nothing refused and a p99 below a tenth of a second.
+/// Seconds until half the capacity is answered as it was before the storm: nine tenths as many in a second, and no first message or answer refused.
 fn normal_after(stages: &[Stage], samples: &[Sample]) -> u64 {
+    let usual = stages[0].per_second * 0.9 * share_done(stages, samples);
     let all: u64 = stages.iter().map(|s| s.seconds).sum();
     let end = all - stages.last().map_or(0, |s| s.seconds);
     let is_bad = |second: u64| {
-        let second = u32::try_from(second).unwrap_or(u32::MAX);
-        samples.iter().any(|s| s.second == second && s.outcome != Outcome::Done) || millis_of(samples, second, 0.99) > 100.0
+        let here: Vec<&Sample> = samples.iter().filter(|s| u64::from(s.second) == second).collect();
+        let done = here.iter().filter(|s| s.outcome == Outcome::Done).count() as f64;
+        done < usual || here.iter().any(|s| is_vital(s) && s.outcome != Outcome::Done)
     };
     (end..all).rev().find(|second| is_bad(*second)).map_or(0, |last| last + 1 - end)
+}
+
+/// The share of the first stage's requests that was answered.
+fn share_done(stages: &[Stage], samples: &[Sample]) -> f64 {
+    let before: Vec<&Sample> = of_stage(stages, 0, samples).collect();
+    before.iter().filter(|s| s.outcome == Outcome::Done).count() as f64 / before.len().max(1) as f64
 }
 
 fn draw(path: &Path, stages: &[Stage], samples: &[Sample], capacity: f64) -> Result<(), String> {

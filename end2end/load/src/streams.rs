@@ -132,6 +132,8 @@ async fn read(mut stream: Stream, watched: usize, heard: mpsc::UnboundedSender<(
 
 async fn fan_out(measured: &Measured, server: &Server, residents: &Arc<Vec<Resident>>, count: usize) -> Result<bool, String> {
     let (streams, errors, took) = connect(server, residents, count).await;
+    // Each looks twice when it begins.
+    time::sleep(Duration::from_secs(3)).await;
     let (heard, mut hears) = mpsc::unbounded_channel();
     let mut readers: JoinSet<()> = streams.into_iter().map(|stream| read(stream, count, heard.clone())).collect();
     drop(heard);

@@ -3,6 +3,7 @@
 
 use crate::{
     Conn, Error, Result,
+    conn::Either,
     first_message::{self, Start},
     health::Health,
     message::{self, New, Sent},
@@ -86,5 +87,19 @@ fn is_of_a_statement(why: &Error) -> bool {
 }
 
 async fn sent<N: Batch>(pool: &PgPool, health: &Health, news: Vec<N>) -> Result<Vec<N::Outcome>> {
-    in_transaction(pool, health, |c| Box::pin(async move { N::send(c, &news).await })).await
+    in_transaction(pool, health, |c| {
+        Box::pin(async move {
+            go_by_index(c).await?;
+            N::send(c, &news).await
+        })
+    })
+    .await
+}
+
+/// The planner takes a batch for a hundred rows and would read whole tables for it until they are large.
+async fn go_by_index(conn: &mut Conn) -> Result<()> {
+    if let Either::Postgres(c) = conn.either() {
+        sqlx::raw_sql("set local enable_seqscan = off; set local enable_hashjoin = off; set local enable_mergejoin = off").execute(c).await?;
+    }
+    Ok(())
 }
