@@ -12,6 +12,8 @@ pub struct Line {
 /// What the heights are, what the axis is, and the lines.
 pub type Panel<'a> = (&'a str, &'a str, &'a [Line]);
 
+/// Room for the names beside the lines, as a share of the axis.
+const LEGEND: f64 = 0.35;
 const WIDTH: u32 = 960;
 const HEIGHT: u32 = 300;
 /// Colours that differ for the colour-blind too (Okabe and Ito, 2008).
@@ -54,7 +56,7 @@ fn draw_panel(area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>, (heigh
         .margin(12)
         .x_label_area_size(36)
         .y_label_area_size(64)
-        .build_cartesian_2d(x, (y.start * 0.8..y.end * 1.3).log_scale())
+        .build_cartesian_2d(x.start..x.end + (x.end - x.start) * LEGEND, (y.start * 0.8..y.end * 1.3).log_scale())
         .map_err(|e| e.to_string())?;
     chart.configure_mesh().light_line_style(WHITE).bold_line_style(BLACK.mix(0.12)).y_desc(*height).x_desc(*axis).draw().map_err(|e| e.to_string())?;
     for (line, colour) in lines.iter().zip(COLOURS) {
@@ -63,7 +65,7 @@ fn draw_panel(area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>, (heigh
     }
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
+        .position(SeriesLabelPosition::UpperRight)
         .background_style(WHITE.mix(0.8))
         .border_style(BLACK.mix(0.2))
         .draw()

@@ -255,7 +255,8 @@ fn draw(path: &Path, stages: &[Stage], samples: &[Sample], capacity: f64) -> Res
         samples.iter().filter(|s| keep(s)).for_each(|s| counts[s.second as usize] += 1);
         counts.into_iter().enumerate().map(|(x, y)| (x as f64, f64::from(y).max(1.0))).collect()
     };
-    let times = |share| seconds.clone().map(|s| (f64::from(s), millis_of(samples, s, share).max(0.1))).collect();
+    // A second in which nobody was admitted has no time.
+    let times = |share| seconds.clone().map(|s| (f64::from(s), millis_of(samples, s, share))).filter(|(_, millis)| *millis > 0.0).collect();
     let rates = [
         Line { name: "offered", points: rate(|s| s.outcome != Outcome::Missed) },
         Line { name: "admitted", points: rate(|s| s.outcome == Outcome::Done) },
