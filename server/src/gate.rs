@@ -54,7 +54,7 @@ const STREAMS_AT_ONCE: usize = 16;
 
 /// Requests of one address that may be inside or in line: enough for a school in which everybody scans in the same second, and one that never stops
 /// asking does not fill the lines.
-const OF_ONE_ADDRESS: usize = 48;
+const OF_ONE_ADDRESS: usize = 128;
 
 /// Requests being answered now.
 #[derive(Clone)]
