@@ -25,13 +25,13 @@ test:
 
 # Together with the server, so that both share what was built for it.
 bench: tools site
-	@echo "→ Building the server and the load generator (the first time takes about 9 minutes on 2 cores)"
+	@echo "→ Building the server and the load generator (the first time takes about 11 minutes on 2 cores)"
 	@cargo build --quiet --release -p server -p load
 	@target/release/linli-load sends
 
 faults: tools site
 	@scripts/setup.sh test
-	@echo "→ Building the server and the load generator (the first time takes about 9 minutes on 2 cores)"
+	@echo "→ Building the server and the load generator (the first time takes about 11 minutes on 2 cores)"
 	@cargo build --quiet --release -p server -p faults
 	@scripts/faults.sh
 
@@ -43,7 +43,7 @@ tools:
 	@scripts/setup.sh run
 
 server: site
-	@if [ ! -e target/release/linli ]; then echo "→ Building the server (the first time takes about 9 minutes on 2 cores)"; fi
+	@if [ ! -e target/release/linli ]; then echo "→ Building the server (the first time takes about 11 minutes on 2 cores)"; fi
 	@cargo build --quiet --release -p server
 
 # What browsers load; the server carries it inside the binary.
