@@ -168,7 +168,7 @@ pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Res
     if is_upload(&request) {
         return next.run(request).await;
     }
-    let Ok(_room) = gate.forms.try_acquire() else { return refused("busy", unanswered.busy(app)) };
+    let Ok(room) = gate.forms.try_acquire() else { return refused("busy", unanswered.busy(app)) };
     let request = match arrived(request).await {
         Ok((request, form)) => {
             unanswered.form = form;
@@ -176,6 +176,7 @@ pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Res
         }
         Err(status) => return unanswered.response(app, status, Why::NotArrived),
     };
+    drop(room);
     let Some(_place) = gate.place(address) else { return refused("address", unanswered.busy(app)) };
     let Some(_inside) = gate.enter(urgency) else { return refused("busy", unanswered.busy(app)) };
     let _turn = match urgency {

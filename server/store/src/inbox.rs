@@ -228,27 +228,19 @@ fn either(posts: &[PostId], phrases: &[String], and: &str, or: &str, phrase: imp
 
 /// Conversations with a contact whose name contains `name` (in lower case).
 pub async fn named(conn: &mut Conn, staff: StaffId, now: At, name: &str, limit: i64) -> Result<Vec<Row>> {
-    let rows = match conn.either() {
-        Either::Sqlite(c) => {
-            sqlx::query_as(rows!("where c.post_id in (select id from mine) and c.contact_name is not null and instr(lower(k.name), $3) > 0 order by c.last_message_at desc, c.id limit $4"))
-                .bind(staff)
-                .bind(now)
-                .bind(name)
-                .bind(limit)
-                .fetch_all(c)
-                .await?
-        }
-        Either::Postgres(c) => {
-            sqlx::query_as(rows!("where c.post_id in (select id from mine) and c.contact_name is not null and strpos(lower(k.name), $3) > 0 order by c.last_message_at desc, c.id limit $4"))
-                .bind(staff)
-                .bind(now)
-                .bind(name)
-                .bind(limit)
-                .fetch_all(c)
-                .await?
-        }
-    };
-    Ok(rows)
+    fetch_all!(
+        conn,
+        Row,
+        // Where something is taken out by replacing, it was in it: the databases have no other function for that in common.
+        rows!(
+            "where c.post_id in (select id from mine) and c.contact_name is not null and replace(lower(k.name), $3, '') <> lower(k.name)
+             order by c.last_message_at desc, c.id limit $4"
+        ),
+        staff,
+        now,
+        name,
+        limit
+    )
 }
 
 /// All conversations of one's posts with their contacts.

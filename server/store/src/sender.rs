@@ -72,18 +72,20 @@ async fn send_all<N: Batch>(pool: PgPool, health: Arc<Health>, mut queue: mpsc::
     }
 }
 
-/// All in one transaction; should a statement fail, each in one of its own, so that one bad message does not fail its neighbours.
+/// All in one transaction; should that fail, each in one of its own, so that one bad message does not fail its neighbours. Not where the database
+/// is away: each would wait for it again.
 async fn outcomes<N: Batch>(pool: &PgPool, health: &Health, news: Vec<N>) -> Vec<Result<N::Outcome>> {
     match sent(pool, health, news.clone()).await {
         Ok(sent) => sent.into_iter().map(Ok).collect(),
         Err(why) if news.len() == 1 => vec![Err(why)],
-        Err(why) if !is_of_a_statement(&why) => news.iter().map(|_| Err(Error::Commit(why.to_string()))).collect(),
+        Err(why) if is_away(&why) => news.iter().map(|_| Err(Error::Commit(why.to_string()))).collect(),
         Err(_) => join_all(news.into_iter().map(async |new| Ok(sent(pool, health, vec![new]).await?.remove(0)))).await,
     }
 }
 
-fn is_of_a_statement(why: &Error) -> bool {
-    matches!(why, Error::Taken(_) | Error::Database(sqlx::Error::Database(_)))
+fn is_away(why: &Error) -> bool {
+    use sqlx::Error::{Io, PoolClosed, PoolTimedOut, Protocol, Tls};
+    matches!(why, Error::Slow | Error::Database(Io(_) | PoolClosed | PoolTimedOut | Protocol(_) | Tls(_)))
 }
 
 async fn sent<N: Batch>(pool: &PgPool, health: &Health, news: Vec<N>) -> Result<Vec<N::Outcome>> {

@@ -154,8 +154,8 @@ async fn write_batch(
         let _ = run(conn, "rollback").await;
     }
     // An empty commit says nothing of a database in which every message fails.
-    let is_empty = !told.is_empty() && sent.iter().all(Result::is_err) && started.iter().all(|outcome: &Result<_>| outcome.is_err());
-    if !is_empty {
+    let is_empty = replies.is_empty() && sent.iter().all(Result::is_err) && started.iter().all(Result::is_err);
+    if committed.is_err() || !is_empty {
         health.note(committed.is_ok());
     }
     for reply in replies {
@@ -237,6 +237,20 @@ mod tests {
         execute!(conn, "insert into installation (id, secret, created_at) values (1, $1, 0) on conflict (id) do update set secret = excluded.secret", secret)
     }
 
+    fn to_nowhere() -> crate::message::New {
+        crate::message::New {
+            id: model::MessageId(uuid::Uuid::nil()),
+            conversation_id: model::ConversationId(uuid::Uuid::nil()),
+            kind: model::MessageKind::Contact,
+            post_id: None,
+            staff_id: None,
+            body: "路灯".to_owned(),
+            client_key: model::ClientKey(uuid::Uuid::nil()),
+            sent_at: model::At(0),
+            wait: None,
+        }
+    }
+
     async fn kept(db: &Db) -> Vec<u8> {
         let mut conn = db.read().await.unwrap();
         fetch_one!(conn, (Vec<u8>,), "select secret from installation").unwrap().0
@@ -255,8 +269,9 @@ mod tests {
             })
         });
         let late = db.write(|c| Box::pin(keep(c, b"late".to_vec())));
-        let (early, full, late): (Result<u64>, Result<u64>, Result<u64>) = tokio::join!(early, full, late);
-        assert!(early.is_err() && full.is_err() && late.is_err(), "{early:?} {full:?} {late:?}");
+        let sent = db.send(to_nowhere());
+        let (early, full, late, sent): (Result<u64>, Result<u64>, Result<u64>, _) = tokio::join!(early, full, late, sent);
+        assert!(early.is_err() && full.is_err() && late.is_err() && sent.is_err(), "{early:?} {full:?} {late:?} {sent:?}");
         assert_eq!(kept(db).await, b"before");
         assert!(matches!(db.is_writing().await, Err(Error::NotWriting)));
         db.write(|c| Box::pin(async move { execute!(c, "pragma max_page_count = 1000000") })).await.unwrap();
