@@ -219,6 +219,8 @@ pub fn encode(text: &str) -> String {
 
 /// Bytes of a form with files in it, where its body has to be read for the token.
 const FILES_LIMIT: usize = 5 * 1024 * 1024;
+/// Bytes of a form without.
+pub const FORM_LIMIT: usize = 64 * 1024;
 
 /// Refuses a change asked for by another site's page: by what the browser says of the request (Fetch metadata, then Origin), and for
 /// browsers too old to say, by the token in the form.
@@ -239,7 +241,7 @@ async fn same_site(visit: &Visit, request: Request) -> Result<Request, AppError>
     let (parts, body) = request.into_parts();
     let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
     let has_files = kind.starts_with("multipart/form-data");
-    let bytes = axum::body::to_bytes(body, if has_files { FILES_LIMIT } else { 256 * 1024 }).await.map_err(|_| AppError::TooLarge)?;
+    let bytes = axum::body::to_bytes(body, if has_files { FILES_LIMIT } else { FORM_LIMIT }).await.map_err(|_| AppError::TooLarge)?;
     let has_token = if has_files {
         // Our forms have the token in front of the file.
         let needle = format!("name=\"csrf\"\r\n\r\n{}\r\n", visit.csrf);

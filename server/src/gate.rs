@@ -3,9 +3,9 @@
 
 use crate::{
     busy::{Unanswered, Why},
-    serve::BODY_LIMIT,
+    places::Places,
 };
-use app::App;
+use app::{App, routes::FORM_LIMIT};
 use axum::{
     body::{Body, Bytes, to_bytes},
     extract::{Request, State},
@@ -14,13 +14,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use std::{
-    collections::HashMap,
-    net::IpAddr,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{sync::Semaphore, time};
 
@@ -46,23 +44,23 @@ const SPARE_AT_ONCE: usize = 2;
 /// Pages that are being made at the same moment; who sends something does not wait for them. Those who wait cost nothing, so that whoever is
 /// turned away hears it soon.
 const PAGES_AT_ONCE: usize = 16;
-/// Forms that are on their way at the same moment, each of [`BODY_LIMIT`] bytes at most.
+/// Forms that are on their way at the same moment, each of [`FORM_LIMIT`] bytes at most.
 const FORMS_AT_ONCE: usize = 2048;
 /// Streams that begin at the same moment. The others wait: thousands come back at once after a restart, and a browser does not ask again for
 /// a stream that was refused.
 const STREAMS_AT_ONCE: usize = 16;
 
-/// Requests of one address that may be inside or in line: enough for a school in which everybody scans in the same second, and one that never stops
-/// asking does not fill the lines.
-const OF_ONE_ADDRESS: usize = 128;
+/// Not every one that is turned away has a line in the log.
+const SAID: Duration = Duration::from_secs(10);
 
 /// Requests being answered now.
 #[derive(Clone)]
 pub struct Gate {
     app: App,
     inside: Arc<AtomicUsize>,
-    /// And how many of them come from where.
-    from: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    places: Places,
+    /// How many were turned away since the log last said so.
+    turned_away: Arc<Mutex<(u64, Option<Instant>)>>,
     limits: [usize; 4],
     spare: Arc<Semaphore>,
     pages: Arc<Semaphore>,
@@ -81,7 +79,8 @@ impl Gate {
         Gate {
             app,
             inside: Arc::default(),
-            from: Arc::default(),
+            places: Places::default(),
+            turned_away: Arc::default(),
             limits,
             spare: line(SPARE_AT_ONCE),
             pages: line(PAGES_AT_ONCE),
@@ -90,38 +89,21 @@ impl Gate {
         }
     }
 
-    /// A place among those of one address; `None` if it has too many. The machine itself speaks for everybody.
-    fn place(&self, address: IpAddr) -> Option<Place> {
-        let mut from = self.from.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = from.entry(address).or_default();
-        if *count >= OF_ONE_ADDRESS && !address.is_loopback() {
-            return None;
+    fn refused(&self, why: &'static str, response: Response) -> Response {
+        metrics::counter!("linli_refused_total", "why" => why).increment(1);
+        let mut turned_away = self.turned_away.lock().unwrap_or_else(PoisonError::into_inner);
+        turned_away.0 += 1;
+        if turned_away.1.is_none_or(|said| said.elapsed() >= SAID) {
+            tracing::warn!(count = turned_away.0, "more requests than can be answered: some were turned away");
+            *turned_away = (0, Some(Instant::now()));
         }
-        *count += 1;
-        Some(Place { from: self.from.clone(), address })
+        response
     }
 
     fn enter(&self, urgency: Urgency) -> Option<Inside> {
         let inside = Inside(self.inside.clone());
         // The guard takes itself back when there is no room.
         (inside.0.fetch_add(1, Ordering::Relaxed) < self.limits[urgency as usize]).then_some(inside)
-    }
-}
-
-struct Place {
-    from: Arc<Mutex<HashMap<IpAddr, usize>>>,
-    address: IpAddr,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut from = self.from.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = from.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                from.remove(&self.address);
-            }
-        }
     }
 }
 
@@ -157,7 +139,7 @@ pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Res
     // This machine itself: a proxy that does not say whom it speaks for.
     if !address.is_loopback() && app.domain.limits.request(address).is_err() {
         // In few words: it may come ten thousand times a second.
-        return refused("address", (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "10")], "too many requests\n").into_response());
+        return gate.refused("address", (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "10")], "too many requests\n").into_response());
     }
     if is_stream(&request) {
         // Never closed, so there is always a turn.
@@ -166,9 +148,9 @@ pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Res
     }
     // Only staff send files, and who sends one slowly takes nobody's place.
     if is_upload(&request) {
-        return next.run(request).await;
+        return time::timeout(UPLOAD, next.run(request)).await.unwrap_or_else(|_| unanswered.response(app, StatusCode::REQUEST_TIMEOUT, Why::NotArrived));
     }
-    let Ok(room) = gate.forms.try_acquire() else { return refused("busy", unanswered.busy(app)) };
+    let Ok(room) = gate.forms.try_acquire() else { return gate.refused("busy", unanswered.busy(app)) };
     let request = match arrived(request).await {
         Ok((request, form)) => {
             unanswered.form = form;
@@ -177,8 +159,8 @@ pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Res
         Err(status) => return unanswered.response(app, status, Why::NotArrived),
     };
     drop(room);
-    let Some(_place) = gate.place(address) else { return refused("address", unanswered.busy(app)) };
-    let Some(_inside) = gate.enter(urgency) else { return refused("busy", unanswered.busy(app)) };
+    let Some(_place) = gate.places.take(address, urgency) else { return gate.refused("address", unanswered.busy(app)) };
+    let Some(_inside) = gate.enter(urgency) else { return gate.refused("busy", unanswered.busy(app)) };
     let _turn = match urgency {
         Urgency::Vital => None,
         Urgency::First | Urgency::Usual => gate.pages.acquire().await.ok(),
@@ -191,11 +173,6 @@ pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Res
         Ok(response) => response,
         Err(_) => unanswered.response(app, StatusCode::SERVICE_UNAVAILABLE, Why::NotKept),
     }
-}
-
-fn refused(why: &'static str, response: Response) -> Response {
-    metrics::counter!("linli_refused_total", "why" => why).increment(1);
-    response
 }
 
 fn is_stream(request: &Request) -> bool {
@@ -214,10 +191,13 @@ fn has_kind(headers: &HeaderMap, kind: &str) -> bool {
 /// A form has to arrive within this time, and its answer within this time after that.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// A file has to arrive within this time: five megabytes over 200 kbit/s.
+const UPLOAD: Duration = Duration::from_secs(200);
+
 /// The request with all that was sent, so that who sends slowly takes nobody's place; and the form, if it is one.
 async fn arrived(request: Request) -> Result<(Request, Bytes), StatusCode> {
     let (head, body) = request.into_parts();
-    let body = time::timeout(PATIENCE, to_bytes(body, BODY_LIMIT)).await.map_err(|_| StatusCode::REQUEST_TIMEOUT)?;
+    let body = time::timeout(PATIENCE, to_bytes(body, FORM_LIMIT)).await.map_err(|_| StatusCode::REQUEST_TIMEOUT)?;
     let body = body.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
     let form = if has_kind(&head.headers, "application/x-www-form-urlencoded") { body.clone() } else { Bytes::new() };
     Ok((Request::from_parts(head, Body::from(body)), form))

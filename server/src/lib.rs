@@ -8,5 +8,6 @@ pub mod gate;
 pub mod listen;
 pub mod log;
 pub mod metrics;
+mod places;
 pub mod serve;
 pub mod settings;

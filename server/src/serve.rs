@@ -8,7 +8,7 @@ use crate::{
 };
 use app::{
     App,
-    routes::{Assets, routes},
+    routes::{Assets, FORM_LIMIT, routes},
 };
 use axum::{
     Router,
@@ -32,9 +32,6 @@ use tower_http::{
     trace::{DefaultOnResponse, TraceLayer},
 };
 use tracing::{Level, Span, info};
-
-/// Bytes of a form. Uploads set their own.
-pub const BODY_LIMIT: usize = 64 * 1024;
 
 /// How long a mail and whatever else is on its way may take to end after the stop signal.
 const LAST_MAIL: Duration = Duration::from_secs(10);
@@ -161,7 +158,7 @@ pub fn router_behind(app: App, gate: Gate) -> Router {
         .quality(CompressionLevel::Precise(2))
         .compress_when(SizeAbove::new(500).and(NotForContentType::SSE).and(NotForContentType::IMAGES).and(NotForContentType::const_new("application/wasm")));
     let operations = Router::new().route("/up", get(up)).with_state(app.domain.clone()).merge(metrics::router(app.domain.clone()));
-    let pages = routes(app).into_router().layer(DefaultBodyLimit::max(BODY_LIMIT)).layer(compression);
+    let pages = routes(app).into_router().layer(DefaultBodyLimit::max(FORM_LIMIT)).layer(compression);
     pages.merge(operations).merge(assets::router()).layer(
         ServiceBuilder::new()
             .layer(middleware::from_fn_with_state(gate, gate::pass))

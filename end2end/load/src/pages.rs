@@ -42,6 +42,7 @@ async fn again_and_again(mut person: Person, errand: Errand, deadline: Instant) 
         let since = Instant::now();
         match person.go(errand).await {
             Outcome::Done => tally.done(since),
+            Outcome::Refused => tally.turned_away(),
             other => tally.failed(format!("{other:?}")),
         }
     }

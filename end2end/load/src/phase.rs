@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     micros: Vec<u32>,
+    turned_away: u64,
     errors: BTreeMap<String, u64>,
 }
 
@@ -19,8 +20,14 @@ impl Tally {
         *self.errors.entry(why.to_string()).or_default() += 1;
     }
 
+    /// With 503 and Retry-After, as a server does that has more to do than it can.
+    pub fn turned_away(&mut self) {
+        self.turned_away += 1;
+    }
+
     fn add(&mut self, other: Tally) {
         self.micros.extend(other.micros);
+        self.turned_away += other.turned_away;
         for (why, count) in other.errors {
             *self.errors.entry(why).or_default() += count;
         }
@@ -34,6 +41,7 @@ pub struct Phase {
     seconds: f64,
     /// Fastest first.
     micros: Vec<u32>,
+    turned_away: u64,
     errors: BTreeMap<String, u64>,
 }
 
@@ -50,7 +58,7 @@ where
     }
     let seconds = started.elapsed().as_secs_f64();
     all.micros.sort_unstable();
-    Ok(Phase { name, clients, seconds, micros: all.micros, errors: all.errors })
+    Ok(Phase { name, clients, seconds, micros: all.micros, turned_away: all.turned_away, errors: all.errors })
 }
 
 impl Phase {
@@ -68,11 +76,11 @@ impl Phase {
         self.micros.get(rank.saturating_sub(1)).map_or(0.0, |m| f64::from(*m) / 1000.0)
     }
 
-    pub const HEADER: &str = "                                         clients  seconds     done    per s   p50 ms   p99 ms   max ms  errors";
+    pub const HEADER: &str = "                                         clients  seconds     done    per s   p50 ms   p99 ms   max ms    away  errors";
 
     pub fn row(&self) -> String {
         format!(
-            "{:<40} {:>7} {:>8.1} {:>8} {:>8.0} {:>8.2} {:>8.2} {:>8.2} {:>7}",
+            "{:<40} {:>7} {:>8.1} {:>8} {:>8.0} {:>8.2} {:>8.2} {:>8.2} {:>7} {:>7}",
             self.name,
             self.clients,
             self.seconds,
@@ -81,6 +89,7 @@ impl Phase {
             self.millis(0.5),
             self.millis(0.99),
             self.millis(1.0),
+            self.turned_away,
             self.errors.values().sum::<u64>()
         )
     }

@@ -29,6 +29,14 @@ pub async fn open(domain: &Domain, device_key: &str, code: &ClaimCode, language:
 
 /// Lets a device into a conversation, making the device known if it is new. Not if the contact has changed the claim code since `claim_version`.
 pub(crate) async fn admit(domain: &Domain, device_key: &str, id: ConversationId, claim_version: i64, language: Language) -> store::Result<bool> {
+    match try_admit(domain, device_key, id, claim_version, language).await {
+        // A second click, or a first message of the same new device.
+        Err(e) if e.gave_way() => try_admit(domain, device_key, id, claim_version, language).await,
+        other => other,
+    }
+}
+
+async fn try_admit(domain: &Domain, device_key: &str, id: ConversationId, claim_version: i64, language: Language) -> store::Result<bool> {
     let key_hash = Keys::hash(device_key);
     let (now, fresh) = (domain.now(), (ContactId(domain.id()), DeviceId(domain.id())));
     let ids = (MessageId(domain.id()), ClientKey(domain.id()));

@@ -83,10 +83,10 @@ pub struct TooMany {
 
 /// Where a request comes from: an IPv4 address, or the /56 of IPv6 addresses that one household can choose from freely (RFC 6177).
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Origin([u8; 7]);
+pub struct Origin([u8; 7]);
 
 impl Origin {
-    fn of(address: IpAddr) -> Origin {
+    pub fn of(address: IpAddr) -> Origin {
         let mut origin = [0; 7];
         match address.to_canonical() {
             IpAddr::V4(v4) => origin[3..].copy_from_slice(&v4.octets()),

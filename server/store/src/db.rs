@@ -1,6 +1,6 @@
 use crate::{
-    Conn, Error, Result, conn::Kind, first_message, health::Health, installation, message, migrations, sender::Sender, transaction::in_transaction,
-    writer::Writer,
+    Conn, Error, Result, checkpoint::Checkpoint, conn::Kind, first_message, health::Health, installation, message, migrations, sender::Sender,
+    transaction::in_transaction, writer::Writer,
 };
 use futures::future::BoxFuture;
 use sqlx::{
@@ -53,16 +53,19 @@ impl Db {
             .busy_timeout(Duration::from_secs(10))
             .pragma("temp_store", "memory")
             .pragma("cache_size", "-8000")
+            // Beside the writer instead: see checkpoint.rs.
+            .pragma("wal_autocheckpoint", "0")
             .statement_cache_capacity(256)
             // Each row is handed over from SQLite's thread: a page of them at once.
             .row_buffer_size(512);
         let mut connection = SqliteConnection::connect_with(&options).await?;
         let tables = migrations::sqlite(&mut connection).await?;
         migrations::to_run(&migrations::SQLITE, tables)?.run(&mut connection).await?;
+        let checkpoint = Checkpoint::start(&options).await?;
         let readers =
             SqlitePoolOptions::new().min_connections(1).max_connections(READERS).test_before_acquire(false).connect_with(options.read_only(true)).await?;
         let health = Arc::new(Health::default());
-        Ok(Db(Inner::Sqlite { readers, writer: Writer::start(connection, health.clone()) }, health))
+        Ok(Db(Inner::Sqlite { readers, writer: Writer::start(connection, checkpoint, health.clone()) }, health))
     }
 
     async fn open_postgres(url: &str) -> Result<Db> {

@@ -7,6 +7,7 @@
 //!
 //! [`Db::read`] lends a connection for reading. [`Db::write`] runs a function in a transaction and returns only after the commit.
 
+mod checkpoint;
 mod conn;
 mod db;
 mod error;

@@ -3,7 +3,8 @@
 
 use crate::{
     Conn, Error, Result,
-    conn::Kind,
+    checkpoint::{self, Checkpoint},
+    conn::{Either, Kind},
     first_message::{self, Start},
     health::Health,
     message,
@@ -43,9 +44,9 @@ struct Done {
 type Reply = Box<dyn FnOnce(std::result::Result<(), String>) + Send>;
 
 impl Writer {
-    pub fn start(connection: SqliteConnection, health: Arc<Health>) -> Writer {
+    pub fn start(connection: SqliteConnection, checkpoint: Checkpoint, health: Arc<Health>) -> Writer {
         let (jobs, queue) = mpsc::channel(4096);
-        tokio::spawn(write_all(Conn::new(Kind::SqliteWriter(connection)), queue, health));
+        tokio::spawn(write_all(Conn::new(Kind::SqliteWriter(connection)), checkpoint, queue, health));
         Writer(jobs)
     }
 
@@ -93,7 +94,7 @@ impl Writer {
     }
 }
 
-async fn write_all(mut conn: Conn, mut queue: mpsc::Receiver<Job>, health: Arc<Health>) {
+async fn write_all(mut conn: Conn, checkpoint: Checkpoint, mut queue: mpsc::Receiver<Job>, health: Arc<Health>) {
     let mut jobs = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut jobs, BATCH).await > 0 {
         let mut stop = None;
@@ -107,7 +108,14 @@ async fn write_all(mut conn: Conn, mut queue: mpsc::Receiver<Job>, health: Arc<H
             }
         }
         write_batch(&mut conn, works, news, starts, &health).await;
+        if checkpoint.written()
+            && let Either::Sqlite(c) = conn.either()
+        {
+            // Should it fail, it is tried again.
+            let _ = checkpoint::passive(c).await;
+        }
         if let Some(done) = stop {
+            checkpoint.stop().await;
             if let Kind::SqliteWriter(connection) = conn.into_kind() {
                 let _ = connection.close().await;
             }

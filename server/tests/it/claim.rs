@@ -73,3 +73,29 @@ async fn a_wrong_code_is_kept_for_correction_and_guessing_is_slow() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_device_that_nobody_knows_yet_opens_two_conversations_and_begins_a_third_at_the_same_moment() {
+    on_both(async |app| {
+        let sticker = app.sticker().await;
+        let (mut first, path) = app.contact(&sticker, "一").await;
+        let (mut other, other_path) = app.contact(&sticker, "二").await;
+        let codes = [code(&first.get(&path).await), code(&other.get(&other_path).await)];
+        for n in 0..20 {
+            let key = format!("{n:043}");
+            let [mut one, mut two, mut three] = [0; 3].map(|_| app.anonymous());
+            for actor in [&mut one, &mut two, &mut three] {
+                actor.set_cookie("device", &key);
+                actor.headers.insert("x-forwarded-for".into(), format!("203.0.113.{n}"));
+            }
+            let claims = codes.each_ref().map(|code| [("code", code.as_str())]);
+            let message_key = format!("0192a3b4c5d67e8f9a0b1c2d3e4f{n:04}");
+            let (message, point) = ([("text", "三"), ("key", &*message_key)], sticker.path());
+            let (one, two, three) = tokio::join!(one.post("/claim", &claims[0]), two.post("/claim", &claims[1]), three.post(&point, &message));
+            for page in [one, two, three] {
+                page.is(303);
+            }
+        }
+    })
+    .await;
+}

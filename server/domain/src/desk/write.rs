@@ -6,7 +6,7 @@ use crate::{
     conversation::{first, tell, topics},
     live::Topic,
 };
-use model::{ClientKey, ConversationId, ConversationState, Event, MailKind, MessageId, MessageKind, OutboxId, calendar::Quiet, text};
+use model::{ClientKey, ConversationId, ConversationState, Event, MailKind, MessageId, MessageKind, OutboxId, StaffId, calendar::Quiet, text};
 use store::{
     Conn,
     message::{New, Sent},
@@ -87,19 +87,27 @@ const NAME: usize = 40;
 /// Gives the contact a name for the lists of staff, or takes it away when left empty. The contact does not see it.
 pub async fn name(domain: &Domain, staff: &Staff, id: ConversationId, typed: &str) -> Result<(), DeskError> {
     let name = text::optional_line(typed, NAME)?;
-    let (staff, now) = (staff.id, domain.now());
-    let post: Card = domain
+    let post = match try_name(domain, staff.id, id, name.clone()).await {
+        // Somebody else names the same contact in another conversation of theirs.
+        Err(DeskError::Store(e)) if e.gave_way() => try_name(domain, staff.id, id, name).await?,
+        other => other?,
+    };
+    domain.hub.wake_all(topics(id, post.post_id, post.answering_id).filter(|t| matches!(t, Topic::Post(_))));
+    Ok(())
+}
+
+async fn try_name(domain: &Domain, staff: StaffId, id: ConversationId, name: Option<String>) -> Result<Card, DeskError> {
+    let now = domain.now();
+    domain
         .db
         .write(move |c| {
             Box::pin(async move {
                 let held = Held::load(c, staff, id, now).await?;
                 store::contact::set_name(c, held.conversation.contact_id, name.as_deref()).await?;
-                Ok::<_, DeskError>(held.card)
+                Ok(held.card)
             })
         })
-        .await?;
-    domain.hub.wake_all(topics(id, post.post_id, post.answering_id).filter(|t| matches!(t, Topic::Post(_))));
-    Ok(())
+        .await
 }
 
 impl Held {
