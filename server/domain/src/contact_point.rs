@@ -49,7 +49,7 @@ pub async fn scan(domain: &Domain, device: Option<&Device>, code: &PointCode) ->
     if answering.is_nobody() {
         return Ok(Scan::Nobody(Box::new(answering)));
     }
-    let usual_seconds = post::usual_seconds(&mut conn, point.post_id, &answering.calendar).await?;
+    let usual_seconds = post::usual_seconds(domain, &mut conn, point.post_id, &answering.calendar).await?;
     Ok(Scan::Point(Box::new(Point { point, answering, usual_seconds })))
 }
 

@@ -14,11 +14,10 @@ use model::{
 use std::{net::IpAddr, sync::Arc};
 use store::{
     Conn,
-    conversation::{Conversation, Way},
+    conversation::{Conversation, Shown, Way},
     first_message::Start,
     message::{Audience, Message, New, NewWait, Sent},
     post::Card,
-    wait::Wait,
 };
 
 /// Why a message was not sent.
@@ -219,11 +218,12 @@ pub struct Promise {
 }
 
 impl Promise {
-    fn new(answering: &Answering, last: Option<Wait>) -> Promise {
+    fn new(answering: &Answering, shown: &Shown) -> Promise {
+        let answered = shown.wait_opened_at.zip(shown.wait_closed_at);
         Promise {
             card: answering.card().clone(),
-            due_at: last.as_ref().filter(|w| w.closed_at.is_none()).map(|w| w.due_at),
-            answered_after: last.and_then(|w| Some(answering.calendar.calendar.working_seconds(w.opened_at, w.closed_at?))),
+            due_at: shown.wait_due_at.filter(|_| shown.wait_closed_at.is_none()),
+            answered_after: answered.map(|(opened, closed)| answering.calendar.calendar.working_seconds(opened, closed)),
             calendar: answering.calendar.clone(),
         }
     }
@@ -243,7 +243,7 @@ pub struct View {
     pub claim_code: model::ClaimCode,
     pub email: Option<String>,
     /// Other devices that may see it too.
-    pub claims: usize,
+    pub claims: i64,
     /// False on a device that came in by claim code or mail.
     pub is_owner: bool,
 }
@@ -251,18 +251,17 @@ pub struct View {
 /// The last page of a conversation; marks it as seen.
 pub async fn view(domain: &Domain, device: &Device, id: ConversationId, before: Option<i64>) -> store::Result<Option<View>> {
     let mut conn = domain.db.read().await?;
-    let Some(conversation) = store::conversation::of_device(&mut conn, device.id, id).await? else { return Ok(None) };
-    let Some(answering) = post::answering(domain, &mut conn, conversation.post_id).await? else { return Ok(None) };
+    let Some(shown) = store::conversation::shown(&mut conn, device.id, id).await? else { return Ok(None) };
+    let Some(answering) = post::answering(domain, &mut conn, shown.conversation.post_id).await? else { return Ok(None) };
     let messages = store::message::before(&mut conn, id, Audience::Contact, before.unwrap_or(i64::MAX), PAGE).await?;
-    let wait = store::wait::last(&mut conn, id).await?;
-    let contact = store::contact::find(&mut conn, conversation.contact_id).await?;
-    let claims = store::conversation::claims(&mut conn, id).await?.len();
     drop(conn);
+    let promise = Promise::new(&answering, &shown);
+    let Shown { conversation, email, claims, .. } = shown;
     let view = View {
-        promise: Promise::new(&answering, wait),
+        promise,
         claim_code: domain.keys.claim_code(id, conversation.claim_version),
         is_owner: conversation.contact_id == device.contact_id,
-        email: contact.and_then(|c| c.email),
+        email,
         conversation,
         answering,
         messages,
@@ -306,12 +305,11 @@ pub struct News {
 /// What came after the message numbered `after`.
 pub async fn news(domain: &Domain, device: &Device, id: ConversationId, after: i64) -> store::Result<Option<News>> {
     let mut conn = domain.db.read().await?;
-    let Some(conversation) = store::conversation::of_device(&mut conn, device.id, id).await? else { return Ok(None) };
-    let Some(answering) = post::answering(domain, &mut conn, conversation.post_id).await? else { return Ok(None) };
+    let Some(shown) = store::conversation::shown(&mut conn, device.id, id).await? else { return Ok(None) };
+    let Some(answering) = post::answering(domain, &mut conn, shown.conversation.post_id).await? else { return Ok(None) };
     let above = store::message::before(&mut conn, id, Audience::Contact, after.saturating_add(1), 1).await?.pop();
     let messages = store::message::after(&mut conn, id, Audience::Contact, after, PAGE).await?;
-    let wait = store::wait::last(&mut conn, id).await?;
-    Ok(Some(News { above, messages, promise: Promise::new(&answering, wait) }))
+    Ok(Some(News { above, messages, promise: Promise::new(&answering, &shown) }))
 }
 
 /// One line in the list of a device's conversations.

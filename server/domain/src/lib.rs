@@ -59,6 +59,7 @@ pub struct Parts {
     pub calendars: calendar::Cache,
     pub devices: caller::Devices,
     pub figures: unit::CountedFigures,
+    pub usual_times: post::UsualTimes,
     /// Where people reach this installation, without a slash at the end: `https://linli.example.cn`.
     pub public_url: String,
 }
@@ -87,6 +88,7 @@ impl Domain {
             calendars: calendar::Cache::default(),
             devices: caller::Devices::default(),
             figures: unit::CountedFigures::default(),
+            usual_times: post::UsualTimes::default(),
             public_url: public_url.trim_end_matches('/').to_owned(),
             clock,
             random,

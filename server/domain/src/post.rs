@@ -5,7 +5,8 @@ use model::{
     At, ClientKey, ConversationId, Event, MessageId, PostId, StaffId, UnitId,
     text::{self, TextError},
 };
-use std::sync::Arc;
+use moka::sync::Cache;
+use std::{sync::Arc, time::Duration};
 use store::{
     Conn, Result, contact_point,
     holding::Term,
@@ -62,8 +63,27 @@ pub async fn answering(domain: &Domain, conn: &mut Conn, post: PostId) -> Result
     Ok(Some(Answering { post: card, stand_in, calendar }))
 }
 
-/// Working seconds in which half of the last fifty answers came; `None` below five.
-pub(crate) async fn usual_seconds(conn: &mut Conn, post: PostId, calendar: &UnitCalendar) -> Result<Option<i64>> {
+/// Working seconds in which a post usually answers, as counted lately.
+pub struct UsualTimes(Cache<PostId, Option<i64>>);
+
+impl Default for UsualTimes {
+    /// At most about 5 MB. Half of the last fifty answers change slowly.
+    fn default() -> UsualTimes {
+        UsualTimes(Cache::builder().max_capacity(50_000).time_to_live(Duration::from_secs(600)).build())
+    }
+}
+
+/// Working seconds in which half of the last fifty answers came, at most ten minutes ago; `None` below five.
+pub(crate) async fn usual_seconds(domain: &Domain, conn: &mut Conn, post: PostId, calendar: &UnitCalendar) -> Result<Option<i64>> {
+    if let Some(usual) = domain.usual_times.0.get(&post) {
+        return Ok(usual);
+    }
+    let usual = count_usual_seconds(conn, post, calendar).await?;
+    domain.usual_times.0.insert(post, usual);
+    Ok(usual)
+}
+
+async fn count_usual_seconds(conn: &mut Conn, post: PostId, calendar: &UnitCalendar) -> Result<Option<i64>> {
     let answered = store::wait::answered_by_post(conn, post, 50).await?;
     let mut seconds: Vec<i64> = answered.iter().filter_map(|w| Some(calendar.calendar.working_seconds(w.opened_at, w.closed_at?))).collect();
     seconds.sort_unstable();
