@@ -12,8 +12,8 @@ use std::{
 };
 use tokio::{sync::mpsc, task::JoinHandle, time};
 
-/// Little at a time, so that the disk is never busy for long.
-const EVERY: Duration = Duration::from_millis(250);
+/// Often enough that the disk is never busy for long, seldom enough that a page changed again and again is written once.
+const EVERY: Duration = Duration::from_secs(1);
 
 /// Pages in the log, of 4 KB, from which on it should begin anew. Only the writer can let it: while it writes, there is always something more to take over.
 const LONG: i64 = 16_000;
