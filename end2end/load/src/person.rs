@@ -2,14 +2,22 @@
 
 use crate::{
     http::{Connection, Reply},
+    ledger::ALL,
     now::new_id,
     open::Outcome,
     town::{GRIDS, Town},
 };
+use model::ConversationId;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use std::{
+    collections::HashMap,
     io,
     net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex, PoisonError},
+};
+use store::{
+    Db,
+    message::{self, Audience},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +64,11 @@ impl Errand {
     }
 }
 
+/// The conversation whose page a form leads to once its message is kept.
+fn sent_to(location: &str) -> Option<ConversationId> {
+    location.strip_prefix("/c/").or(location.strip_prefix("/inbox/"))?.split(['?', '#']).next()?.parse().ok()
+}
+
 /// The busiest grid is the first.
 const BUSIEST: usize = 0;
 
@@ -67,15 +80,38 @@ pub struct Person {
     connection: Option<Connection>,
     /// From one address only; else from another each time.
     visitor: Option<Ipv4Addr>,
+    noted: Noted,
+}
+
+/// Messages that were acknowledged: in which conversation, with which text. Every text is another.
+pub type Noted = Arc<Mutex<Vec<(ConversationId, String)>>>;
+
+/// How many of what was noted the database does not hold just once.
+pub async fn lost_or_doubled(db: &Db, noted: &Noted) -> Result<usize, String> {
+    let sent = std::mem::take(&mut *noted.lock().unwrap_or_else(PoisonError::into_inner));
+    let mut by_conversation: HashMap<ConversationId, Vec<String>> = HashMap::new();
+    sent.into_iter().for_each(|(conversation, text)| by_conversation.entry(conversation).or_default().push(text));
+    let mut conn = db.read().await.map_err(|e| e.to_string())?;
+    let mut wrong = 0;
+    for (id, texts) in by_conversation {
+        let stored = message::before(&mut conn, id, Audience::Staff, i64::MAX, ALL).await.map_err(|e| e.to_string())?;
+        wrong += texts.iter().filter(|text| stored.iter().filter(|m| m.body == **text).count() != 1).count();
+    }
+    Ok(wrong)
 }
 
 impl Person {
     pub fn new(town: Town, addr: SocketAddr, number: usize) -> Person {
-        Person { town, addr, rng: StdRng::seed_from_u64(town.seed ^ number as u64), connection: None, visitor: None }
+        Person { town, addr, rng: StdRng::seed_from_u64(town.seed ^ number as u64), connection: None, visitor: None, noted: Noted::default() }
     }
 
     pub fn from(self, visitor: Ipv4Addr) -> Person {
         Person { visitor: Some(visitor), ..self }
+    }
+
+    /// Notes what is acknowledged together with others.
+    pub fn noting(self, noted: &Noted) -> Person {
+        Person { noted: noted.clone(), ..self }
     }
 
     pub async fn go(&mut self, errand: Errand) -> Outcome {
@@ -106,8 +142,9 @@ impl Person {
         let device = format!("device={}", town.device_key(resident));
         let conversation = town.conversation(resident);
         let key = new_id().to_string();
-        let said = [("key", key.as_str()), ("text", "六号楼二单元三楼的路灯又不亮了，老人晚上下楼看不清台阶。")];
-        match errand {
+        let text = format!("六号楼二单元三楼的路灯又不亮了，老人晚上下楼看不清台阶。{key}");
+        let said = [("key", key.as_str()), ("text", text.as_str())];
+        let reply = match errand {
             Errand::Up => open.get("/up").await,
             Errand::Sticker => open.get(&format!("/q/{}", town.code(self.rng.random_range(0..GRIDS)))).await,
             Errand::FirstMessage => {
@@ -124,6 +161,41 @@ impl Person {
             Errand::SearchEnglish => open.get_as("/inbox?q=drain", &session(grid)).await,
             Errand::BusySearch => open.get_as("/inbox?q=%E4%B8%8B%E6%B0%B4%E9%81%93", &session(BUSIEST)).await,
             Errand::Figures => open.get_as("/admin", &session(GRIDS)).await,
+        }?;
+        if reply.status == 303
+            && let Some(conversation) = reply.location.as_deref().and_then(sent_to)
+        {
+            self.noted.lock().unwrap_or_else(PoisonError::into_inner).push((conversation, text));
         }
+        Ok(reply)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scratch::Scratch;
+    use model::{ClientKey, MessageId};
+
+    #[tokio::test]
+    async fn what_was_acknowledged_and_is_not_there_once_is_counted() {
+        let test = store::testing::sqlite().await;
+        let scratch = Scratch::prepare(test.db.clone(), 2).await.unwrap();
+        let noted = Noted::default();
+        let note = |new: &message::New| noted.lock().unwrap().push((new.conversation_id, new.body.clone()));
+        let [kept, lost, doubled] = [0, 1, 2].map(|n| scratch.message(n));
+        let again = message::New { id: MessageId(new_id()), client_key: ClientKey(new_id()), ..doubled.clone() };
+        [&kept, &lost, &doubled].into_iter().for_each(note);
+        for new in [kept, doubled, again] {
+            scratch.db.send(new).await.unwrap();
+        }
+        assert_eq!(lost_or_doubled(&scratch.db, &noted).await.unwrap(), 2);
+    }
+
+    #[test]
+    fn a_kept_message_leads_to_its_conversation() {
+        let id = ConversationId(new_id());
+        assert_eq!([format!("/c/{id}"), format!("/inbox/{id}?done=answer")].map(|to| sent_to(&to)), [Some(id); 2]);
+        assert_eq!(sent_to("/sign-in?back=/inbox"), None);
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     machine,
     open::{self, Lane, Outcome, Sample, Stage},
-    person::{Errand, Person},
+    person::{Errand, Noted, Person, lost_or_doubled},
     picture::{self, Line},
     server::{Recipe, Server},
     town::Town,
@@ -12,11 +12,12 @@ use std::{
     net::SocketAddr,
     path::Path,
     sync::{
-        Arc,
+        Arc, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
+use store::Db;
 use tokio::{task::JoinSet, time};
 
 /// What people do, and how many of a thousand do it.
@@ -97,7 +98,8 @@ pub async fn run(storm: Storm<'_>, recipe: &mut Recipe) -> Result<bool, String> 
     stages.extend(storm.multiples.iter().map(|times| stage(format!("{times}×"), capacity * times)));
     stages.push(stage("after, half".to_owned(), capacity / 2.0));
     let stages = Arc::new(stages);
-    let lanes: Vec<Person> = (0..storm.lanes).map(|lane| Person::new(storm.town, server.addr, lane)).collect();
+    let noted = Noted::default();
+    let lanes: Vec<Person> = (0..storm.lanes).map(|lane| Person::new(storm.town, server.addr, lane).noting(&noted)).collect();
     let is_over = Arc::new(AtomicBool::new(false));
     let (samples, (server, most)) = tokio::join!(
         async {
@@ -118,7 +120,12 @@ pub async fn run(storm: Storm<'_>, recipe: &mut Recipe) -> Result<bool, String> 
         draw(path, &stages, &samples, capacity)?;
     }
     server.stop().await?;
-    Ok(rows.iter().all(|row| row.vital >= 0.999))
+    let acknowledged = noted.lock().unwrap_or_else(PoisonError::into_inner).len();
+    let db = Db::open(&recipe.database).await.map_err(|e| e.to_string())?;
+    let wrong = lost_or_doubled(&db, &noted).await?;
+    db.close().await;
+    println!("{acknowledged} acknowledged messages looked up afterwards: {wrong} missing, different or doubled");
+    Ok(wrong == 0 && rows.iter().all(|row| row.vital >= 0.999))
 }
 
 /// The most memory it took, in kB.
