@@ -18,6 +18,7 @@ use store::{
     first_message::Start,
     message::{Audience, Message, New, NewWait, Sent},
     post::Card,
+    seen::Seen,
 };
 
 /// Why a message was not sent.
@@ -269,7 +270,13 @@ pub async fn view(domain: &Domain, device: &Device, id: ConversationId, before: 
         claims,
     };
     if before.is_none() {
-        saw(domain, &view.conversation, view.conversation.last_seq).await?;
+        // The page need not wait until that is on the disk.
+        let (domain, conversation) = (domain.clone(), view.conversation.clone());
+        tokio::spawn(async move {
+            if let Err(e) = saw(&domain, &conversation, conversation.last_seq).await {
+                tracing::warn!(error = %e, "what a contact has seen could not be noted");
+            }
+        });
     }
     Ok(Some(view))
 }
@@ -288,7 +295,7 @@ async fn saw(domain: &Domain, conversation: &Conversation, seq: i64) -> store::R
         return Ok(());
     }
     let id = conversation.id;
-    domain.db.write(move |c| Box::pin(async move { store::conversation::contact_saw(c, id, seq).await })).await?;
+    domain.db.saw(Seen { conversation_id: id, seq }).await?;
     domain.hub.wake(Topic::Conversation(id));
     Ok(())
 }

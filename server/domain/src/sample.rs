@@ -17,6 +17,7 @@ use store::{
     message::{New, NewWait},
     post::Post,
     quick_reply::QuickReply,
+    seen::Seen,
     staff::{Grant, Staff},
     unit::Unit,
 };
@@ -632,7 +633,7 @@ impl Build<'_> {
     /// The contact has read everything so far, and so has the post.
     async fn seen(&mut self, id: ConversationId) -> Result<(), SampleError> {
         if let Some(conversation) = store::conversation::find(self.c, id).await? {
-            store::conversation::contact_saw(self.c, id, conversation.last_seq).await?;
+            store::seen::mark(self.c, &[Seen { conversation_id: id, seq: conversation.last_seq }]).await?;
             store::conversation::staff_saw(self.c, id, conversation.last_seq).await?;
         }
         Ok(())

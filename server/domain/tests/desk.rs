@@ -494,7 +494,10 @@ async fn one_mail_for_each_stretch_of_answers_the_contact_has_not_seen() {
         let mailed = answer("师傅九点到").await;
         answer("已经到了").await;
         assert_eq!(w.conversation(id).await.mailed_seq, mailed, "{name}");
-        conversation::view(&w.domain, &device, id, None).await.unwrap().unwrap();
+        let view = conversation::view(&w.domain, &device, id, None).await.unwrap().unwrap();
+        while w.conversation(id).await.contact_seen_seq < view.conversation.last_seq {
+            tokio::task::yield_now().await;
+        }
         let mailed = answer("修好了").await;
         assert_eq!(w.conversation(id).await.mailed_seq, mailed, "{name}: seen, so the next is told again");
     }

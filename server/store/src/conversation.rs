@@ -253,11 +253,6 @@ pub async fn end_claims(conn: &mut Conn, id: ConversationId, claim_version: i64,
     execute!(conn, "update conversations set claim_version = $2, claim_hash = $3 where id = $1", id, claim_version, claim_hash).map(|_| ())
 }
 
-/// The contact has seen everything up to `seq`.
-pub async fn contact_saw(conn: &mut Conn, id: ConversationId, seq: i64) -> Result<()> {
-    execute!(conn, "update conversations set contact_seen_seq = $2 where id = $1 and contact_seen_seq < $2", id, seq).map(|_| ())
-}
-
 /// The post has seen everything up to `seq`.
 pub async fn staff_saw(conn: &mut Conn, id: ConversationId, seq: i64) -> Result<()> {
     execute!(conn, "update conversations set staff_seen_seq = $2 where id = $1 and staff_seen_seq < $2", id, seq).map(|_| ())

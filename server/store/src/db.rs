@@ -1,5 +1,5 @@
 use crate::{
-    Conn, Error, Result, checkpoint::Checkpoint, conn::Kind, first_message, health::Health, installation, message, migrations, sender::Sender,
+    Conn, Error, Result, checkpoint::Checkpoint, conn::Kind, first_message, health::Health, installation, message, migrations, seen::Seen, sender::Sender,
     transaction::in_transaction, writer::Writer,
 };
 use futures::future::BoxFuture;
@@ -23,6 +23,7 @@ pub(crate) enum Inner {
 pub(crate) struct Senders {
     messages: Sender<message::New>,
     starts: Sender<first_message::Start>,
+    seen: Sender<Seen>,
 }
 
 /// Each holds up to 8 MB of the database; more of them than processors only wait for each other.
@@ -87,7 +88,7 @@ impl Db {
             .after_release(move |c, _| Box::pin(comes_back(c, told.clone())))
             .connect_with(options)
             .await?;
-        let senders = Senders { messages: Sender::start(&pool, &health), starts: Sender::start(&pool, &health) };
+        let senders = Senders { messages: Sender::start(&pool, &health), starts: Sender::start(&pool, &health), seen: Sender::start(&pool, &health) };
         Ok(Db(Inner::Postgres(pool, Arc::new(senders)), health))
     }
 
@@ -150,6 +151,14 @@ impl Db {
         match &self.0 {
             Inner::Sqlite { writer, .. } => writer.first_message(start).await,
             Inner::Postgres(_, senders) => senders.starts.send(u128::from(start.key_hash.first().copied().unwrap_or_default()), start).await,
+        }
+    }
+
+    /// Notes what a contact has seen.
+    pub async fn saw(&self, seen: Seen) -> Result<()> {
+        match &self.0 {
+            Inner::Sqlite { writer, .. } => writer.saw(seen).await,
+            Inner::Postgres(_, senders) => senders.seen.send(seen.conversation_id.0.as_u128(), seen).await,
         }
     }
 

@@ -36,6 +36,7 @@ pub mod photo;
 pub mod post;
 pub mod quick_reply;
 pub mod scheduled_reply;
+pub mod seen;
 pub mod session;
 pub mod sign_in_failure;
 pub mod signal;

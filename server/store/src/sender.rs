@@ -7,6 +7,7 @@ use crate::{
     first_message::{self, Start},
     health::Health,
     message::{self, New, Sent},
+    seen::{self, Seen},
     transaction::in_transaction,
 };
 use futures::future::join_all;
@@ -35,6 +36,14 @@ impl Batch for Start {
     type Outcome = Option<Sent>;
     async fn send(conn: &mut Conn, starts: &[Start]) -> Result<Vec<Option<Sent>>> {
         first_message::send(conn, starts).await
+    }
+}
+
+impl Batch for Seen {
+    type Outcome = ();
+    async fn send(conn: &mut Conn, seen: &[Seen]) -> Result<Vec<()>> {
+        seen::mark(conn, seen).await?;
+        Ok(vec![(); seen.len()])
     }
 }
 

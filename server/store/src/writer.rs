@@ -8,6 +8,7 @@ use crate::{
     first_message::{self, Start},
     health::Health,
     message,
+    seen::{self, Seen},
 };
 use futures::{FutureExt, future::BoxFuture};
 use sqlx::{Connection, SqliteConnection};
@@ -24,6 +25,7 @@ enum Job {
     Work(Work),
     Send(message::New, Answer<message::Sent>),
     Start(Start, Answer<Option<message::Sent>>),
+    Saw(Seen, Answer<()>),
     Stop(oneshot::Sender<()>),
 }
 
@@ -86,6 +88,12 @@ impl Writer {
         answered.await.map_err(|_| Error::Stopped)?
     }
 
+    pub async fn saw(&self, seen: Seen) -> Result<()> {
+        let (answer, answered) = oneshot::channel();
+        self.0.send(Job::Saw(seen, answer)).await.map_err(|_| Error::Stopped)?;
+        answered.await.map_err(|_| Error::Stopped)?
+    }
+
     pub async fn stop(&self) {
         let (done, stopped) = oneshot::channel();
         if self.0.send(Job::Stop(done)).await.is_ok() {
@@ -98,16 +106,17 @@ async fn write_all(mut conn: Conn, checkpoint: Checkpoint, mut queue: mpsc::Rece
     let mut jobs = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut jobs, BATCH).await > 0 {
         let mut stop = None;
-        let (mut works, mut news, mut starts) = (Vec::new(), Vec::new(), Vec::new());
+        let mut batch = Batch::default();
         for job in jobs.drain(..) {
             match job {
-                Job::Work(work) => works.push(work),
-                Job::Send(new, answer) => news.push((new, answer)),
-                Job::Start(start, answer) => starts.push((start, answer)),
+                Job::Work(work) => batch.works.push(work),
+                Job::Send(new, answer) => batch.news.push((new, answer)),
+                Job::Start(start, answer) => batch.starts.push((start, answer)),
+                Job::Saw(seen, answer) => batch.seen.push((seen, answer)),
                 Job::Stop(done) => stop = Some(done),
             }
         }
-        write_batch(&mut conn, works, news, starts, &health).await;
+        write_batch(&mut conn, batch, &health).await;
         if checkpoint.written()
             && let Either::Sqlite(c) = conn.either()
         {
@@ -125,20 +134,25 @@ async fn write_all(mut conn: Conn, checkpoint: Checkpoint, mut queue: mpsc::Rece
     }
 }
 
-async fn write_batch(
-    conn: &mut Conn,
+/// What waited at the same moment.
+#[derive(Default)]
+struct Batch {
     works: Vec<Work>,
     news: Waiting<message::New, message::Sent>,
     starts: Waiting<Start, Option<message::Sent>>,
-    health: &Health,
-) {
-    if works.is_empty() && news.is_empty() && starts.is_empty() {
+    seen: Waiting<Seen, ()>,
+}
+
+async fn write_batch(conn: &mut Conn, batch: Batch, health: &Health) {
+    let Batch { works, news, starts, seen } = batch;
+    if works.is_empty() && news.is_empty() && starts.is_empty() && seen.is_empty() {
         return;
     }
     let (news, told): (Vec<_>, Vec<_>) = news.into_iter().unzip();
     let (starts, told_first): (Vec<_>, Vec<_>) = starts.into_iter().unzip();
+    let (seen, told_seen): (Vec<_>, Vec<_>) = seen.into_iter().unzip();
     let mut replies = Vec::with_capacity(works.len());
-    let (mut sent, mut started) = (Vec::new(), Vec::new());
+    let (mut sent, mut started, mut marked) = (Vec::new(), Vec::new(), Vec::new());
     let mut stands = run(conn, "begin immediate").await;
     for work in works {
         if stands.is_ok() {
@@ -153,6 +167,9 @@ async fn write_batch(
     if stands.is_ok() {
         stands = together(conn, &starts, async |c, starts| first_message::send(c, starts).await).await.map(|outcomes| started = outcomes);
     }
+    if stands.is_ok() {
+        stands = together(conn, &seen, async |c, seen| seen::mark(c, seen).await.map(|()| vec![(); seen.len()])).await.map(|outcomes| marked = outcomes);
+    }
     let committed = match stands {
         Ok(()) => run(conn, "commit").await,
         Err(why) => Err(why),
@@ -162,7 +179,7 @@ async fn write_batch(
         let _ = run(conn, "rollback").await;
     }
     // An empty commit says nothing of a database in which every message fails.
-    let is_empty = replies.is_empty() && sent.iter().all(Result::is_err) && started.iter().all(Result::is_err);
+    let is_empty = replies.is_empty() && sent.iter().all(Result::is_err) && started.iter().all(Result::is_err) && marked.iter().all(Result::is_err);
     if committed.is_err() || !is_empty {
         health.note(committed.is_ok());
     }
@@ -171,6 +188,7 @@ async fn write_batch(
     }
     tell(told, sent, &committed);
     tell(told_first, started, &committed);
+    tell(told_seen, marked, &committed);
 }
 
 /// Everybody hears what became of their own message, once it is on the disk.

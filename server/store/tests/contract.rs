@@ -14,6 +14,7 @@ use store::{
     first_message::Start,
     message::{self, Audience, New, NewWait},
     post::Post,
+    seen::Seen,
     testing::databases,
     unit::Unit,
 };
@@ -318,4 +319,24 @@ async fn what_was_acknowledged_is_there_after_opening_again() {
         let again = Db::open(&database.url).await.unwrap();
         assert_eq!(bodies(&again, conversation, Audience::Contact).await, [(1, "dauerhaft".to_owned())]);
     }
+}
+
+#[tokio::test]
+async fn what_was_seen_only_grows_however_many_say_so_at_once_and_beside_messages() {
+    on_both(async |db| {
+        let (one, other) = (conversation(&db).await, conversation(&db).await);
+        let seen = |conversation_id, seq| db.saw(Seen { conversation_id, seq });
+        let marks = (1..=40).map(|n| seen(if n % 2 == 0 { one } else { other }, n));
+        let sends = (0..40).map(|n| db.send(new(if n % 2 == 0 { one } else { other }, MessageKind::Answer, &n.to_string())));
+        let (marked, sent) = tokio::join!(futures::future::join_all(marks), futures::future::join_all(sends));
+        marked.into_iter().for_each(|m| m.unwrap());
+        sent.into_iter().for_each(|s| drop(s.unwrap()));
+        seen(one, 3).await.unwrap();
+        seen(ConversationId(id()), 3).await.unwrap();
+        let mut conn = db.read().await.unwrap();
+        for (id, seq) in [(one, 40), (other, 39)] {
+            assert_eq!(store::conversation::find(&mut conn, id).await.unwrap().unwrap().contact_seen_seq, seq);
+        }
+    })
+    .await;
 }
