@@ -110,7 +110,8 @@ async fn an_answer_reaches_the_resident_and_a_note_does_not() {
         let seen = d.resident.get(&d.conversation).await;
         seen.has("电工下午来").has("48 分钟").has_not("上次是九月");
         assert_eq!(seen.body.matches("电工下午来").count(), 1);
-        d.wang.get(&d.at_desk).await.has("已读");
+        // Noted beside the resident's page.
+        while !d.wang.get(&d.at_desk).await.body.contains("已读") {}
         write(&mut d.wang, &d.at_desk, "answer", " ").await.is(422).has("请填写内容");
     })
     .await;
