@@ -67,6 +67,8 @@ pub enum Policy {
     Public,
     /// A resident's device that has written or claimed before.
     Contact,
+    /// Signed-in staff, also those who have yet to set up the second factor their role asks for.
+    SigningIn,
     /// Signed-in staff. What is theirs, the use case decides.
     Staff,
     /// Signed-in staff with an admin grant, for its subtree.
@@ -135,7 +137,7 @@ struct Guard {
 
 /// Reads who is asking, lets them in or not, and turns what went wrong into a page.
 async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    let is_staff_route = matches!(guard.policy, Policy::Staff | Policy::Admin);
+    let is_staff_route = matches!(guard.policy, Policy::SigningIn | Policy::Staff | Policy::Admin);
     let looks_for = LooksFor { device: !is_staff_route, staff: is_staff_route };
     let (headers, path, address) = (request.headers().clone(), path_of(&request), guard.app.address(&request));
     let visit = match Visit::read(&guard.app, &headers, path, address, looks_for).await {
@@ -148,6 +150,7 @@ async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Resp
             next.run(request).await
         }
         Err(Refusal::SignIn) => Redirect::to(&sign_in_path(&visit.path)).into_response(),
+        Err(Refusal::SetUp) => Redirect::to(&format!("/account/second-factor?back={}", encode(page_of(&visit.path)))).into_response(),
         Err(Refusal::Error(e)) => e.into_response(),
     };
     let mut response = match response.extensions().get::<AppError>().cloned().or_else(|| extractor_refusal(&response)) {
@@ -178,6 +181,8 @@ fn path_of(request: &Request) -> String {
 
 enum Refusal {
     SignIn,
+    /// The second factor first.
+    SetUp,
     Error(AppError),
 }
 
@@ -187,9 +192,12 @@ async fn admitted(guard: &Guard, visit: &Visit, request: Request) -> Result<Requ
         Policy::Public => {}
         Policy::Contact if visit.device.is_some() => {}
         Policy::Contact => return Err(Refusal::Error(AppError::NotFound)),
-        Policy::Staff | Policy::Admin => match &visit.staff {
+        Policy::SigningIn | Policy::Staff | Policy::Admin => match &visit.staff {
             None if is_get => return Err(Refusal::SignIn),
             None => return Err(Refusal::Error(AppError::Forbidden)),
+            Some(_) if visit.must_set_up && guard.policy != Policy::SigningIn => {
+                return Err(if is_get { Refusal::SetUp } else { Refusal::Error(AppError::Forbidden) });
+            }
             Some(staff) if guard.policy == Policy::Admin && !staff.is_admin() => return Err(Refusal::Error(AppError::Forbidden)),
             Some(_) => {}
         },
@@ -201,10 +209,13 @@ async fn admitted(guard: &Guard, visit: &Visit, request: Request) -> Result<Requ
 }
 
 fn sign_in_path(back: &str) -> String {
-    // Streams and fragments are not pages to come back to.
+    format!("/sign-in?back={}", encode(page_of(back)))
+}
+
+/// Streams and fragments are not pages to come back to.
+fn page_of(back: &str) -> &str {
     let (path, _) = back.split_once('?').unwrap_or((back, ""));
-    let page = path.strip_suffix("/live").unwrap_or(back);
-    format!("/sign-in?back={}", encode(page))
+    path.strip_suffix("/live").unwrap_or(back)
 }
 
 /// Percent-encodes a path for a query.

@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
-use domain::{Staff, desk};
+use domain::{Staff, desk, trial};
 use i18n::t;
 use leptos::{config::LeptosOptions, hydration::HydrationScripts, prelude::*};
 use model::Language;
@@ -26,6 +26,8 @@ pub struct Page {
     unit: Option<String>,
     staff: Option<(Staff, i64)>,
     cookies: Vec<String>,
+    /// Mail goes to admins only, as their pages say.
+    is_trial: bool,
 }
 
 impl Page {
@@ -40,6 +42,7 @@ impl Page {
             unit: None,
             staff: None,
             cookies: Vec::new(),
+            is_trial: false,
         }
     }
 
@@ -61,7 +64,9 @@ impl Page {
 
     /// A page for staff: their navigation above it, with the number of conversations with news, and the desk's style.
     pub async fn for_staff(mut self, staff: &Staff) -> Result<Page, AppError> {
-        let unread = desk::unread(&self.visit.app.domain, staff).await?;
+        let domain = &self.visit.app.domain;
+        let unread = desk::unread(domain, staff).await?;
+        self.is_trial = staff.is_admin() && self.visit.path.starts_with("/admin") && trial::is_on(domain).await?;
         self = self.beside(staff);
         self.staff = Some((staff.clone(), unread));
         Ok(self)
@@ -71,6 +76,12 @@ impl Page {
     pub fn beside(mut self, staff: &Staff) -> Page {
         self.is_desk = true;
         self.staff = Some((staff.clone(), 0));
+        self
+    }
+
+    /// What only staff see, in the frame that everybody sees.
+    pub fn with_desk_style(mut self) -> Page {
+        self.is_desk = true;
         self
     }
 
@@ -126,6 +137,7 @@ impl Page {
                 <body class=self.body_class>
                     <a class="skip" href="#main">{t!(l, common.skip)}</a>
                     {bar}
+                    {self.is_trial.then(|| trial_banner(l))}
                     {main}
                     {foot}
                 </body>
@@ -170,6 +182,10 @@ pub fn mark() -> impl IntoView {
         "Linli"
         <span lang="zh-CN">"邻里"</span>
     }
+}
+
+fn trial_banner(l: Language) -> impl IntoView + use<> {
+    view! { <p class="trial">{icon(Icon::Mail)}<span>{t!(l, secure.trial_banner)}" "<a href="/admin/trial">{t!(l, secure.trial_link)}</a></span></p> }
 }
 
 fn other_language(l: Language) -> (Language, &'static str) {

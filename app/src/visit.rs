@@ -30,6 +30,8 @@ pub struct Reading {
     session_key: Option<String>,
     pub device: Option<Device>,
     pub staff: Option<Staff>,
+    /// They are signed in and set up the second factor their role asks for, before anything else.
+    pub must_set_up: bool,
     /// What a form of this visit carries where the browser does not say which site it comes from.
     pub csrf: String,
 }
@@ -81,6 +83,12 @@ pub fn plain_cookie(app: &App, name: &str, value: &str, days: i64) -> String {
     format!("{name}={value}; Path=/; Max-Age={}; SameSite=Lax{secure}", days * 24 * 60 * 60)
 }
 
+/// A secret for some minutes; zero removes it.
+pub fn short_secret_cookie(app: &App, name: &str, value: &str, minutes: i64) -> String {
+    let secure = if app.is_https() { "; Secure" } else { "" };
+    format!("{}={value}; Path=/; Max-Age={}; SameSite=Lax{secure}; HttpOnly", secret_name(app, name), minutes * 60)
+}
+
 /// Half a year: how long a choice is remembered after it was made, and a device after it last opened a conversation.
 pub const LONG: i64 = 180;
 
@@ -101,10 +109,12 @@ impl Visit {
             Some(key) if looks_for.device => domain::caller::device(domain, key).await?,
             _ => None,
         };
-        let staff = match &session_key {
-            Some(key) if looks_for.staff => domain::caller::staff(domain, key).await?,
+        let signed_in = match &session_key {
+            Some(key) if looks_for.staff => domain::caller::signed_in(domain, key).await?,
             _ => None,
         };
+        let must_set_up = signed_in.as_ref().is_some_and(|caller| caller.must_set_up);
+        let staff = signed_in.map(|caller| caller.staff);
         let csrf = csrf(app, device_key.as_deref(), session_key.as_deref());
         let word = |name: &str, words: &[&'static str]| cookie(name).and_then(|c| words.iter().find(|w| **w == c).copied());
         Ok(Visit(Arc::new(Reading {
@@ -118,6 +128,7 @@ impl Visit {
             session_key,
             device,
             staff,
+            must_set_up,
             csrf,
             app: app.clone(),
         })))

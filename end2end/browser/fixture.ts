@@ -99,6 +99,25 @@ function watch(context: BrowserContext, linli: Linli, problems: string[]) {
   context.on('weberror', (error) => problems.push(`script error: ${error.error().stack ?? error.error().message}`));
 }
 
+/** Signs in, with the second factor where one is asked for; once for each role and server, because a code works only once. */
+export async function signIn(page: Page, linli: Linli, role: string) {
+  const kept = linli.sessions.get(role);
+  if (kept) return page.context().addCookies(kept);
+  const { email, password, authenticator } = linli.signIns.find((one) => one.role === role)!;
+  await page.goto('/sign-in');
+  await page.locator('[name=email]').fill(email);
+  await page.locator('[name=password]').fill(password);
+  await page.locator('form[action="/sign-in"] button').click();
+  if (authenticator) {
+    await expect(page).toHaveURL(/sign-in\/second/);
+    await page.locator('[name=code]').fill(linli.code(authenticator.secret));
+    await page.locator('form[action="/sign-in/second"] button').click();
+  }
+  await expect(page).not.toHaveURL(/sign-in/);
+  const cookies = await page.context().cookies();
+  linli.sessions.set(role, cookies.filter(({ name }) => name.endsWith('session') || name.endsWith('known')));
+}
+
 /** Nothing in the way of anyone, as far as a program can tell: WCAG 2.2, level A and AA. */
 export async function checkAccessible(page: Page) {
   const { violations } = await new AxeBuilder({ page, axeSource: axeWithoutTimers })

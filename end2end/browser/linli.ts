@@ -1,5 +1,6 @@
 // A Linli of its own for each worker: free port, empty data folder, sample district, SMTP server.
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
@@ -8,6 +9,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import type { Cookie } from '@playwright/test';
 
 const root = join(import.meta.dirname, '../..');
 const binary = process.env.LINLI_BIN ?? join(root, 'target/debug/linli');
@@ -18,6 +20,8 @@ export interface SignIn {
   name: string;
   email: string;
   password: string;
+  /** Of those who are asked for a second factor. */
+  authenticator?: { secret: string; url: string; recovery_codes: string[] };
 }
 
 export interface Mail {
@@ -46,20 +50,39 @@ export interface Linli {
   behave(mode: MailMode, times?: number): Promise<void>;
   /** What the server has logged so far. */
   log(): string;
+  /** What the authenticator app with this secret shows now, by the server's clock. */
+  code(secret: string): string;
+  /** The session cookies of those who have signed in already, by role: a code works only once. */
+  sessions: Map<string, Cookie[]>;
 }
 
-export async function startLinli(): Promise<{ linli: Linli; stop: () => Promise<void> }> {
+// A Friday morning, so that people are on duty and mails are not held, whatever the hour.
+const CLOCK = '2026-11-20T10:00:00+08:00';
+
+/** RFC 6238 with its usual numbers: HMAC-SHA-1, 30 seconds, six digits. */
+export function totp(secret: string, seconds: number): string {
+  const bits = [...secret.replace(/[\s=]/g, '')].map((c) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0')).join('');
+  const key = Buffer.from(bits.match(/.{8}/g)!.map((byte) => parseInt(byte, 2)));
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(Math.floor(seconds / 30)));
+  const hash = createHmac('sha1', key).update(counter).digest();
+  const at = hash[19]! & 15;
+  return String((hash.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, '0');
+}
+
+/** Passkeys need a name: with `host` localhost they can be tried. */
+export async function startLinli(host = '127.0.0.1'): Promise<{ linli: Linli; stop: () => Promise<void> }> {
   const data = await mkdtemp(join(tmpdir(), 'linli-'));
   const mail = await startMail();
-  const url = `http://127.0.0.1:${await freePort()}`;
+  const port = await freePort();
+  const url = `http://${host}:${port}`;
   const settings = {
     // Nothing of the developer's own settings.
     ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('LINLI_'))),
-    LINLI_ADDR: new URL(url).host,
+    LINLI_ADDR: `127.0.0.1:${port}`,
     LINLI_PUBLIC_URL: url,
     LINLI_DATA_DIR: data,
-    // A Friday morning, so that people are on duty and mails are not held, whatever the hour.
-    LINLI_CLOCK: '2026-11-20T10:00:00+08:00',
+    LINLI_CLOCK: CLOCK,
     LINLI_SMTP_URL: `smtp://127.0.0.1:${mail.smtpPort}`,
   };
 
@@ -67,6 +90,7 @@ export async function startLinli(): Promise<{ linli: Linli; stop: () => Promise<
   const { scan_urls: points, sign_ins: signIns } = JSON.parse(sample.stdout);
   const scanUrls = points.map((point: { url: string }) => point.url);
 
+  const began = Date.now();
   const server = spawn(binary, ['serve'], { env: settings, cwd: data, stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';
   server.stdout.on('data', (text) => (log += text));
@@ -81,6 +105,8 @@ export async function startLinli(): Promise<{ linli: Linli; stop: () => Promise<
     mailsTo: async (address) => (await mail.mails()).filter((one) => one.to.includes(address)),
     behave: mail.behave,
     log: () => log,
+    code: (secret) => totp(secret, (Date.parse(CLOCK) + Date.now() - began) / 1000),
+    sessions: new Map(),
   };
   const stop = async () => {
     const status = await end(server);

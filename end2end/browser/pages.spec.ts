@@ -1,7 +1,6 @@
 // Every page opens in the reader's language, fits on the screen and is in nobody's way; also in the dark and with large letters.
 import type { Page } from '@playwright/test';
-import { checkAccessible, checkFits, expect, shot, test } from './fixture.ts';
-import type { Linli } from './linli.ts';
+import { checkAccessible, checkFits, expect, shot, signIn, test } from './fixture.ts';
 
 /** Opens a page, looks at it and keeps a picture. */
 async function look(page: Page, locale: string, path: string, name: string, status = 200) {
@@ -13,15 +12,6 @@ async function look(page: Page, locale: string, path: string, name: string, stat
     await checkAccessible(page);
     await shot(page, name);
   });
-}
-
-async function signIn(page: Page, linli: Linli, role: string) {
-  const { email, password } = linli.signIns.find((one) => one.role === role)!;
-  await page.goto('/sign-in');
-  await page.locator('[name=email]').fill(email);
-  await page.locator('[name=password]').fill(password);
-  await page.locator('main form button').last().click();
-  await expect(page).not.toHaveURL(/sign-in/);
 }
 
 /** Where the first link on the page leads whose address begins so. */
@@ -38,6 +28,7 @@ test('what residents open', async ({ page, locale, linli }) => {
   await look(page, locale!, '/r/x', 'return-link-wrong', 404);
   await look(page, locale!, '/first/x', 'first-admin-wrong', 404);
   await look(page, locale!, '/invitation/x', 'invitation-wrong', 404);
+  await look(page, locale!, '/sign-in/forgotten', 'forgotten');
   await look(page, locale!, linli.stickerOf('夷陵路社区第一网格'), 'sticker-off-duty');
   await look(page, locale!, '/c', 'my-conversations');
 });
@@ -47,6 +38,7 @@ test('what everybody who works here opens', async ({ page, locale, linli }) => {
   await look(page, locale!, '/inbox?q=' + encodeURIComponent('下水道'), 'inbox-search');
   await look(page, locale!, '/inbox?closed=1', 'inbox-closed');
   await look(page, locale!, '/account', 'account');
+  await look(page, locale!, '/account/second-factor', 'second-factor');
   await look(page, locale!, '/quick-replies', 'quick-replies');
   await look(page, locale!, '/admin', 'forbidden', 403);
 });
@@ -59,6 +51,9 @@ test('what admins open', async ({ page, locale, linli }) => {
   await look(page, locale!, '/admin/units?q=' + encodeURIComponent('桃花岭'), 'admin-units-found');
   await look(page, locale!, '/admin/staff', 'admin-staff');
   const wang = await link(page, '/admin/staff/', '王芳');
+  await look(page, locale!, '/admin/invitations', 'admin-invitations');
+  await look(page, locale!, '/admin/invitations?state=answered', 'admin-invitations-answered');
+  await look(page, locale!, '/admin/trial', 'admin-trial-never');
   await look(page, locale!, '/admin/staff/new', 'admin-invite');
   await look(page, locale!, wang, 'admin-person');
   const post = await link(page, '/admin/posts/');

@@ -3,16 +3,12 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from './fixture.ts';
+import { expect, signIn, test } from './fixture.ts';
 
 const decode = (picture: string) => execFileSync('zbarimg', ['--quiet', '--raw', picture], { encoding: 'utf8' }).trim();
 
 test('the printed A4 sheet is one page and leads to its sticker, as the label does', async ({ page, linli }) => {
-  const { email, password } = linli.signIns.find(({ role }) => role === 'admin')!;
-  await page.goto('/sign-in');
-  await page.locator('[name=email]').fill(email);
-  await page.locator('[name=password]').fill(password);
-  await page.locator('main form button').last().click();
+  await signIn(page, linli, 'admin');
   await page.goto('/admin/staff?q=' + encodeURIComponent('王芳'));
   await page.locator('main a[href^="/admin/staff/"]', { hasText: '王芳' }).first().click();
   await page.locator('main a[href^="/admin/posts/"]').first().click();

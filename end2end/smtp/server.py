@@ -12,7 +12,8 @@ prints one JSON line, {"smtp_port": …, "http_port": …}, and serves until it 
 Modes, one per delivery (a delivery starts at MAIL FROM):
     ok                takes the mail
     refuse4xx         answers 451 to the mail's content
-    refuse5xx         answers 550 to the mail's content
+    refuse5xx         answers 550 to the mail's content: there is no such mailbox
+    refuse_us         answers 550 because of who sends
     stall             receives the content and never answers
     drop              closes at MAIL FROM
     drop_after_data   receives the content and closes; the mail is lost
@@ -31,7 +32,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from aiosmtpd.smtp import SMTP
 
-MODES = {"ok", "refuse4xx", "refuse5xx", "stall", "drop", "drop_after_data", "accept_then_drop"}
+MODES = {"ok", "refuse4xx", "refuse5xx", "refuse_us", "stall", "drop", "drop_after_data", "accept_then_drop"}
 
 
 class Post:
@@ -117,6 +118,8 @@ class Handler:
                 return "451 4.3.2 Please try again later"
             case "refuse5xx":
                 return "550 5.1.1 No such mailbox"
+            case "refuse_us":
+                return "550 5.7.1 You are on a list"
             case "stall":
                 await asyncio.Event().wait()
             case "drop_after_data":

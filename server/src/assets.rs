@@ -16,6 +16,9 @@ struct Site;
 
 const ICON: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="#0f6b4f" fill-rule="evenodd"><path d="M2 14.6 9 7l7 7.6V27H2zM6.4 27h5.2v-6.4a2.6 2.6 0 0 0-5.2 0z"/><path opacity=".55" d="M16 14.6 23 7l7 7.6V27H16zm4.4 12.4h5.2v-6.4a2.6 2.6 0 0 0-5.2 0z"/></svg>"##;
 
+/// So small that it needs no building.
+const PASSKEY: &str = include_str!("../../app/script/passkey.js");
+
 /// Whether the style sheets and the browser client are there: `make site` builds them, and a program built before it has none.
 pub fn are_there() -> bool {
     ["main.css", "desk.css", "sheet.css", "linli.js", "linli_bg.wasm"].iter().all(|name| Site::get(name).is_some())
@@ -24,6 +27,9 @@ pub fn are_there() -> bool {
 /// `/static/HASH`, where HASH is of all files together.
 pub fn base() -> String {
     let mut sum = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in PASSKEY.bytes() {
+        sum = (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
     for name in Site::iter() {
         if let Some(file) = Site::get(&name) {
             // FNV-1a over SHA-256 hashes that rust-embed has already made: only to tell builds apart.
@@ -44,7 +50,11 @@ fn icon() -> Response {
 }
 
 async fn file(Path((_, name)): Path<(String, String)>, headers: HeaderMap) -> Response {
-    let mut response = if name == "icon.svg" { icon() } else { embedded(&name, &headers) };
+    let mut response = match name.as_str() {
+        "icon.svg" => icon(),
+        "passkey.js" => ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], PASSKEY).into_response(),
+        _ => embedded(&name, &headers),
+    };
     if response.status() == StatusCode::OK {
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
         response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -5,13 +5,15 @@ use domain::{
     Db, Domain, Random, backup,
     backup::Content,
     first_admin::{self, CreateError},
+    mail::bounce::{self, Taken},
     sample::{self, Sample, SampleError},
+    second_factor::{self, ResetError},
 };
 use model::Language;
 use qrcode::{EcLevel, QrCode, render::unicode};
 use std::{
     fs,
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal, Read, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
@@ -125,6 +127,14 @@ fn print_sample(sample: &Sample, public_url: &str) {
     for sign_in in &sample.sign_ins {
         println!("  {:<26} {:<14}  {} ({})", sign_in.email, sign_in.password, sign_in.name, sign_in.role);
     }
+    for sign_in in &sample.sign_ins {
+        let Some(app) = &sign_in.authenticator else { continue };
+        println!("\n{} is asked for a code too. Each of these works once:", sign_in.name);
+        for codes in app.recovery_codes.chunks(5) {
+            println!("  {}", codes.join("  "));
+        }
+        println!("For good, put this key into an authenticator app: {}", app.secret);
+    }
     println!();
 }
 
@@ -152,6 +162,43 @@ pub async fn create_admin(settings: &Settings, new: NewAdmin) -> Result<(), Stop
         Some(link) => println!("{} opens this link within 7 days and chooses a password:\n{link}", new.name),
         None => println!("{} can sign in at {}/sign-in", new.name, settings.public_url),
     }
+    Ok(())
+}
+
+/// Bytes of a mail that came back that are looked at: what says why comes before what was sent.
+const BOUNCE_LIMIT: u64 = 1024 * 1024;
+
+/// What is no notification is let go, so that the mail server does not send it back and forth.
+pub async fn take_bounce(settings: &Settings) -> Result<(), Stop> {
+    let mut mail = Vec::new();
+    io::stdin().lock().take(BOUNCE_LIMIT).read_to_end(&mut mail).map_err(|e| Stop::Later(format!("the mail could not be read: {e}")))?;
+    let domain = open(settings).await.map_err(|_| Stop::Later("the database cannot be opened".to_owned()))?;
+    let taken = bounce::take(&domain, &mail).await.map_err(|e| Stop::Later(format!("nothing could be noted: {e}")));
+    domain.db.close().await;
+    println!(
+        "{}",
+        match taken? {
+            Taken::Noted => "Noted: a mail of ours did not arrive.",
+            Taken::Known => "Noted before.",
+            Taken::NoFailure => "Nothing has failed.",
+            Taken::Foreign => "It is about no mail of ours.",
+            Taken::NotOne => "This is not a notification that a mail came back.",
+        }
+    );
+    Ok(())
+}
+
+/// For somebody who has lost phone and recovery codes, where no other admin is left.
+pub async fn reset_second_factor(settings: &Settings, email: &str) -> Result<(), Stop> {
+    let domain = open(settings).await?;
+    let done = second_factor::reset_by_email(&domain, email).await.map_err(|e| match e {
+        ResetError::None => format!("{email} has no second factor; signing in with the password is enough to set one up"),
+        ResetError::Store(e) => format!("the database cannot be read: {e}"),
+        _ => format!("nobody here signs in with {email}"),
+    });
+    domain.db.close().await;
+    done?;
+    println!("Done. {email} signs in with the password and sets the second factor up anew; every device is signed out.");
     Ok(())
 }
 

@@ -42,7 +42,9 @@ fn main() -> ExitCode {
             Command::Backup { file } => commands::back_up(&settings, file).await,
             Command::Restore { file } => commands::restore(&settings, &file).await,
             Command::Demo { json } => commands::demo(&settings, json).await,
+            Command::Bounce => commands::take_bounce(&settings).await,
             Command::Doctor => Ok(doctor::run(&settings).await?),
+            Command::Admin { admin: AdminCommand::ResetSecondFactor { email } } => commands::reset_second_factor(&settings, &email).await,
             Command::Admin { admin: AdminCommand::Create { name, email, unit, password_stdin } } => {
                 commands::create_admin(&settings, NewAdmin { name, email, unit, password_from_stdin: password_stdin }).await
             }
@@ -53,6 +55,10 @@ fn main() -> ExitCode {
         Err(Stop::Setting(wrong)) => {
             eprintln!("linli: {wrong}");
             ExitCode::from(2)
+        }
+        Err(Stop::Later(wrong)) => {
+            eprintln!("linli: {wrong}");
+            ExitCode::from(75)
         }
         Err(Stop::Failed(wrong)) => {
             eprintln!("linli: {wrong}");

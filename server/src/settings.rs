@@ -53,6 +53,8 @@ pub enum Command {
         #[command(subcommand)]
         admin: AdminCommand,
     },
+    /// Read from standard input a mail that came back, and note whose invitation did not arrive: for a pipe of the mail server
+    Bounce,
     /// Look at database, disk, clock, public URL and mail, and say what to do
     Doctor,
 }
@@ -73,6 +75,12 @@ pub enum AdminCommand {
         /// Read the password from standard input instead of printing an invitation link
         #[arg(long)]
         password_stdin: bool,
+    },
+    /// Take away the second factor of somebody who has lost phone and recovery codes; they set up another when they sign in
+    ResetSecondFactor {
+        /// The e-mail address they sign in with
+        #[arg(long)]
+        email: String,
     },
 }
 
@@ -138,6 +146,8 @@ pub struct Settings {
 pub enum Stop {
     /// A setting cannot be used: exit status 2.
     Setting(String),
+    /// It cannot be done now: exit status 75, after which a mail server tries again.
+    Later(String),
     /// Anything else: exit status 1.
     Failed(String),
 }

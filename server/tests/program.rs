@@ -129,6 +129,44 @@ fn an_admin_is_made_with_a_link_or_with_a_password() {
 }
 
 #[test]
+fn whoever_holds_the_machine_takes_away_a_second_factor_that_is_lost() {
+    let place = Place::new();
+    let sample = place.run(&["demo", "--json"]);
+    let sample: serde_json::Value = serde_json::from_slice(&sample.stdout).unwrap();
+    let admin = sample["sign_ins"].as_array().unwrap().iter().find(|one| one["role"] == "admin").unwrap();
+    assert_eq!(admin["authenticator"]["recovery_codes"].as_array().unwrap().len(), 10);
+    assert!(admin["authenticator"]["url"].as_str().unwrap().starts_with("otpauth://totp/Linli"));
+    let reset = |email: &str| place.run(&["admin", "reset-second-factor", "--email", email]);
+    let email = admin["email"].as_str().unwrap();
+    assert!(said(&reset(email)).contains("Done"));
+    let again = reset(email);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(said(&again).contains("no second factor"));
+    assert!(said(&reset("nobody@linli.test")).contains("nobody here"));
+}
+
+#[test]
+fn a_mail_that_comes_back_is_taken_from_standard_input() {
+    let place = Place::new();
+    assert!(place.run(&["migrate"]).status.success());
+    let bounce = |database: &str, text: &str| {
+        let mut child =
+            place.linli(&["bounce", "--database-url", database]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    let database = format!("sqlite:{}", place.0.join("linli.db").display());
+    let vacation = bounce(&database, "Subject: away\r\n\r\nBack on Monday");
+    assert!(vacation.status.success() && said(&vacation).contains("not a notification"), "{}", said(&vacation));
+    let foreign = "Content-Type: multipart/report; report-type=delivery-status; boundary=x\r\n\r\n--x\r\nContent-Type: message/delivery-status\r\n\r\n\
+        Reporting-MTA: dns; a\r\n\r\nFinal-Recipient: rfc822; a@b.cn\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--x--\r\n";
+    let foreign = bounce(&database, foreign);
+    assert!(foreign.status.success() && said(&foreign).contains("no mail of ours"), "{}", said(&foreign));
+    // The mail server tries again later.
+    assert_eq!(bounce("sqlite:/no/such/folder/linli.db", "x").status.code(), Some(75));
+}
+
+#[test]
 fn the_doctor_says_what_to_put_right() {
     let place = Place::new();
     assert!(place.run(&["migrate"]).status.success());

@@ -43,6 +43,7 @@ ids! {
     QuickReplyId
     ScheduledReplyId
     OutboxId
+    PasskeyId
     /// Chosen by the sender's page once per message, so that sending again is recognised.
     ClientKey
 }

@@ -83,8 +83,28 @@ kinds! {
         Work = "work",
     }
     Language { Chinese = "zh-CN", English = "en" }
+    /// How far somebody's invitation has come.
+    InvitationState {
+        /// None was written, or its mail was held back in the trial.
+        Unsent = "unsent",
+        /// Its mail is on the way.
+        Waiting = "waiting",
+        Sent = "sent",
+        /// Its mail was refused or came back.
+        Failed = "failed",
+        Expired = "expired",
+        /// They have a login.
+        Answered = "answered",
+    }
     /// What a mail in the outbox is about.
-    MailKind { Invitation = "invitation", Answer = "answer" }
+    MailKind {
+        Invitation = "invitation",
+        Answer = "answer",
+        /// A link to set a new password, asked for by themselves.
+        Password = "password",
+        /// The second factor was reset by somebody else.
+        SecondFactor = "second_factor",
+    }
 }
 
 impl Language {

@@ -12,8 +12,10 @@ pub mod invitation;
 pub mod post;
 pub mod quick_reply;
 pub mod return_link;
+pub mod second_factor;
 pub mod session;
 pub mod staff;
+pub mod trial;
 pub mod unit;
 
 use crate::routes::Routes;
@@ -28,10 +30,12 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = first_admin::routes(routes);
     let routes = invitation::routes(routes);
     let routes = session::routes(routes);
+    let routes = second_factor::routes(routes);
     let routes = quick_reply::routes(routes);
     let routes = admin::routes(routes);
     let routes = unit::routes(routes);
     let routes = post::routes(routes);
     let routes = staff::routes(routes);
+    let routes = trial::routes(routes);
     return_link::routes(routes)
 }

@@ -151,7 +151,10 @@ async fn write(db: &Db, rows: Work) -> store::Result<()> {
                     Row::Post(post) => store::post::insert(c, &post).await?,
                     Row::Staff(staff) => store::staff::insert(c, &staff).await?,
                     Row::Grant(grant) => store::staff::insert_grant(c, &grant).await?,
-                    Row::Session(session, hash) => store::session::insert(c, &session, &hash).await?,
+                    Row::Session(session, hash) => {
+                        store::session::insert(c, &session, &hash).await?;
+                        store::session::prove(c, session.id, session.created_at).await?;
+                    }
                     Row::Holding(holding) => store::holding::insert(c, &holding).await?,
                     Row::Point(point) => store::contact_point::insert(c, &point).await?,
                     Row::Contact(id, at) => store::contact::insert(c, id, Language::Chinese, at).await?,

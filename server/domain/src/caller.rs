@@ -1,6 +1,6 @@
 //! Who asks. Each use case takes the kind of caller it serves.
 
-use crate::{Domain, Keys, session};
+use crate::{Domain, Keys, second_factor, session};
 use model::{ContactId, DeviceId, Language, Role, SessionId, StaffId, UnitId};
 use moka::sync::Cache;
 use store::Result;
@@ -69,15 +69,33 @@ pub async fn device(domain: &Domain, key: &str) -> Result<Option<Device>> {
 
 /// The member of staff behind a session key from a cookie.
 pub async fn staff(domain: &Domain, key: &str) -> Result<Option<Staff>> {
+    Ok(signed_in(domain, key).await?.map(|caller| caller.staff))
+}
+
+/// Somebody who is signed in.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    pub staff: Staff,
+    /// Their role asks for a second factor and they have none yet: first of all they set one up.
+    pub must_set_up: bool,
+}
+
+/// The same with what they have to do before anything else.
+pub async fn signed_in(domain: &Domain, key: &str) -> Result<Option<SignedIn>> {
     let hash = Keys::hash(key);
     let now = domain.now();
     let mut conn = domain.db.read().await?;
-    let Some(session) = store::session::by_key(&mut conn, &hash, session::oldest(now)).await? else { return Ok(None) };
+    let Some(live) = store::session::by_key(&mut conn, &hash, session::oldest(now)).await? else { return Ok(None) };
+    let (session, is_proven) = (live.session, live.proven_at.is_some());
+    // Begun at the very moment the second factor was set up elsewhere.
+    if live.factors > 0 && !is_proven {
+        return Ok(None);
+    }
     let Some(person) = store::staff::find(&mut conn, session.staff_id).await? else { return Ok(None) };
     let grants = store::staff::grants(&mut conn, person.id, now).await?;
     drop(conn);
     session::touch(domain, &session, now).await?;
-    Ok(Some(Staff {
+    let staff = Staff {
         id: person.id,
         session_id: session.id,
         is_off_duty: person.is_off_duty(now),
@@ -85,5 +103,7 @@ pub async fn staff(domain: &Domain, key: &str) -> Result<Option<Staff>> {
         email: person.email,
         language: person.language,
         grants: grants.into_iter().map(|g| (g.role, g.unit_id)).collect(),
-    }))
+    };
+    let must_set_up = second_factor::is_required(&staff) && !is_proven;
+    Ok(Some(SignedIn { staff, must_set_up }))
 }

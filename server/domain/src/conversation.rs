@@ -6,6 +6,7 @@ use crate::{
     limits::TooMany,
     live::Topic,
     post::{self, Answering},
+    trial,
 };
 use model::{
     At, ClientKey, ContactId, ConversationId, DeviceId, Event, Language, MessageId, MessageKind, Person, PointCode, PostId, WaitId,
@@ -247,6 +248,8 @@ pub struct View {
     pub claims: i64,
     /// False on a device that came in by claim code or mail.
     pub is_owner: bool,
+    /// Mail goes to the installation's admins only.
+    pub is_trial: bool,
 }
 
 /// The last page of a conversation; marks it as seen.
@@ -255,6 +258,7 @@ pub async fn view(domain: &Domain, device: &Device, id: ConversationId, before: 
     let Some(shown) = store::conversation::shown(&mut conn, device.id, id).await? else { return Ok(None) };
     let Some(answering) = post::answering(domain, &mut conn, shown.conversation.post_id).await? else { return Ok(None) };
     let messages = store::message::before(&mut conn, id, Audience::Contact, before.unwrap_or(i64::MAX), PAGE).await?;
+    let is_trial = trial::is_on_lately(domain, &mut conn).await?;
     drop(conn);
     let promise = Promise::new(&answering, &shown);
     let Shown { conversation, email, claims, .. } = shown;
@@ -268,6 +272,7 @@ pub async fn view(domain: &Domain, device: &Device, id: ConversationId, before: 
         messages,
         is_newest: before.is_none(),
         claims,
+        is_trial,
     };
     if before.is_none() {
         // The page need not wait until that is on the disk.

@@ -2,7 +2,7 @@
 
 use crate::{
     Domain, audit, invitation, password,
-    sign_in::{self, Browser, SignedIn},
+    sign_in::{self, Browser, SignInError, SignedIn},
 };
 use model::{
     At, GrantId, InvitationId, Language, Role, StaffId, UnitId, UnitKind,
@@ -27,6 +27,9 @@ pub enum FirstAdminError {
     NotFound,
     #[error("invalid")]
     Invalid(Invalid),
+    /// Somebody who was here before: their second factor is to be shown with this ticket.
+    #[error("second factor")]
+    SecondFactor { ticket: String },
     #[error(transparent)]
     Store(#[from] store::Error),
 }
@@ -112,7 +115,12 @@ pub async fn accept(domain: &Domain, token: &str, typed: Typed<'_>, browser: Bro
             })
         })
         .await?;
-    Ok(sign_in::begin_for(domain, staff, browser).await?)
+    match sign_in::begin_for(domain, staff, browser).await {
+        Ok(signed_in) => Ok(signed_in),
+        Err(SignInError::SecondFactor { ticket }) => Err(FirstAdminError::SecondFactor { ticket }),
+        Err(SignInError::Store(e)) => Err(e.into()),
+        Err(SignInError::Wrong | SignInError::Wait { .. }) => Err(FirstAdminError::NotFound),
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -234,5 +242,7 @@ async fn root(c: &mut Conn, new: &New) -> Result<Option<UnitId>> {
     let Some((name, kind)) = &new.unit else { return Ok(None) };
     let unit = Unit { id: new.ids.2, parent_id: None, kind: *kind, name: name.clone(), name_en: None, code: None, created_at: new.now, ended_at: None };
     store::unit::insert(c, &unit).await?;
+    // Nobody but its admins gets mail from a district that is still being built.
+    store::trial::begin(c, new.now).await?;
     Ok(Some(unit.id))
 }

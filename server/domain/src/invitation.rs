@@ -1,14 +1,25 @@
 //! Invitations: how staff get their login. The link is derived, not stored; looking at it uses nothing up, so a mail scanner may.
 
 use crate::{
-    Domain, audit, password, session,
-    sign_in::{self, Browser, SignedIn},
+    Admin, Domain, audit, calendar, password, session,
+    sign_in::{self, Browser, SignInError, SignedIn},
+    staff, trial,
+    unit::{self, Page},
 };
 use model::{
-    At, InvitationId, MailKind, OutboxId, StaffId,
+    At, InvitationId, InvitationState, MailKind, OutboxId, StaffId, UnitId,
+    calendar::Quiet,
     text::{self, TextError},
 };
-use store::{Conn, Result, invitation::Invitation, outbox::Mail, staff::Staff};
+use moka::sync::Cache;
+use std::time::Duration;
+use store::{
+    Conn, Result,
+    invitation::{Invitation, Line, New, Wanted},
+    outbox::Mail,
+    staff::Staff,
+    unit::Unit,
+};
 
 /// How long an invitation holds.
 pub const DAYS: i64 = 7;
@@ -17,6 +28,21 @@ pub const DAYS: i64 = 7;
 pub const NAME_LIMIT: usize = 60;
 
 const PURPOSE: &str = "invitation";
+
+/// Reminders after the first invitation.
+pub const REMINDERS: i64 = 3;
+
+/// Nobody is reminded again within a day of the invitation before, unless by somebody who looks at them alone.
+const REMINDED_AFTER_DAYS: i64 = 1;
+
+/// Milliseconds between two of many invitations: two a second, so that no mail server takes us for somebody who floods it.
+pub const GAP: i64 = 500;
+
+/// Invitations written in one transaction.
+const BATCH: usize = 500;
+
+/// Lines on one page of the list.
+pub const PAGE: i64 = 50;
 
 #[derive(Debug, thiserror::Error)]
 pub enum InvitationError {
@@ -36,6 +62,9 @@ pub enum InvitationError {
 pub enum AcceptError {
     #[error(transparent)]
     Invitation(#[from] InvitationError),
+    /// The password is set; the second factor is to be shown with this ticket.
+    #[error("second factor")]
+    SecondFactor { ticket: String },
     #[error("invalid")]
     Invalid { name: Option<TextError>, password: Option<TextError> },
 }
@@ -60,11 +89,15 @@ pub struct Invited {
 /// Writes an invitation and its mail inside the caller's transaction; older ones of the same person hold no longer. Also the way to a new
 /// password for somebody who has forgotten theirs.
 pub async fn invite(c: &mut Conn, ids: (InvitationId, OutboxId), staff: StaffId, now: At) -> Result<()> {
+    invite_until(c, ids, staff, MailKind::Invitation, now, now.plus_days(DAYS)).await
+}
+
+pub(crate) async fn invite_until(c: &mut Conn, ids: (InvitationId, OutboxId), staff: StaffId, kind: MailKind, now: At, until: At) -> Result<()> {
     let Some(person) = store::staff::find(c, staff).await?.filter(|s| s.ended_at.is_none()) else { return Ok(()) };
-    write(c, ids.0, staff, now).await?;
+    write_until(c, ids.0, staff, now, until).await?;
     let mail = Mail {
         id: ids.1,
-        kind: MailKind::Invitation,
+        kind,
         recipient: person.email,
         language: person.language,
         conversation_id: None,
@@ -82,10 +115,224 @@ pub async fn invite(c: &mut Conn, ids: (InvitationId, OutboxId), staff: StaffId,
 
 /// The invitation without its mail, where the link is handed over another way.
 pub(crate) async fn write(c: &mut Conn, id: InvitationId, staff: StaffId, now: At) -> Result<()> {
+    write_until(c, id, staff, now, now.plus_days(DAYS)).await
+}
+
+async fn write_until(c: &mut Conn, id: InvitationId, staff: StaffId, now: At, until: At) -> Result<()> {
     store::outbox::cancel_invitations(c, staff, now).await?;
     store::invitation::expire_all(c, staff, now).await?;
-    let invitation = Invitation { id, staff_id: staff, created_at: now, expires_at: now.plus_days(DAYS), used_at: None };
+    let invitation = Invitation { id, staff_id: staff, created_at: now, expires_at: until, used_at: None };
     store::invitation::insert(c, &invitation).await
+}
+
+/// The admin's staff, how many in each state.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts(Vec<(InvitationState, i64)>);
+
+impl Counts {
+    pub fn of(&self, state: InvitationState) -> i64 {
+        self.0.iter().find(|(s, _)| *s == state).map_or(0, |(_, count)| *count)
+    }
+}
+
+/// In memory for a moment: in a large district it takes a while to count, and every admin page that says it asks.
+pub struct Counted(Cache<StaffId, Counts>);
+
+impl Default for Counted {
+    fn default() -> Counted {
+        Counted(Cache::builder().max_capacity(1_000).time_to_live(Duration::from_secs(10)).build())
+    }
+}
+
+impl Counted {
+    pub(crate) fn forget(&self) {
+        self.0.invalidate_all();
+    }
+}
+
+/// At most ten seconds old.
+pub async fn counts(domain: &Domain, admin: &Admin) -> Result<Counts> {
+    if let Some(counts) = domain.invited.0.get(&admin.staff.id) {
+        return Ok(counts);
+    }
+    let counts = Counts(store::invitation::counts(&mut domain.db.read().await?, admin.staff.id, domain.now(), None).await?);
+    domain.invited.0.insert(admin.staff.id, counts.clone());
+    Ok(counts)
+}
+
+/// What is looked at: one state, perhaps at one unit and below, perhaps by name or address.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    pub unit: Option<UnitId>,
+    pub state: InvitationState,
+    pub typed: &'a str,
+    pub page: i64,
+}
+
+/// The list as it is now.
+pub struct List {
+    pub counts: Counts,
+    pub lines: Page<Line>,
+    /// The unit it is narrowed to.
+    pub unit: Option<Unit>,
+    /// When the last of those on the way goes out.
+    pub last_due: Option<At>,
+    pub is_trial: bool,
+}
+
+/// `None` if the unit is not the admin's.
+pub async fn list(domain: &Domain, admin: &Admin, asked: Asked<'_>) -> Result<Option<List>> {
+    let (by, now) = (admin.staff.id, domain.now());
+    let mut conn = domain.db.read().await?;
+    let c = &mut conn;
+    let unit = match asked.unit {
+        Some(id) => match unit::mine(c, by, id, now).await? {
+            Some(unit) => Some(unit),
+            None => return Ok(None),
+        },
+        None => None,
+    };
+    let like = unit::like(asked.typed, "%");
+    let rows = store::invitation::list(c, (by, now), asked.unit, asked.state, &like, (PAGE + 1, asked.page * PAGE)).await?;
+    Ok(Some(List {
+        counts: Counts(store::invitation::counts(c, by, now, asked.unit).await?),
+        lines: Page::cut(rows, asked.page, PAGE),
+        unit,
+        last_due: store::invitation::last_due(c).await?,
+        is_trial: trial::is_on_in(c).await?,
+    }))
+}
+
+/// Which of many are invited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// Those who never were, or whose mail was held back in the trial.
+    Unsent,
+    /// Those who have not answered, at most three times.
+    Unanswered,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// In the trial nothing would go out.
+    #[error("on trial")]
+    Trial,
+    #[error("not found")]
+    NotFound,
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// Invites many of the admin's staff at once, everywhere or at one unit and below; their mails go out one after the other. Gives how many.
+pub async fn send_all(domain: &Domain, admin: &Admin, unit: Option<UnitId>, whom: Whom) -> std::result::Result<u64, SendError> {
+    let (by, now) = (admin.staff.id, domain.now());
+    let (ids, calendar) = {
+        let mut conn = domain.db.read().await?;
+        let c = &mut conn;
+        if trial::is_on_in(c).await? {
+            return Err(SendError::Trial);
+        }
+        let at = match unit {
+            Some(id) => unit::mine(c, by, id, now).await?.ok_or(SendError::NotFound)?.id,
+            None => *admin.units.first().ok_or(SendError::NotFound)?,
+        };
+        let wanted = match whom {
+            Whom::Unsent => Wanted { states: [InvitationState::Unsent; 2], before: now, most: 1 + REMINDERS },
+            Whom::Unanswered => {
+                let states = [InvitationState::Sent, InvitationState::Expired];
+                Wanted { states, before: now.plus_days(-REMINDED_AFTER_DAYS), most: 1 + REMINDERS }
+            }
+        };
+        (store::invitation::wanted(c, by, now, unit, wanted).await?, calendar::of_unit(domain, c, at).await?.calendar.clone())
+    };
+    let mut due = store::invitation::last_due(&mut domain.db.read().await?).await?.map_or(now, |last| At(last.0 + GAP).max(now));
+    let mut written = 0;
+    for ids in ids.chunks(BATCH) {
+        let mut rows = Vec::with_capacity(ids.len());
+        for staff in ids {
+            // Nobody is woken, and what waited for the morning does not all go out at seven.
+            due = calendar.after_quiet_hours(due, Quiet::default());
+            let (id, mail) = (InvitationId(domain.id()), OutboxId(domain.id()));
+            rows.push(New { staff: staff.to_string(), id: id.to_string(), mail: mail.to_string(), due: due.0, expires: due.plus_days(DAYS).0 });
+            due = At(due.0 + GAP);
+        }
+        written += domain
+            .db
+            .write(move |c| {
+                Box::pin(async move {
+                    // Two who send at the same moment: whoever comes second finds the mails of the first.
+                    store::installation::hold(c).await?;
+                    store::invitation::insert_all(c, &rows, now).await
+                })
+            })
+            .await?;
+    }
+    let action = if whom == Whom::Unsent { "invitation.send_all" } else { "invitation.remind_all" };
+    let target = unit.map(|id| id.to_string()).unwrap_or_default();
+    audit::record(domain, Some(by), action, target, written.to_string()).await?;
+    domain.invited.forget();
+    Ok(written)
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum CorrectError {
+    #[error("invalid")]
+    Email(TextError),
+    /// Somebody has this address.
+    #[error("the address is taken")]
+    Taken,
+    /// They have a login already: the address is theirs.
+    #[error("answered")]
+    Answered,
+    /// Reminded three times.
+    #[error("reminded often enough")]
+    Often,
+    #[error("not found")]
+    NotFound,
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// Corrects the address of somebody who has not taken up an invitation yet, and invites them there.
+pub async fn correct(domain: &Domain, admin: &Admin, id: StaffId, email: &str) -> std::result::Result<(), CorrectError> {
+    let email = text::email(email).map_err(CorrectError::Email)?;
+    let (by, now, ids) = (admin.staff.id, domain.now(), (InvitationId(domain.id()), OutboxId(domain.id())));
+    let done = domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                let person = staff::mine(c, by, id, now).await?.ok_or(CorrectError::NotFound)?;
+                if person.activated_at.is_some() {
+                    return Err(CorrectError::Answered);
+                }
+                if person.email == email {
+                    again_in(c, by, &person, ids, now).await?;
+                    return Ok(());
+                }
+                if store::staff::by_email(c, &email).await?.is_some() {
+                    return Err(CorrectError::Taken);
+                }
+                store::staff::set_email(c, id, &email).await?;
+                invite(c, ids, id, now).await?;
+                Ok(audit::append(c, now, Some(by), "invitation.correct", &id.to_string(), "").await?)
+            })
+        })
+        .await;
+    domain.invited.forget();
+    match done {
+        Err(CorrectError::Store(store::Error::Taken(_))) => Err(CorrectError::Taken),
+        done => done,
+    }
+}
+
+/// Sends somebody's invitation once more; earlier ones no longer hold.
+pub(crate) async fn again_in(c: &mut Conn, by: StaffId, person: &Staff, ids: (InvitationId, OutboxId), now: At) -> std::result::Result<(), CorrectError> {
+    // Who has a login gets a link for a new password: nobody is asked to come any more.
+    if person.activated_at.is_none() && store::invitation::tries(c, person.id).await? > REMINDERS {
+        return Err(CorrectError::Often);
+    }
+    invite(c, ids, person.id, now).await?;
+    Ok(audit::append(c, now, Some(by), "staff.invite_again", &person.id.to_string(), "").await?)
 }
 
 /// The link of an invitation.
@@ -145,5 +392,11 @@ pub async fn accept(domain: &Domain, token: &str, name: &str, password: &str, br
     session::wake(domain, ended);
     // From this moment a holder counts as one who answers.
     crate::routing::refresh(domain).await?;
-    Ok(sign_in::begin_for(domain, staff, browser).await?)
+    // A new password is not a way around the second factor.
+    match sign_in::begin_for(domain, staff, browser).await {
+        Ok(signed_in) => Ok(signed_in),
+        Err(SignInError::SecondFactor { ticket }) => Err(AcceptError::SecondFactor { ticket }),
+        Err(SignInError::Store(e)) => Err(e.into()),
+        Err(SignInError::Wrong | SignInError::Wait { .. }) => Err(InvitationError::Used.into()),
+    }
 }

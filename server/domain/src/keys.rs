@@ -35,6 +35,13 @@ impl Keys {
         expected.len() == signature.len() && expected.bytes().zip(signature.bytes()).fold(0, |d, (a, b)| d | (a ^ b)) == 0
     }
 
+    /// What an authenticator app and this installation have in common.
+    pub fn authenticator(&self, subject: &str) -> [u8; 20] {
+        let mut secret = [0; 20];
+        secret.copy_from_slice(&self.derive("authenticator", subject)[..20]);
+        secret
+    }
+
     /// The claim code of a conversation; a higher version replaces it.
     pub fn claim_code(&self, conversation: ConversationId, version: i64) -> ClaimCode {
         let derived = self.derive("claim", &format!("{conversation}.{version}"));

@@ -14,6 +14,7 @@ pub mod desk;
 pub mod doctor;
 pub mod duty;
 pub mod first_admin;
+pub mod forgotten;
 pub mod grant;
 pub mod holding;
 pub mod invitation;
@@ -22,6 +23,7 @@ pub mod limits;
 pub mod live;
 pub mod mail;
 pub mod nodes;
+pub mod passkey;
 mod password;
 pub mod photo;
 pub mod post;
@@ -32,9 +34,11 @@ pub mod return_link;
 pub mod routing;
 pub mod row;
 pub mod sample;
+pub mod second_factor;
 pub mod session;
 pub mod sign_in;
 pub mod staff;
+pub mod trial;
 pub mod unit;
 
 pub use caller::{Admin, Device, Staff};
@@ -60,6 +64,8 @@ pub struct Parts {
     pub devices: caller::Devices,
     pub figures: unit::CountedFigures,
     pub usual_times: post::UsualTimes,
+    pub invited: invitation::Counted,
+    pub trial: trial::Remembered,
     /// Where people reach this installation, without a slash at the end: `https://linli.example.cn`.
     pub public_url: String,
 }
@@ -89,6 +95,8 @@ impl Domain {
             devices: caller::Devices::default(),
             figures: unit::CountedFigures::default(),
             usual_times: post::UsualTimes::default(),
+            invited: invitation::Counted::default(),
+            trial: trial::Remembered::default(),
             public_url: public_url.trim_end_matches('/').to_owned(),
             clock,
             random,

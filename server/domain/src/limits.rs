@@ -24,6 +24,9 @@ pub const REQUESTS_AT_ONCE: u32 = 10_000;
 /// Claim codes that may be tried from one address in a minute: at 60 bits a guess would take longer than the sun has left.
 pub const CLAIMS_A_MINUTE: u32 = 20;
 
+/// Times in a minute that browsers at one address may be asked for a passkey: a whole town hall begins at eight.
+pub const PASSKEYS_A_MINUTE: u32 = 100;
+
 /// Time as governor wants it. It never goes back: a clock that is set right would else keep everybody waiting until it has caught up.
 #[derive(Clone)]
 struct Ticks {
@@ -100,6 +103,7 @@ pub struct Limits {
     messages: Limit<Vec<u8>>,
     new_conversations: Limit<Origin>,
     claims: Limit<Origin>,
+    passkeys: Limit<Origin>,
     requests: Limit<Origin>,
 }
 
@@ -112,6 +116,7 @@ impl Limits {
                 &clock,
             ),
             claims: Limit::a_minute(CLAIMS_A_MINUTE, &clock),
+            passkeys: Limit::a_minute(PASSKEYS_A_MINUTE, &clock),
             requests: Limit::of(Quota::per_second(at_least_one(REQUESTS_A_SECOND)).allow_burst(at_least_one(REQUESTS_AT_ONCE)), &clock),
         }
     }
@@ -123,6 +128,11 @@ impl Limits {
 
     pub fn new_conversation(&self, address: IpAddr) -> Result<(), TooMany> {
         self.new_conversations.check(&Origin::of(address))
+    }
+
+    /// One more question to a browser about its passkeys.
+    pub fn passkey(&self, address: IpAddr) -> Result<(), TooMany> {
+        self.passkeys.check(&Origin::of(address))
     }
 
     /// Any request at all.
@@ -139,6 +149,7 @@ impl Limits {
         self.messages.forget_idle();
         self.new_conversations.forget_idle();
         self.claims.forget_idle();
+        self.passkeys.forget_idle();
         self.requests.forget_idle();
     }
 }

@@ -1,6 +1,13 @@
 //! A sample district to look around in: 西陵区 of Yichang with its real streets and communities, and invented people, posts and conversations.
 
-use crate::{Domain, Keys, calendar::PROMISE_MINUTES, contact_point, conversation::tell, password, routing};
+use crate::{
+    Domain, Keys,
+    calendar::PROMISE_MINUTES,
+    contact_point,
+    conversation::tell,
+    password, routing,
+    second_factor::{self, Given},
+};
 use model::{
     At, ClientKey, ContactId, ContactPointId, ConversationId, Event, GrantId, HoldingId, Language, MessageId, MessageKind, Person, PostId, QuickReplyId, Role,
     StaffId, UnitId, UnitKind, WaitId,
@@ -55,6 +62,19 @@ pub struct SignIn {
     pub name: String,
     pub email: String,
     pub password: String,
+    /// What an authenticator app needs, for those who are asked for a second factor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authenticator: Option<Authenticator>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Authenticator {
+    /// In base 32.
+    pub secret: String,
+    /// What a QR code for the app says.
+    pub url: String,
+    /// Each works once instead of the app's code.
+    pub recovery_codes: Vec<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +107,9 @@ const PEOPLE: [Someone; 10] = [
     Someone { role: "teacher", name: "何静", title: "班主任", email: "he.jing@linli.example" },
     Someone { role: "school", name: "郭涛", title: "德育主任", email: "guo.tao@linli.example" },
 ];
+
+/// Who has a role, and where; they have a second factor too.
+const GRANTS: [(&str, Role, &str); 2] = [("admin", Role::Admin, CITY), ("street", Role::Admin, STREET)];
 
 struct Seat {
     key: &'static str,
@@ -214,8 +237,9 @@ const QUICK_REPLIES: [(&str, &str, &str); 6] = [
 
 /// Fills an empty database with the sample district, in one transaction.
 pub async fn create(domain: &Domain) -> Result<Sample, SampleError> {
-    let sign_ins: Vec<SignIn> =
-        PEOPLE.iter().map(|p| SignIn { role: p.role.into(), name: p.name.into(), email: p.email.into(), password: new_password(domain) }).collect();
+    let sign_in = |p: &Someone| SignIn { role: p.role.into(), name: p.name.into(), email: p.email.into(), password: new_password(domain), authenticator: None };
+    let mut sign_ins: Vec<SignIn> = PEOPLE.iter().map(sign_in).collect();
+    let factors: HashMap<&'static str, Given> = GRANTS.iter().map(|(who, ..)| (*who, Given::new(domain))).collect();
     let mut hashes = Vec::new();
     for sign_in in &sign_ins {
         hashes.push(password::hash(domain, &sign_in.password).await?);
@@ -223,7 +247,7 @@ pub async fn create(domain: &Domain) -> Result<Sample, SampleError> {
     let holidays = read_ics(HOLIDAYS).map_err(|e| SampleError::Data(e.to_string()))?.days;
     let calendar = Calendar { days: holidays, ..Calendar::standard() };
     let (inner, now) = (domain.clone(), domain.now());
-    let scan_urls = domain
+    let (scan_urls, people, factors) = domain
         .db
         .write(move |c| {
             Box::pin(async move {
@@ -235,16 +259,22 @@ pub async fn create(domain: &Domain) -> Result<Sample, SampleError> {
                 build.units().await?;
                 build.working_time().await?;
                 build.people(hashes).await?;
+                build.second_factors(&factors).await?;
                 build.seats().await?;
                 let urls = build.stickers().await?;
                 routing::settle(build.c, now).await?;
                 build.quick_replies().await?;
                 build.conversations().await?;
-                Ok(urls)
+                Ok((urls, build.staff, factors))
             })
         })
         .await?;
     domain.calendars.clear();
+    for sign_in in &mut sign_ins {
+        let factor = factors.get(sign_in.role.as_str()).zip(people.get(sign_in.role.as_str()));
+        let offer = factor.and_then(|(given, id)| Some((given.offer(domain, *id, &sign_in.email)?, given.codes())));
+        sign_in.authenticator = offer.map(|(offer, recovery_codes)| Authenticator { secret: offer.secret, url: offer.url, recovery_codes });
+    }
     Ok(Sample { scan_urls, sign_ins })
 }
 
@@ -385,16 +415,24 @@ impl Build<'_> {
             store::staff::insert(self.c, &person).await?;
             self.staff.insert(someone.role, id);
         }
-        for (who, unit) in [("admin", CITY), ("street", STREET)] {
+        for (who, role, unit) in GRANTS {
             let grant = Grant {
                 id: GrantId(self.domain.id()),
                 staff_id: self.person(who)?,
-                role: Role::Admin,
+                role,
                 unit_id: self.unit(unit)?,
                 from_at: self.now.plus_days(-400),
                 until_at: None,
             };
             store::staff::insert_grant(self.c, &grant).await?;
+        }
+        Ok(())
+    }
+
+    async fn second_factors(&mut self, factors: &HashMap<&'static str, Given>) -> Result<(), SampleError> {
+        for (who, given) in factors {
+            let id = self.person(who)?;
+            second_factor::give(self.c, &self.domain, id, given).await?;
         }
         Ok(())
     }

@@ -8,6 +8,9 @@ use store::{Conn, Result, session::Session};
 /// How long a session lasts after signing in.
 pub const DAYS: i64 = 30;
 
+/// How long after signing in nobody is asked for their password again.
+pub const JUST_NOW_MINUTES: i64 = 10;
+
 /// `seen_at` is written at most this often.
 const TOUCH_SECONDS: i64 = 5 * 60;
 
@@ -37,13 +40,16 @@ impl New {
 }
 
 /// Writes a new session; the one this browser had before ends.
-pub(crate) async fn begin(c: &mut Conn, new: &New, staff: StaffId, before: Option<&str>, now: At) -> Result<Option<SessionId>> {
+pub(crate) async fn begin(c: &mut Conn, new: &New, staff: StaffId, is_proven: bool, before: Option<&str>, now: At) -> Result<Option<SessionId>> {
     let ended = match before {
         Some(key) => store::session::end_by_key(c, &Keys::hash(key), now).await?,
         None => None,
     };
     let session = Session { id: new.id, staff_id: staff, agent: new.agent.clone(), created_at: now, seen_at: now, ended_at: None };
     store::session::insert(c, &session, &Keys::hash(&new.key)).await?;
+    if is_proven {
+        store::session::prove(c, new.id, now).await?;
+    }
     audit::append(c, now, Some(staff), "session.begin", &new.id.to_string(), "").await?;
     Ok(ended)
 }

@@ -4,7 +4,7 @@
 //! and, with a far higher limit, per account for browsers that have never signed in to it. A browser that has signed in before carries a signed
 //! `known` cookie and has a count of its own: whatever strangers do elsewhere, the person at their own desk gets in.
 
-use crate::{Domain, Staff, audit, password, session};
+use crate::{Domain, Staff, audit, password, second_factor, session};
 use data_encoding::BASE32_NOPAD;
 use model::{
     At, SessionId, StaffId,
@@ -28,6 +28,9 @@ pub enum SignInError {
     /// E-mail or password; which of them is not said.
     #[error("wrong")]
     Wrong,
+    /// Right so far; the second factor is to be shown with this ticket.
+    #[error("second factor")]
+    SecondFactor { ticket: String },
     /// Too many failures; try again after so many seconds.
     #[error("wait {seconds} seconds")]
     Wait { seconds: u64 },
@@ -72,15 +75,42 @@ pub async fn sign_in(domain: &Domain, email: &str, password: &str, browser: Brow
         return Err(SignInError::Wrong);
     }
     let Some(id) = id else { return Err(SignInError::Wrong) };
-    begin(domain, id, browser, counts).await.map_err(SignInError::Store)
+    begin_or_ask(domain, id, browser, counts).await
 }
 
-/// Begins a session for somebody who has just proved who they are, without counts to settle.
-pub(crate) async fn begin_for(domain: &Domain, staff: StaffId, browser: Browser<'_>) -> store::Result<SignedIn> {
-    begin(domain, staff, browser, Vec::new()).await
+/// Begins a session, or asks for the second factor of somebody who has one.
+async fn begin_or_ask(domain: &Domain, staff: StaffId, browser: Browser<'_>, counts: Vec<Count>) -> Result<SignedIn, SignInError> {
+    let person = {
+        let mut conn = domain.db.read().await?;
+        let is_set = store::second_factor::is_set(&mut conn, staff).await?;
+        if is_set { store::staff::find(&mut conn, staff).await? } else { None }
+    };
+    let Some(person) = person else { return Ok(begin(domain, staff, browser, counts, false).await?) };
+    domain.db.write(move |c| Box::pin(async move { settle(c, &counts).await })).await?;
+    Err(SignInError::SecondFactor { ticket: second_factor::ticket(domain, staff, person.password_hash.as_deref().unwrap_or_default()) })
 }
 
-async fn begin(domain: &Domain, staff: StaffId, browser: Browser<'_>, counts: Vec<Count>) -> store::Result<SignedIn> {
+/// The same for somebody who has just set a password, without counts to settle.
+pub(crate) async fn begin_for(domain: &Domain, staff: StaffId, browser: Browser<'_>) -> Result<SignedIn, SignInError> {
+    begin_or_ask(domain, staff, browser, Vec::new()).await
+}
+
+/// Begins a session in which the second factor has been shown.
+pub(crate) async fn begin_proven(domain: &Domain, staff: StaffId, browser: Browser<'_>, counts: Vec<Count>) -> store::Result<SignedIn> {
+    begin(domain, staff, browser, counts, true).await
+}
+
+async fn settle(c: &mut store::Conn, counts: &[Count]) -> store::Result<()> {
+    for count in counts {
+        match count.is_settled {
+            true => store::sign_in_failure::forget(c, &count.subject).await?,
+            false => store::sign_in_failure::forgive(c, &count.subject).await?,
+        }
+    }
+    Ok(())
+}
+
+async fn begin(domain: &Domain, staff: StaffId, browser: Browser<'_>, counts: Vec<Count>, is_proven: bool) -> store::Result<SignedIn> {
     let now = domain.now();
     let new = session::New::make(domain, browser.agent);
     let known = Known::read(domain, browser.known).with(domain, staff);
@@ -90,14 +120,9 @@ async fn begin(domain: &Domain, staff: StaffId, browser: Browser<'_>, counts: Ve
         .db
         .write(move |c| {
             Box::pin(async move {
-                for count in &counts {
-                    match count.is_settled {
-                        true => store::sign_in_failure::forget(c, &count.subject).await?,
-                        false => store::sign_in_failure::forgive(c, &count.subject).await?,
-                    }
-                }
+                settle(c, &counts).await?;
                 store::sign_in_failure::purge(c, now.plus_minutes(-DAY_MINUTES)).await?;
-                session::begin(c, &new, staff, before.as_deref(), now).await
+                session::begin(c, &new, staff, is_proven, before.as_deref(), now).await
             })
         })
         .await?;
@@ -111,7 +136,7 @@ async fn failed(domain: &Domain, staff: Option<StaffId>) -> store::Result<()> {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Count {
+pub(crate) struct Count {
     subject: String,
     limit: i64,
     minutes: i64,
@@ -133,6 +158,31 @@ fn counts(domain: &Domain, email: &str, address: IpAddr, known: Option<(StaffId,
         count(format!("network {network}"), NETWORK_FAILURES, MINUTES, false),
         count(format!("pair {account} {network}"), FAILURES, MINUTES, true),
     ]
+}
+
+/// Whether one more mail may go to this address because somebody without a login asked for it.
+pub(crate) async fn may_be_mailed(domain: &Domain, email: &str, address: IpAddr, a_day: i64) -> store::Result<bool> {
+    let account = domain.keys.sign("sign-in", email);
+    let counts = vec![
+        Count { subject: format!("mail network {}", network(address)), limit: NETWORK_FAILURES, minutes: MINUTES, is_settled: false },
+        Count { subject: format!("mail {account}"), limit: a_day, minutes: DAY_MINUTES, is_settled: false },
+    ];
+    match count(domain, counts).await {
+        Ok(()) => Ok(true),
+        Err(SignInError::Store(e)) => Err(e),
+        Err(_) => Ok(false),
+    }
+}
+
+/// Counts an attempt at the second step, apart from those at the password.
+pub(crate) async fn count_step(domain: &Domain, staff: StaffId, browser: Browser<'_>) -> Result<Vec<Count>, SignInError> {
+    let known = Known::read(domain, browser.known).nonce(staff).map(|nonce| (staff, nonce));
+    let mut counts = counts(domain, &format!("second {staff}"), browser.address, known);
+    for count in &mut counts {
+        count.subject = format!("second {}", count.subject);
+    }
+    count(domain, counts.clone()).await?;
+    Ok(counts)
 }
 
 /// Counts the attempt before the password is looked at, so that a hundred at the same moment are not let through together. An attempt that has
@@ -219,7 +269,7 @@ pub enum PasswordError {
 impl From<SignInError> for PasswordError {
     fn from(e: SignInError) -> PasswordError {
         match e {
-            SignInError::Wrong => PasswordError::Wrong,
+            SignInError::Wrong | SignInError::SecondFactor { .. } => PasswordError::Wrong,
             SignInError::Wait { seconds } => PasswordError::Wait { seconds },
             SignInError::Store(e) => PasswordError::Store(e),
         }
@@ -229,24 +279,13 @@ impl From<SignInError> for PasswordError {
 /// Changes my password; all of my other sessions end.
 pub async fn change_password(domain: &Domain, staff: &Staff, old: &str, new: &str) -> Result<(), PasswordError> {
     let new = text::password(new).map_err(PasswordError::New)?;
-    let hash = {
-        let mut conn = domain.db.read().await?;
-        store::staff::find(&mut conn, staff.id).await?.and_then(|s| s.password_hash)
-    };
-    // Somebody at a desk left open must not be able to try passwords there.
-    let subject = format!("change {}", staff.id);
-    let tries = Count { subject: subject.clone(), limit: FAILURES, minutes: MINUTES, is_settled: true };
-    count(domain, vec![tries]).await?;
-    if !password::verify(old, hash).await {
-        return Err(PasswordError::Wrong);
-    }
+    confirm_password(domain, staff, old).await?;
     let hash = password::hash(domain, &new).await?;
     let (id, this, now) = (staff.id, staff.session_id, domain.now());
     let ended = domain
         .db
         .write(move |c| {
             Box::pin(async move {
-                store::sign_in_failure::forget(c, &subject).await?;
                 store::staff::set_password(c, id, &hash).await?;
                 audit::append(c, now, Some(id), "password.change", &id.to_string(), "").await?;
                 session::end_all(c, Some(id), id, Some(this), now).await
@@ -255,6 +294,20 @@ pub async fn change_password(domain: &Domain, staff: &Staff, old: &str, new: &st
         .await?;
     session::wake(domain, ended);
     Ok(())
+}
+
+/// Whether this is my password. Somebody at a desk left open must not be able to try passwords there.
+pub(crate) async fn confirm_password(domain: &Domain, staff: &Staff, typed: &str) -> Result<(), SignInError> {
+    let hash = {
+        let mut conn = domain.db.read().await?;
+        store::staff::find(&mut conn, staff.id).await?.and_then(|s| s.password_hash)
+    };
+    let tries = vec![Count { subject: format!("change {}", staff.id), limit: FAILURES, minutes: MINUTES, is_settled: true }];
+    count(domain, tries.clone()).await?;
+    if !password::verify(typed, hash).await {
+        return Err(SignInError::Wrong);
+    }
+    Ok(domain.db.write(move |c| Box::pin(async move { settle(c, &tries).await })).await?)
 }
 
 #[cfg(test)]

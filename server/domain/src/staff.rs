@@ -1,7 +1,9 @@
 //! The people with a login, as the admins of their units see them.
 
 use crate::{
-    Admin, Domain, audit, holding, invitation, post, routing, session,
+    Admin, Domain, audit, holding,
+    invitation::{self, CorrectError},
+    post, routing, session,
     unit::{self, Page},
 };
 use model::{
@@ -39,6 +41,9 @@ pub enum StaffError {
     /// Somebody is waiting, and nobody else would answer.
     #[error("ownerless")]
     Ownerless,
+    /// Reminded three times already.
+    #[error("reminded often enough")]
+    Often,
     #[error("not found")]
     NotFound,
     #[error(transparent)]
@@ -216,10 +221,13 @@ pub async fn invite_again(domain: &Domain, admin: &Admin, id: StaffId) -> std::r
         .db
         .write(move |c| {
             Box::pin(async move {
-                mine(c, by, id, now).await?.ok_or(StaffError::NotFound)?;
-                invitation::invite(c, ids, id, now).await?;
-                audit::append(c, now, Some(by), "staff.invite_again", &id.to_string(), "").await?;
-                Ok(())
+                let person = mine(c, by, id, now).await?.ok_or(StaffError::NotFound)?;
+                match invitation::again_in(c, by, &person, ids, now).await {
+                    Ok(()) => Ok(()),
+                    Err(CorrectError::Often) => Err(StaffError::Often),
+                    Err(CorrectError::Store(e)) => Err(e.into()),
+                    Err(_) => Err(StaffError::NotFound),
+                }
             })
         })
         .await
@@ -261,7 +269,7 @@ pub async fn end(domain: &Domain, admin: &Admin, id: StaffId) -> std::result::Re
 }
 
 /// Whether they hold a post or a grant where the admin has no say.
-async fn is_elsewhere(c: &mut Conn, admin: StaffId, id: StaffId, now: At) -> Result<bool> {
+pub(crate) async fn is_elsewhere(c: &mut Conn, admin: StaffId, id: StaffId, now: At) -> Result<bool> {
     let terms = store::holding::of_staff(c, id).await?.into_iter().filter(|t| t.until_at.is_none_or(|u| u > now)).map(|t| t.unit_id);
     let grants = store::staff::grant_lines(c, id, now).await?.into_iter().map(|g| g.unit_id);
     let units: HashSet<UnitId> = terms.chain(grants).collect();

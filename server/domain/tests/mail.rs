@@ -625,3 +625,245 @@ async fn stopping_forgets_the_address_of_that_mail_and_no_other() {
     })
     .await;
 }
+
+impl House {
+    /// The admin of the whole district, and people without a login in its grid.
+    async fn staff_of(&self, count: usize) -> (domain::Admin, Vec<StaffId>) {
+        let d = &self.domain;
+        let (now, grant) = (d.now(), GrantId(d.id()));
+        let known = store::staff::find(&mut d.db.read().await.unwrap(), self.staff).await.unwrap().unwrap();
+        let chief = StaffId(d.id());
+        let people: Vec<_> = (0..count)
+            .map(|n| store::staff::Staff {
+                id: StaffId(d.id()),
+                email: format!("new{n}@example.cn"),
+                name: format!("新人{n}"),
+                activated_at: None,
+                ..known.clone()
+            })
+            .collect();
+        let ids: Vec<StaffId> = people.iter().map(|p| p.id).collect();
+        let admin = store::staff::Staff { id: chief, email: "chief@example.cn".into(), name: "陈丽".into(), ..known };
+        let post = self.post;
+        let (unit, session) =
+            d.db.write(move |c| {
+                Box::pin(async move {
+                    let grid = store::post::find(c, post).await?.unwrap().unit_id;
+                    let top = store::unit::path(c, grid).await?.pop().unwrap().id;
+                    store::staff::insert(c, &admin).await?;
+                    store::staff::insert_grant(
+                        c,
+                        &store::staff::Grant { id: grant, staff_id: chief, role: Role::Admin, unit_id: top, from_at: now, until_at: None },
+                    )
+                    .await?;
+                    for person in &people {
+                        store::staff::insert(c, person).await?;
+                        store::staff::set_unit(c, person.id, grid).await?;
+                    }
+                    Ok::<_, store::Error>((top, SessionId(grant.0)))
+                })
+            })
+            .await
+            .unwrap();
+        let staff = domain::Staff {
+            id: chief,
+            session_id: session,
+            name: "陈丽".into(),
+            email: "chief@example.cn".into(),
+            language: Language::Chinese,
+            grants: vec![(Role::Admin, unit)],
+            is_off_duty: false,
+        };
+        (staff.admin().unwrap(), ids)
+    }
+
+    async fn state(&self, admin: &domain::Admin, state: InvitationState) -> Vec<String> {
+        let asked = domain::invitation::Asked { unit: None, state, typed: "", page: 0 };
+        let list = domain::invitation::list(&self.domain, admin, asked).await.unwrap().unwrap();
+        assert_eq!(list.counts.of(state), list.lines.lines.len() as i64);
+        list.lines.lines.into_iter().map(|line| line.email).collect()
+    }
+
+    /// Sends what is due until nothing is any more, moving the clock as far as it has to.
+    async fn send_everything(&self) {
+        for _ in 0..200 {
+            if self.step().await == 0 {
+                self.later(1);
+            }
+        }
+    }
+}
+
+/// A notification that this mail came back, as Postfix writes it.
+fn bounced(mail: &Value, action: &str) -> String {
+    let (to, id) = (mail["to"][0].as_str().unwrap(), mail["message_id"].as_str().unwrap());
+    format!(
+        "From: MAILER-DAEMON@mail.example.cn (Mail Delivery System)\r\nSubject: Undelivered Mail Returned to Sender\r\nTo: linli@{HOST}\r\n\
+         Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=\"=_edge\"\r\n\r\n\
+         This is a MIME-encapsulated message.\r\n\r\n--=_edge\r\nContent-Description: Notification\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n\
+         I'm sorry to have to inform you that your message could not be delivered.\r\n\r\n\
+         --=_edge\r\nContent-Description: Delivery report\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mail.example.cn\r\n\r\n\
+         Final-Recipient: rfc822; {to}\r\nOriginal-Recipient: rfc822;{to}\r\nAction: {action}\r\nStatus: 5.1.1\r\nRemote-MTA: dns; mx.example.cn\r\n\
+         Diagnostic-Code: smtp; 550 5.1.1 <{to}>: Recipient address rejected\r\n\r\n\
+         --=_edge\r\nContent-Description: Undelivered Message\r\nContent-Type: message/rfc822\r\n\r\n{}\r\n--=_edge--\r\n",
+        mail["raw"].as_str().map_or_else(|| format!("Message-ID: {id}\r\nTo: {to}\r\n\r\n"), str::to_owned)
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_invitations_go_out_two_a_second_and_a_clear_no_becomes_a_task_at_once() {
+    on_both(async |house| {
+        let (admin, ids) = house.staff_of(20).await;
+        assert_eq!(house.state(&admin, InvitationState::Unsent).await.len(), 20);
+        let written = domain::invitation::send_all(&house.domain, &admin, None, domain::invitation::Whom::Unsent).await.unwrap();
+        assert_eq!(written, 20);
+        assert_eq!(house.step().await, 1, "the others are not due yet");
+        house.later(1);
+        assert_eq!(house.step().await, 2);
+        assert_eq!(house.state(&admin, InvitationState::Sent).await.len(), 3);
+        house.smtp.behave("refuse5xx", Some(1));
+        house.send_everything().await;
+        assert_eq!(house.smtp.mails().len(), 19);
+        let failed = house.state(&admin, InvitationState::Failed).await;
+        assert_eq!((failed.len(), house.state(&admin, InvitationState::Sent).await.len()), (1, 19));
+
+        // The right address, and it is sent there.
+        let person = store::staff::by_email(&mut house.domain.db.read().await.unwrap(), &failed[0]).await.unwrap().unwrap();
+        assert!(ids.contains(&person.id));
+        domain::invitation::correct(&house.domain, &admin, person.id, "right@example.cn").await.unwrap();
+        house.step().await;
+        assert_eq!(house.smtp.mails().last().unwrap()["to"], json!(["right@example.cn"]));
+        assert!(house.state(&admin, InvitationState::Failed).await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_for_now_and_one_because_of_us_are_tried_again() {
+    on_both(async |house| {
+        let (admin, _) = house.staff_of(1).await;
+        domain::invitation::send_all(&house.domain, &admin, None, domain::invitation::Whom::Unsent).await.unwrap();
+        house.smtp.behave("refuse4xx", Some(1));
+        house.step().await;
+        assert_eq!(house.state(&admin, InvitationState::Waiting).await, ["new0@example.cn"]);
+        house.smtp.behave("refuse_us", Some(1));
+        house.later(61);
+        house.step().await;
+        assert_eq!(house.state(&admin, InvitationState::Waiting).await, ["new0@example.cn"], "the server does not take us, whoever it is for");
+        house.later(121);
+        house.step().await;
+        assert_eq!(house.state(&admin, InvitationState::Sent).await, ["new0@example.cn"]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_that_comes_back_later_becomes_a_task_and_a_residents_dead_address_is_forgotten() {
+    use domain::mail::bounce::{Taken, take};
+    on_both(async |house| {
+        let (admin, _) = house.staff_of(2).await;
+        domain::invitation::send_all(&house.domain, &admin, None, domain::invitation::Whom::Unsent).await.unwrap();
+        house.send_everything().await;
+        let mails = house.smtp.mails();
+        let mail = mails.iter().find(|m| m["to"] == json!(["new0@example.cn"])).unwrap();
+        let taken = async |text: &str| take(&house.domain, text.as_bytes()).await.unwrap();
+        assert_eq!(taken(&bounced(mail, "delayed")).await, Taken::NoFailure);
+        assert_eq!(taken("Subject: 自动回复\r\n\r\n我在休假").await, Taken::NotOne);
+        assert_eq!(house.state(&admin, InvitationState::Sent).await.len(), 2);
+        assert_eq!(taken(&bounced(mail, "failed")).await, Taken::Noted);
+        assert_eq!(taken(&bounced(mail, "failed")).await, Taken::Known);
+        assert_eq!(house.state(&admin, InvitationState::Failed).await, ["new0@example.cn"]);
+        assert_eq!(domain::invitation::counts(&house.domain, &admin).await.unwrap().of(InvitationState::Failed), 1);
+
+        // Some servers send back neither mail nor head; then the address has to do, for a week.
+        let other = mails.iter().find(|m| m["to"] == json!(["new1@example.cn"])).unwrap();
+        let bare = bounced(other, "failed").split("--=_edge\r\nContent-Description: Undelivered Message").next().unwrap().to_owned() + "--=_edge--\r\n";
+        assert_eq!(taken(&bare).await, Taken::Noted);
+        assert_eq!(taken(&bare.replace("new1@", "nobody@")).await, Taken::Foreign);
+
+        let answer = house.answer(Language::Chinese).await;
+        house.step().await;
+        let mail = house.smtp.mails().into_iter().find(|m| m["message_id"] == format!("<{answer}@{HOST}>")).unwrap();
+        assert_eq!(taken(&bounced(&mail, "failed")).await, Taken::Noted);
+        let contact = store::contact::find(&mut house.domain.db.read().await.unwrap(), house.contact).await.unwrap().unwrap();
+        assert_eq!(contact.email, None, "the page asks for another");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_the_trial_mail_goes_to_admins_only_and_what_was_held_back_only_if_they_say_so() {
+    on_both(async |house| {
+        let (admin, ids) = house.staff_of(1).await;
+        let now = house.domain.now();
+        house.domain.db.write(move |c| Box::pin(async move { store::trial::begin(c, now).await })).await.unwrap();
+        let invite = async |staff: StaffId| {
+            let (ids, now) = ((InvitationId(house.domain.id()), OutboxId(house.domain.id())), house.domain.now());
+            house.domain.db.write(move |c| Box::pin(async move { domain::invitation::invite(c, ids, staff, now).await })).await.unwrap();
+        };
+        invite(ids[0]).await;
+        invite(admin.staff.id).await;
+        let answer = house.answer(Language::Chinese).await;
+        house.send_everything().await;
+        let to: Vec<Value> = house.smtp.mails().iter().map(|m| m["to"].clone()).collect();
+        assert_eq!(to, [json!(["chief@example.cn"])]);
+        assert!(house.mail(answer).await.cancelled_at.is_some());
+        let view = domain::trial::view(&house.domain, &admin, 0).await.unwrap().unwrap();
+        assert_eq!((view.count(MailKind::Invitation), view.count(MailKind::Answer), view.may_end), (1, 1, true));
+        let names: Vec<_> = view.mails.lines.iter().map(|m| (m.staff_name.clone(), m.unit_name.clone())).collect();
+        assert!(names.contains(&(Some("新人0".into()), None)) && names.contains(&(None, Some("第三网格".into()))), "{names:?}");
+        assert_eq!(house.state(&admin, InvitationState::Unsent).await, ["new0@example.cn"], "still to be sent");
+        let refused = domain::invitation::send_all(&house.domain, &admin, None, domain::invitation::Whom::Unsent).await;
+        assert!(matches!(refused, Err(domain::invitation::SendError::Trial)));
+
+        domain::trial::end(&house.domain, &admin, true).await.unwrap();
+        assert!(matches!(domain::trial::end(&house.domain, &admin, false).await, Err(domain::trial::TrialError::Over)));
+        house.send_everything().await;
+        let to: Vec<Value> = house.smtp.mails().iter().map(|m| m["to"].clone()).collect();
+        assert_eq!(to, [json!(["chief@example.cn"]), json!(["zhang@example.cn"])], "invitations are for the admin to send");
+        assert_eq!(house.state(&admin, InvitationState::Unsent).await, ["new0@example.cn"]);
+        domain::invitation::send_all(&house.domain, &admin, None, domain::invitation::Whom::Unsent).await.unwrap();
+        house.send_everything().await;
+        assert_eq!(house.smtp.mails().last().unwrap()["to"], json!(["new0@example.cn"]));
+    })
+    .await;
+    // And where nobody says so, it stays with us.
+    on_both(async |house| {
+        let (admin, _) = house.staff_of(0).await;
+        let now = house.domain.now();
+        house.domain.db.write(move |c| Box::pin(async move { store::trial::begin(c, now).await })).await.unwrap();
+        house.answer(Language::Chinese).await;
+        house.send_everything().await;
+        domain::trial::end(&house.domain, &admin, false).await.unwrap();
+        house.send_everything().await;
+        assert!(house.smtp.mails().is_empty());
+        house.later(60);
+        house.answer(Language::Chinese).await;
+        house.send_everything().await;
+        assert_eq!(house.smtp.mails().len(), 1, "what is written from now on goes out");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_for_a_new_password_gets_the_link_at_once_and_a_reset_second_factor_is_told() {
+    on_both(async |house| {
+        house.clock.set("2026-11-20T23:30:00+08:00".parse::<jiff::Timestamp>().unwrap().into());
+        domain::forgotten::ask(&house.domain, " Wang.Fang@Example.cn ", "192.0.2.1".parse().unwrap()).await.unwrap();
+        assert_eq!(house.step().await, 1);
+        let mails = house.smtp.mails();
+        assert_eq!(mails[0]["subject"], "西陵区：设新密码", "in the middle of the night: somebody is waiting for it");
+        assert!(mails[0]["text"].as_str().unwrap().contains("0:30"), "for an hour: {}", mails[0]["text"]);
+
+        let app = store::second_factor::Authenticator { staff_id: house.staff, nonce: "a".repeat(16), created_at: house.domain.now(), last_step: 0 };
+        house.domain.db.write(move |c| Box::pin(async move { store::second_factor::set_authenticator(c, &app).await })).await.unwrap();
+        domain::second_factor::reset_by_email(&house.domain, "wang.fang@example.cn").await.unwrap();
+        let again = domain::second_factor::reset_by_email(&house.domain, "wang.fang@example.cn").await;
+        assert!(matches!(again, Err(domain::second_factor::ResetError::None)));
+        assert_eq!(house.step().await, 1);
+        let told = &house.smtp.mails()[1];
+        assert_eq!((&told["subject"], &told["to"]), (&json!("您的登录第二步已被重设"), &json!(["wang.fang@example.cn"])));
+        assert!(told["text"].as_str().unwrap().contains(&format!("https://{HOST}/sign-in")));
+    })
+    .await;
+}

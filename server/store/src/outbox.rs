@@ -2,7 +2,7 @@
 
 use crate::{
     Conn, Result,
-    conn::{Either, execute, fetch_optional, on},
+    conn::{Either, execute, fetch_all, fetch_optional, on},
 };
 use model::{At, ContactId, ConversationId, InvitationId, Language, MailKind, OutboxId, PostId, StaffId, UnitId};
 
@@ -47,6 +47,17 @@ pub async fn find(conn: &mut Conn, id: OutboxId) -> Result<Option<Mail>> {
         Mail,
         "select id, kind, recipient, language, conversation_id, invitation_id, created_at, due_at, attempts, last_error, sent_at, cancelled_at, failed_at from outbox where id = $1",
         id
+    )
+}
+
+/// The mails to an address, oldest first.
+pub async fn to(conn: &mut Conn, recipient: &str) -> Result<Vec<Mail>> {
+    fetch_all!(
+        conn,
+        Mail,
+        "select id, kind, recipient, language, conversation_id, invitation_id, created_at, due_at, attempts, last_error, sent_at, cancelled_at, failed_at
+         from outbox where recipient = $1 order by id",
+        recipient
     )
 }
 
@@ -229,7 +240,7 @@ pub async fn invitation(conn: &mut Conn, id: OutboxId, now: At) -> Result<Option
             select h.post_id from holdings h where h.staff_id = s.id and (h.until_at is null or h.until_at > $2) order by h.from_at, h.id limit 1)
          left join units u on u.id = coalesce(p.unit_id, (
             select g.unit_id from grants g where g.staff_id = s.id and (g.until_at is null or g.until_at > $2) order by g.from_at, g.id limit 1), s.unit_id)
-         where o.id = $1 and o.kind = 'invitation'",
+         where o.id = $1 and o.kind in ('invitation', 'password')",
         id,
         now
     )

@@ -14,16 +14,40 @@ pub struct Session {
     pub ended_at: Option<At>,
 }
 
+/// A session with what has been shown in it.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Live {
+    #[sqlx(flatten)]
+    pub session: Session,
+    /// When the second factor was shown.
+    pub proven_at: Option<At>,
+    /// How many second factors its member of staff has, recovery codes apart.
+    pub factors: i64,
+}
+
 /// A live session by its key's hash, if it began after `since`.
-pub async fn by_key(conn: &mut Conn, key_hash: &[u8], since: At) -> Result<Option<Session>> {
+pub async fn by_key(conn: &mut Conn, key_hash: &[u8], since: At) -> Result<Option<Live>> {
     fetch_optional!(
         conn,
-        Session,
-        "select s.id, s.staff_id, s.agent, s.created_at, s.seen_at, s.ended_at from sessions s join staff p on p.id = s.staff_id
+        Live,
+        "select s.id, s.staff_id, s.agent, s.created_at, s.seen_at, s.ended_at, s.proven_at,
+            (select count(*) from authenticators a where a.staff_id = s.staff_id) + (select count(*) from passkeys k where k.staff_id = s.staff_id) as factors
+         from sessions s join staff p on p.id = s.staff_id
          where s.key_hash = $1 and s.ended_at is null and s.created_at > $2 and p.ended_at is null",
         key_hash,
         since
     )
+}
+
+/// When a session began.
+pub async fn begun_at(conn: &mut Conn, id: SessionId) -> Result<Option<At>> {
+    let found = fetch_optional!(conn, (At,), "select created_at from sessions where id = $1", id)?;
+    Ok(found.map(|(at,)| at))
+}
+
+/// The second factor has been shown in this session.
+pub async fn prove(conn: &mut Conn, id: SessionId, now: At) -> Result<()> {
+    execute!(conn, "update sessions set proven_at = $2 where id = $1", id, now).map(|_| ())
 }
 
 pub async fn insert(conn: &mut Conn, session: &Session, key_hash: &[u8]) -> Result<()> {

@@ -149,6 +149,11 @@ pub async fn set_unit(conn: &mut Conn, id: StaffId, unit: UnitId) -> Result<()> 
     execute!(conn, "update staff set unit_id = $2 where id = $1", id, unit).map(|_| ())
 }
 
+/// Another address, for somebody who has no login yet.
+pub async fn set_email(conn: &mut Conn, id: StaffId, email: &str) -> Result<()> {
+    execute!(conn, "update staff set email = $2 where id = $1", id, email).map(|_| ())
+}
+
 /// Somebody has left: no sign-in any more.
 pub async fn end(conn: &mut Conn, id: StaffId, now: At) -> Result<()> {
     execute!(conn, "update staff set ended_at = $2 where id = $1", id, now)?;

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use model::{
-    At, CheckPhrase, ClientKey, ContactId, ContactPointId, ConversationId, ConversationState, DeviceId, Language, MessageId, MessageKind, PointCode, PostId,
-    UnitId, UnitKind, WaitId,
+    At, CheckPhrase, ClientKey, ContactId, ContactPointId, ConversationId, ConversationState, DeviceId, GrantId, InvitationId, InvitationState, Language,
+    MailKind, MessageId, MessageKind, OutboxId, PasskeyId, PointCode, PostId, Role, SessionId, StaffId, UnitId, UnitKind, WaitId,
 };
 use std::collections::HashMap;
 use store::{
@@ -12,9 +12,13 @@ use store::{
     contact_point::ContactPoint,
     conversation::Conversation,
     first_message::Start,
+    invitation::Wanted,
     message::{self, Audience, New, NewWait},
     post::Post,
+    second_factor::{Authenticator, Ceremony, Passkey},
     seen::Seen,
+    session::Session,
+    staff::{Grant, Staff},
     testing::databases,
     unit::Unit,
 };
@@ -337,6 +341,253 @@ async fn what_was_seen_only_grows_however_many_say_so_at_once_and_beside_message
         for (id, seq) in [(one, 40), (other, 39)] {
             assert_eq!(store::conversation::find(&mut conn, id).await.unwrap().unwrap().contact_seen_seq, seq);
         }
+    })
+    .await;
+}
+
+fn newcomer(email: &str, activated_at: Option<At>) -> Staff {
+    Staff {
+        id: StaffId(id()),
+        email: email.into(),
+        name: email.into(),
+        title: None,
+        language: Language::Chinese,
+        password_hash: None,
+        created_at: NOW,
+        activated_at,
+        ended_at: None,
+        off_duty_since: None,
+        off_duty_until: None,
+    }
+}
+
+/// Somebody with a login.
+async fn staff(db: &Db) -> StaffId {
+    let person = newcomer(&format!("{}@linli.test", id()), Some(NOW));
+    let staff = person.id;
+    db.write(move |c| Box::pin(async move { store::staff::insert(c, &person).await })).await.unwrap();
+    staff
+}
+
+macro_rules! write {
+    ($db:expr, $c:ident => $e:expr) => {
+        $db.write(move |$c| Box::pin(async move { $e.await })).await.map_err(|e: Error| e).unwrap()
+    };
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_of_an_app_and_a_recovery_code_are_used_once_even_by_two_at_the_same_moment() {
+    on_both(async |db| {
+        let me = staff(&db).await;
+        let app = |nonce: &str, last_step| Authenticator { staff_id: me, nonce: nonce.into(), created_at: NOW, last_step };
+        let (first, again) = (app("a", 7), app("b", 0));
+        write!(db, c => store::second_factor::set_authenticator(c, &first));
+        assert!(!write!(db, c => store::second_factor::use_step(c, me, 7)), "the step it was set up with");
+        let tries = (0..8).map(|_| db.write(move |c| Box::pin(async move { store::second_factor::use_step(c, me, 9).await })));
+        let used = futures::future::join_all(tries).await.into_iter().filter(|r| matches!(r, Ok(true))).count();
+        assert_eq!(used, 1);
+        assert!(!write!(db, c => store::second_factor::use_step(c, me, 8)), "an older one");
+        write!(db, c => store::second_factor::set_authenticator(c, &again));
+        assert!(write!(db, c => store::second_factor::use_step(c, me, 8)), "of another app");
+
+        write!(db, c => store::second_factor::set_recovery_codes(c, me, &[vec![1], vec![2]], NOW));
+        let tries = (0..8).map(|_| db.write(move |c| Box::pin(async move { store::second_factor::use_recovery_code(c, me, &[1], NOW).await })));
+        assert_eq!(futures::future::join_all(tries).await.into_iter().filter(|r| matches!(r, Ok(true))).count(), 1);
+        assert!(!write!(db, c => store::second_factor::use_recovery_code(c, me, &[3], NOW)));
+        assert_eq!(store::second_factor::recovery_codes_left(&mut db.read().await.unwrap(), me).await.unwrap(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_passkey_belongs_to_one_person_and_a_question_is_answered_once_and_in_time() {
+    on_both(async |db| {
+        let (me, other) = (staff(&db).await, staff(&db).await);
+        let key = |staff_id| Passkey {
+            id: PasskeyId(id()),
+            staff_id,
+            credential_id: vec![1, 2, 3],
+            credential: "{}".into(),
+            name: "手机".into(),
+            created_at: NOW,
+            used_at: None,
+        };
+        let (mine, stolen) = (key(me), key(other));
+        let passkey = mine.id;
+        write!(db, c => store::second_factor::insert_passkey(c, &mine));
+        assert!(db.write(move |c| Box::pin(async move { store::second_factor::insert_passkey(c, &stolen).await })).await.is_err());
+        write!(db, c => store::second_factor::used_passkey(c, passkey, "{\"n\":1}", NOW.plus_days(1)));
+        let found = store::second_factor::passkey(&mut db.read().await.unwrap(), &[1, 2, 3]).await.unwrap().unwrap();
+        assert_eq!((found.staff_id, found.used_at, found.credential.as_str()), (me, Some(NOW.plus_days(1)), "{\"n\":1}"));
+        assert!(!write!(db, c => store::second_factor::remove_passkey(c, other, passkey)));
+        assert!(write!(db, c => store::second_factor::remove_all(c, me)));
+        assert!(!store::second_factor::is_set(&mut db.read().await.unwrap(), me).await.unwrap());
+
+        let (asked, late) = (id(), id());
+        let question = |expires_at| Ceremony { staff_id: Some(me), state: "{}".into(), expires_at };
+        let (in_time, too_late) = (question(NOW.plus_minutes(5)), question(NOW.plus_minutes(1)));
+        write!(db, c => store::second_factor::begin_ceremony(c, late, &too_late, NOW));
+        write!(db, c => store::second_factor::begin_ceremony(c, asked, &in_time, NOW));
+        let answer = async |question| write!(db, c => store::second_factor::end_ceremony(c, question, NOW.plus_minutes(2)));
+        assert_eq!(answer(late).await, None);
+        assert!(answer(asked).await.is_some());
+        assert_eq!(answer(asked).await, None);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_knows_what_was_shown_in_it_and_what_its_person_has() {
+    on_both(async |db| {
+        let me = staff(&db).await;
+        let session = Session { id: SessionId(id()), staff_id: me, agent: String::new(), created_at: NOW, seen_at: NOW, ended_at: None };
+        let this = session.id;
+        write!(db, c => store::session::insert(c, &session, &[7]));
+        let live = async || store::session::by_key(&mut db.read().await.unwrap(), &[7], NOW.plus_days(-1)).await.unwrap().unwrap();
+        assert_eq!((live().await.factors, live().await.proven_at), (0, None));
+        let app = Authenticator { staff_id: me, nonce: "a".into(), created_at: NOW, last_step: 0 };
+        write!(db, c => store::second_factor::set_authenticator(c, &app));
+        write!(db, c => store::session::prove(c, this, NOW));
+        assert_eq!((live().await.factors, live().await.proven_at), (1, Some(NOW)));
+        assert_eq!(store::session::begun_at(&mut db.read().await.unwrap(), this).await.unwrap(), Some(NOW));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invitations_are_written_for_many_at_once_and_each_is_in_one_state() {
+    on_both(async |db| {
+        let (admin, unit, below) = (staff(&db).await, UnitId(id()), UnitId(id()));
+        let people: Vec<Staff> = (0..6).map(|n| newcomer(&format!("{n}@{unit}.test"), (n == 5).then_some(NOW))).collect();
+        let ids: Vec<StaffId> = people.iter().map(|p| p.id).collect();
+        let at =
+            |id, parent_id| Unit { id, parent_id, kind: UnitKind::Street, name: "街道".into(), name_en: None, code: None, created_at: NOW, ended_at: None };
+        let (top, sub) = (at(unit, None), at(below, Some(unit)));
+        let grant = Grant { id: GrantId(id()), staff_id: admin, role: Role::Admin, unit_id: unit, from_at: NOW, until_at: None };
+        db.write(move |c| {
+            Box::pin(async move {
+                store::unit::insert(c, &top).await?;
+                store::unit::insert(c, &sub).await?;
+                store::staff::insert_grant(c, &grant).await?;
+                for (n, person) in people.iter().enumerate() {
+                    store::staff::insert(c, person).await?;
+                    store::staff::set_unit(c, person.id, if n < 2 { unit } else { below }).await?;
+                }
+                Ok::<_, Error>(())
+            })
+        })
+        .await
+        .unwrap();
+        let wanted = Wanted { states: [InvitationState::Unsent; 2], before: NOW.plus_days(9), most: 4 };
+        let who = async |unit| store::invitation::wanted(&mut db.read().await.unwrap(), admin, NOW, unit, wanted).await.unwrap();
+        assert_eq!(who(None).await, ids[..5]);
+        assert_eq!(who(Some(below)).await, ids[2..5]);
+        assert_eq!(who(Some(UnitId(id()))).await, []);
+
+        let mails: Vec<OutboxId> = (0..6).map(|_| OutboxId(id())).collect();
+        let rows = |day: i64| -> Vec<store::invitation::New> {
+            let row = |(n, staff): (usize, &StaffId)| store::invitation::New {
+                staff: staff.to_string(),
+                id: InvitationId(id()).to_string(),
+                mail: if day == 0 { mails[n].to_string() } else { OutboxId(id()).to_string() },
+                due: NOW.plus_days(day).0,
+                expires: NOW.plus_days(day + 7).0,
+            };
+            ids.iter().enumerate().map(row).collect()
+        };
+        let (first, again, next) = (rows(0), rows(0), rows(1));
+        let old: InvitationId = first[3].id.parse().unwrap();
+        assert_eq!(write!(db, c => store::invitation::insert_all(c, &first, NOW)), 5, "not for somebody with a login");
+        assert_eq!(write!(db, c => store::invitation::insert_all(c, &again, NOW)), 0, "their mails are on the way");
+        assert_eq!(store::invitation::last_due(&mut db.read().await.unwrap()).await.unwrap(), Some(NOW));
+        let [refused, back, held, gone] = [mails[0], mails[1], mails[2], mails[3]];
+        db.write(move |c| {
+            Box::pin(async move {
+                store::outbox::failed(c, refused, NOW, "smtp 550").await?;
+                store::outbox::sent(c, back, NOW).await?;
+                assert!(store::bounce::insert(c, back, "5.1.1", NOW).await?);
+                assert!(!store::bounce::insert(c, back, "5.1.1", NOW).await?);
+                store::trial::withhold(c, held, NOW).await?;
+                store::outbox::sent(c, gone, NOW).await
+            })
+        })
+        .await
+        .unwrap();
+        let counts = async |now: At, unit| {
+            let mut counts = store::invitation::counts(&mut db.read().await.unwrap(), admin, now, unit).await.unwrap();
+            // The admin is one of them.
+            counts.sort();
+            counts
+        };
+        use InvitationState::{Answered, Expired, Failed, Sent, Unsent, Waiting};
+        assert_eq!(counts(NOW, None).await, [(Unsent, 1), (Waiting, 1), (Sent, 1), (Failed, 2), (Answered, 2)]);
+        assert_eq!(counts(NOW, Some(below)).await, [(Unsent, 1), (Waiting, 1), (Sent, 1), (Answered, 1)]);
+        assert_eq!(counts(NOW.plus_days(7), None).await, [(Unsent, 1), (Failed, 2), (Expired, 2), (Answered, 2)]);
+        let list = store::invitation::list(&mut db.read().await.unwrap(), (admin, NOW), None, Failed, "%", (10, 0)).await.unwrap();
+        let failures: Vec<_> = list.iter().map(|line| (line.staff_id, line.failure.as_deref(), line.tries)).collect();
+        assert_eq!(failures, [(ids[0], Some("smtp 550"), 0), (ids[1], Some("5.1.1"), 0)], "what went nowhere is no reminder");
+        assert_eq!(store::bounce::newest_to(&mut db.read().await.unwrap(), &list[1].email, NOW.plus_days(-1)).await.unwrap(), Some(back));
+
+        // The next round ends the links before it.
+        assert_eq!(write!(db, c => store::invitation::insert_all(c, &next, NOW.plus_days(1))), 4);
+        let old = store::invitation::find(&mut db.read().await.unwrap(), old).await.unwrap().unwrap();
+        assert_eq!(old.expires_at, NOW.plus_days(1));
+        assert_eq!(store::invitation::tries(&mut db.read().await.unwrap(), ids[3]).await.unwrap(), 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trial_begins_once_ends_once_and_gives_back_what_is_asked_for() {
+    on_both(async |db| {
+        let me = staff(&db).await;
+        let conversation = conversation(&db).await;
+        for _ in 0..2 {
+            write!(db, c => store::trial::begin(c, NOW));
+        }
+        let mail = |kind, conversation_id| store::outbox::Mail {
+            id: OutboxId(id()),
+            kind,
+            recipient: "a@linli.test".into(),
+            language: Language::Chinese,
+            conversation_id,
+            invitation_id: None,
+            created_at: NOW,
+            due_at: NOW,
+            attempts: 0,
+            last_error: None,
+            sent_at: None,
+            cancelled_at: None,
+            failed_at: None,
+        };
+        let mails = [mail(MailKind::Answer, Some(conversation)), mail(MailKind::Answer, Some(conversation)), mail(MailKind::Password, None)];
+        let ids = mails.each_ref().map(|m| m.id);
+        db.write(move |c| {
+            Box::pin(async move {
+                for mail in &mails {
+                    store::outbox::insert(c, mail).await?;
+                    store::trial::withhold(c, mail.id, NOW).await?;
+                }
+                Ok::<_, Error>(())
+            })
+        })
+        .await
+        .unwrap();
+        let counts = async || store::trial::withheld_counts(&mut db.read().await.unwrap()).await.unwrap();
+        assert_eq!(counts().await, [(MailKind::Answer, 2), (MailKind::Password, 1)]);
+        let list = store::trial::withheld(&mut db.read().await.unwrap(), 10, 0).await.unwrap();
+        assert!(list.iter().all(|m| m.staff_email.is_none()) && list.iter().filter(|m| m.unit_name.is_some()).count() == 2, "{list:?}");
+        assert!(write!(db, c => store::trial::end(c, me, NOW)));
+        assert!(!write!(db, c => store::trial::end(c, me, NOW)));
+        assert_eq!(write!(db, c => store::trial::release(c, NOW, 500, 1, NOW)), 1);
+        assert_eq!(write!(db, c => store::trial::release(c, NOW.plus_minutes(1), 500, 10, NOW)), 1);
+        let find = async |id| store::outbox::find(&mut db.read().await.unwrap(), id).await.unwrap().unwrap();
+        let dues: Vec<At> = [find(ids[0]).await, find(ids[1]).await].iter().filter(|m| m.cancelled_at.is_none()).map(|m| m.due_at).collect();
+        assert_eq!(dues.len(), 2);
+        write!(db, c => store::trial::forget(c, NOW));
+        assert_eq!(counts().await, []);
+        assert!(find(ids[2]).await.cancelled_at.is_some(), "an hour is long over");
+        assert!(!store::trial::is_admin_address(&mut db.read().await.unwrap(), "a@linli.test", NOW).await.unwrap());
     })
     .await;
 }

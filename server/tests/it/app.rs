@@ -57,6 +57,17 @@ impl TestApp {
         Actor::new(server::serve::router_behind(self.app.clone(), server::gate::Gate::with_limits(self.app.clone(), room)))
     }
 
+    /// From now on as if a mail server were set.
+    pub fn sends_mail(&mut self) {
+        self.app.sends_mail = true;
+        self.router = server::serve::router(self.app.clone());
+    }
+
+    /// The mails written to an address, oldest first.
+    pub async fn mails_to(&self, address: &str) -> Vec<domain::row::Mail> {
+        store::outbox::to(&mut self.domain.db.read().await.unwrap(), address).await.unwrap()
+    }
+
     /// Somebody with a browser of their own.
     pub fn anonymous(&self) -> Actor {
         Actor::new(self.router.clone())
@@ -185,7 +196,17 @@ impl TestApp {
         let session =
             domain::row::Session { id: model::SessionId(self.domain.id()), staff_id, agent: "test".into(), created_at: now, seen_at: now, ended_at: None };
         let hash = domain::Keys::hash(&key);
-        self.domain.db.write(move |c| Box::pin(async move { store::session::insert(c, &session, &hash).await })).await.unwrap();
+        // With their second factor, if their role asks for one.
+        self.domain
+            .db
+            .write(move |c| {
+                Box::pin(async move {
+                    store::session::insert(c, &session, &hash).await?;
+                    store::session::prove(c, session.id, now).await
+                })
+            })
+            .await
+            .unwrap();
         let mut actor = self.anonymous();
         actor.set_cookie("session", &key);
         actor

@@ -46,8 +46,28 @@ impl Ids {
 }
 
 /// What forms do, each with everything it could need.
-const INTENTS: [&str; 16] =
-    ["", "answer", "note", "close", "answer_and_close", "name", "save", "end", "revoke", "hold", "release", "substitute", "give", "take", "again", "inherit"];
+const INTENTS: [&str; 20] = [
+    "reset",
+    "set",
+    "codes",
+    "remove",
+    "",
+    "answer",
+    "note",
+    "close",
+    "answer_and_close",
+    "name",
+    "save",
+    "end",
+    "revoke",
+    "hold",
+    "release",
+    "substitute",
+    "give",
+    "take",
+    "again",
+    "inherit",
+];
 
 async fn ask(actor: &Actor, method: &Method, path: &str) -> Vec<crate::actor::Page> {
     let mut answers = Vec::new();
@@ -134,7 +154,7 @@ async fn no_route_gives_anybody_what_is_not_theirs() {
                     let may = match entry.policy {
                         Policy::Public => true,
                         Policy::Contact => *who == "contact",
-                        Policy::Staff => matches!(*who, "staff" | "admin"),
+                        Policy::SigningIn | Policy::Staff => matches!(*who, "staff" | "admin"),
                         Policy::Admin => *who == "admin",
                     };
                     assert!(may || !page.status.is_success(), "{what}");

@@ -23,6 +23,14 @@ async fn admin(app: &TestApp) -> Actor {
     admin
 }
 
+/// Somebody without a role, with the page that gave them their password.
+async fn worker(app: &TestApp) -> Actor {
+    let (_, link) = invited(app, "chen@linli.test").await;
+    let mut worker = app.anonymous();
+    assert_eq!(worker.post(&link, &[("name", "陈丽"), ("password", PASSWORD)]).await.location(), "/inbox");
+    worker
+}
+
 async fn invited(app: &TestApp, email: &'static str) -> (StaffId, String) {
     let (id, now) = (StaffId(app.domain.id()), app.domain.now());
     let ids = (InvitationId(app.domain.id()), OutboxId(app.domain.id()));
@@ -59,7 +67,7 @@ fn typed<'a>(email: &'a str, password: &'a str) -> [(&'a str, &'a str); 2] {
 #[tokio::test]
 async fn signing_in_leads_back_to_the_page_that_asked_for_it() {
     on_both(async |app| {
-        admin(&app).await;
+        worker(&app).await;
         let mut browser = app.anonymous();
         let asked = browser.get("/account").await.location();
         assert_eq!(asked, "/sign-in?back=/account");
@@ -95,7 +103,7 @@ async fn a_wrong_password_is_said_kindly_and_keeps_the_address() {
 #[tokio::test]
 async fn strangers_who_guess_wait_and_the_known_browser_does_not() {
     on_both(async |app| {
-        let mut known = admin(&app).await;
+        let mut known = worker(&app).await;
         known.post("/sign-out", &[]).await.is(303);
         assert_eq!(known.get("/account").await.location(), "/sign-in?back=/account");
         let mut stranger = app.anonymous();
@@ -119,7 +127,7 @@ async fn the_first_admins_link_works_once() {
         newcomer.get(&link).await.is(200).has("单位名称");
         let short = newcomer.post(&link, &[("name", ""), ("email", "x"), ("password", "short"), ("unit", "西陵区")]).await;
         short.is(422).has("请改正 3 处").has("value=\"西陵区\"").has_not("short");
-        admin(&app).await.get("/account").await.is(200);
+        assert_eq!(admin(&app).await.get("/account").await.location(), "/account/second-factor?back=/account");
         newcomer.get(&link).await.is(404).has("这个链接不能用了");
         newcomer.post(&link, &[("name", "别人"), ("email", "other@linli.test"), ("password", PASSWORD)]).await.is(404);
     })
@@ -157,6 +165,54 @@ async fn an_invitation_is_over_after_seven_days() {
         app.advance_minutes(1);
         app.anonymous().get(&link).await.is(410).has("已经失效");
         app.anonymous().post(&link, &[("name", "王芳"), ("password", PASSWORD)]).await.is(410);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_forgotten_password_has_a_way_back_that_tells_nobody_who_has_a_login() {
+    on_both(async |app| {
+        let mut app = app;
+        app.sends_mail();
+        let mut desk = worker(&app).await;
+        let mut somebody = app.anonymous();
+        somebody.get("/sign-in").await.has("/sign-in/forgotten");
+        somebody.get("/sign-in/forgotten").await.is(200);
+        somebody.post("/sign-in/forgotten", &[("email", "x")]).await.is(422).has("value=\"x\"");
+        let known = somebody.post("/sign-in/forgotten", &[("email", "chen@linli.test")]).await;
+        let unknown = somebody.post("/sign-in/forgotten", &[("email", "nobody@linli.test")]).await;
+        let steady = |page: &crate::actor::Page| {
+            page.body.replace("nobody@", "chen@").split("nonce").map(|p| p.split_once('"').map_or("", |p| p.1).len()).collect::<Vec<_>>()
+        };
+        assert_eq!((known.status, steady(&known)), (unknown.status, steady(&unknown)));
+        let mails = app.mails_to("chen@linli.test").await;
+        assert_eq!(mails.iter().filter(|mail| mail.kind == model::MailKind::Password).count(), 1);
+        assert!(app.mails_to("nobody@linli.test").await.is_empty());
+
+        // The old password holds until the link is used, and a scanner uses nothing up.
+        let link = path(&invitation::link(&app.domain, mails.last().unwrap().invitation_id.unwrap()));
+        for _ in 0..3 {
+            app.anonymous().get(&link).await.is(200);
+            // Even one that sends forms off: without a password of at least ten characters nothing happens.
+            app.anonymous().post(&link, &[("name", "陈丽"), ("password", "")]).await.is(422);
+        }
+        app.anonymous().post("/sign-in", &typed("chen@linli.test", PASSWORD)).await.is(303);
+        assert_eq!(somebody.post(&link, &[("name", "陈丽"), ("password", "another long password")]).await.location(), "/inbox");
+        app.anonymous().post("/sign-in", &typed("chen@linli.test", PASSWORD)).await.is(422);
+        desk.get("/account").await.is(303);
+
+        // Three a day, and each for an hour.
+        for _ in 0..5 {
+            somebody.post("/sign-in/forgotten", &[("email", "chen@linli.test")]).await.is(200);
+        }
+        let mails = app.mails_to("chen@linli.test").await;
+        let asked: Vec<_> = mails.iter().filter(|mail| mail.kind == model::MailKind::Password).collect();
+        assert_eq!(asked.len(), 3);
+        let link = path(&invitation::link(&app.domain, asked[2].invitation_id.unwrap()));
+        app.advance_minutes(59);
+        app.anonymous().get(&link).await.is(200);
+        app.advance_minutes(1);
+        app.anonymous().get(&link).await.is(410);
     })
     .await;
 }

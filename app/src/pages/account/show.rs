@@ -7,6 +7,7 @@ use crate::{
     },
     error::AppError,
     form::{Posted, field_error, text_error},
+    pages::second_factor,
     shell::{Page, look},
     visit::{SignedIn, Visit},
 };
@@ -125,6 +126,7 @@ pub async fn page(visit: &Visit, staff: &Staff, typed: Typed) -> Result<Response
     };
     let duty = duty::mine(domain, staff).await?;
     let sessions = session::mine(domain, staff).await?;
+    let factors = domain::second_factor::mine(domain, staff).await?;
     let status = if typed.errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     // The forms of this page post to several addresses; the switches lead back to the one it is at.
     let visit = &visit.on("/account".to_owned());
@@ -136,7 +138,10 @@ pub async fn page(visit: &Visit, staff: &Staff, typed: Typed) -> Result<Response
             {done}
             <div class="two">
                 <div>{duty_section(visit, &duty, &typed)}{posts_section(visit, &me.posts, &duty)}{profile_section(visit, &me, &typed)}</div>
-                <div>{photo_section(visit, &me, &typed)}{sessions_section(visit, staff, &sessions, &duty)}{password_section(visit, &typed)}</div>
+                <div>
+                    {photo_section(visit, &me, &typed)}{second_factor::section(visit, &factors)}{sessions_section(visit, staff, &sessions, &duty)}
+                    {password_section(visit, &typed)}
+                </div>
             </div>
             {look(visit)}
         </main>

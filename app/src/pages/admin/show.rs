@@ -11,15 +11,19 @@ use crate::{
     visit::{AsAdmin, Visit},
 };
 use axum::response::Response;
-use domain::unit::{self, Figures};
+use domain::{
+    invitation::{self, Counts},
+    unit::{self, Figures},
+};
 use i18n::t;
 use leptos::prelude::*;
-use model::Language;
+use model::{InvitationState, Language};
 
 pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin) -> Result<Response, AppError> {
     let domain = &visit.app.domain;
     let figures = unit::figures(domain, &admin).await?;
     let names: Vec<String> = unit::tops(domain, &admin).await?.into_iter().map(|u| u.name).collect();
+    let invited = invitation::counts(domain, &admin).await?;
     let l = visit.language;
     let main = view! {
         <main id="main" class="wide">
@@ -27,7 +31,7 @@ pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin) -> Result<Response, App
             {tabs(l, Tab::Overview)}
             {numbers(l, &figures)}
             <h2>{t!(l, admin.to_do)}</h2>
-            {to_do(l, &figures)}
+            {to_do(l, &figures, &invited)}
         </main>
     };
     Ok(Page::new(&visit, t!(l, admin.admin)).body_class("at-desk").for_staff(&admin.staff).await?.render(main))
@@ -50,7 +54,9 @@ fn numbers(l: Language, f: &Figures) -> impl IntoView + use<> {
     }
 }
 
-fn to_do(l: Language, f: &Figures) -> AnyView {
+fn to_do(l: Language, f: &Figures, invited: &Counts) -> AnyView {
+    let (failed, unsent) = (invited.of(InvitationState::Failed), invited.of(InvitationState::Unsent));
+    let open = invited.of(InvitationState::Sent) + invited.of(InvitationState::Expired) + invited.of(InvitationState::Waiting);
     let ownerless = t!(l, admin.todo_ownerless, count = f.ownerless);
     let is_new = i64::from(f.posts == 0);
     let steps = [
@@ -59,7 +65,9 @@ fn to_do(l: Language, f: &Figures) -> AnyView {
         (f.vacant, Icon::People, "/admin/units?lack=holder", t!(l, admin.todo_vacant, count = f.vacant), t!(l, admin.todo_vacant_text)),
         (f.without_post, Icon::Unit, "/admin/units?lack=post", t!(l, admin.todo_post, count = f.without_post), t!(l, admin.todo_post_text)),
         (f.without_point, Icon::Qr, "/admin/units?lack=point", t!(l, admin.todo_point, count = f.without_point), t!(l, admin.todo_point_text)),
-        (f.invited, Icon::Mail, "/admin/staff?show=invited", t!(l, admin.todo_invited, count = f.invited), t!(l, admin.todo_invited_text)),
+        (failed, Icon::Alert, "/admin/invitations?state=failed", t!(l, secure.todo_failed, count = failed), t!(l, secure.todo_failed_text)),
+        (unsent, Icon::Mail, "/admin/invitations?state=unsent", t!(l, secure.todo_unsent, count = unsent), t!(l, secure.todo_unsent_text)),
+        (open, Icon::Mail, "/admin/invitations?state=sent", t!(l, admin.todo_invited, count = open), t!(l, admin.todo_invited_text)),
     ];
     let lines: Vec<_> = steps
         .into_iter()

@@ -53,6 +53,7 @@ pub fn fold(visit: &Visit, view: &View, mistake: Option<Mistake>) -> impl IntoVi
         Some(email) => t!(l, resident.email_kept, email = email.clone()),
         None => t!(l, resident.email_title),
     };
+    let hint = if view.is_trial { t!(l, secure.trial_email_hint) } else { t!(l, resident.email_hint) };
     view! {
         <details class="fold" open=is_bad.then_some("")>
             <summary>{icon(Icon::Mail)}<span>{title}</span><span class="turn">{icon(Icon::Turn)}</span></summary>
@@ -60,7 +61,7 @@ pub fn fold(visit: &Visit, view: &View, mistake: Option<Mistake>) -> impl IntoVi
                 {visit.csrf_field()}
                 <div class=if is_bad { "f bad" } else { "f" }>
                     <label for="email">{t!(l, resident.email)}</label>
-                    <p class="hint" id="email-h">{t!(l, resident.email_hint)}</p>
+                    <p class="hint" id="email-h">{hint}</p>
                     {field_error("email", error)}
                     <input
                         class="in"

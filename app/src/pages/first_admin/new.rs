@@ -7,7 +7,10 @@ use crate::{
     },
     error::AppError,
     form::{Posted, text_error},
-    pages::session::{Brought, keep},
+    pages::{
+        second_factor,
+        session::{Brought, keep},
+    },
     shell::Page,
     visit::Visit,
 };
@@ -64,6 +67,7 @@ pub async fn create(visit: Visit, Path(token): Path<String>, headers: HeaderMap,
             Err(FirstAdminError::Store(e)) => Err(e.into()),
             Err(_) => Ok(gone(&visit)),
         },
+        Err(FirstAdminError::SecondFactor { ticket }) => second_factor::ask(&visit.app, &ticket, "/admin"),
         Err(FirstAdminError::NotFound) => Ok(gone(&visit)),
         Err(FirstAdminError::Store(e)) => Err(e.into()),
     }

@@ -7,7 +7,10 @@ use crate::{
     },
     error::AppError,
     form::{Posted, text_error},
-    pages::session::{Brought, keep},
+    pages::{
+        second_factor,
+        session::{Brought, keep},
+    },
     shell::Page,
     visit::Visit,
 };
@@ -49,6 +52,7 @@ pub async fn accept(visit: Visit, Path(token): Path<String>, headers: HeaderMap,
                 Err(e) => gone(&visit, e),
             }
         }
+        Err(AcceptError::SecondFactor { ticket }) => second_factor::ask(&visit.app, &ticket, ""),
         Err(AcceptError::Invitation(e)) => gone(&visit, e),
     }
 }

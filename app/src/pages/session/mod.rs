@@ -1,7 +1,10 @@
 //! Staff signing in and out, and their sessions.
 
 mod end;
+mod forgotten;
 mod new;
+
+pub use new::onward;
 
 use crate::{
     error::AppError,
@@ -21,7 +24,9 @@ pub fn routes(routes: Routes) -> Routes {
     routes
         .get("/sign-in", Policy::Public, new::show)
         .post("/sign-in", Policy::Public, new::sign_in)
-        .post("/sign-out", Policy::Staff, end::sign_out)
+        .get("/sign-in/forgotten", Policy::Public, forgotten::show)
+        .post("/sign-in/forgotten", Policy::Public, forgotten::ask)
+        .post("/sign-out", Policy::SigningIn, end::sign_out)
         .post("/account/sessions/{id}/end", Policy::Staff, end::end)
         .post("/account/sessions/end", Policy::Staff, end::end_others)
 }

@@ -5,7 +5,7 @@ use crate::{
     components::field::{Field, titled_summary},
     error::AppError,
     form::Posted,
-    pages::home::local,
+    pages::{home::local, second_factor},
     shell::Page,
     visit::Visit,
 };
@@ -40,7 +40,7 @@ pub async fn show(visit: Visit, Query(Back { back }): Query<Back>, headers: Head
 }
 
 /// Where to go once signed in.
-fn onward(back: &str) -> &str {
+pub fn onward(back: &str) -> &str {
     match local(back) {
         "/" => "/inbox",
         path => path,
@@ -62,6 +62,7 @@ pub async fn sign_in(visit: Visit, headers: HeaderMap, Posted(typed): Posted<Typ
     let brought = Brought::read(&visit.app, &headers);
     match sign_in::sign_in(&visit.app.domain, &typed.email, &typed.password, brought.browser(&visit)).await {
         Ok(signed_in) => keep(&visit.app, &signed_in, Redirect::to(onward(&typed.back)).into_response()),
+        Err(SignInError::SecondFactor { ticket }) => second_factor::ask(&visit.app, &ticket, &typed.back),
         Err(SignInError::Wrong) => Ok(page(&visit, &typed, Some(t!(l, account.wrong)), StatusCode::UNPROCESSABLE_ENTITY)),
         Err(SignInError::Wait { seconds }) => {
             let wait = when::duration(l, i64::try_from(seconds).unwrap_or(i64::MAX));
@@ -89,7 +90,8 @@ fn page(visit: &Visit, typed: &Typed, error: Option<String>, status: StatusCode)
                 {password.view()}
                 <button class="btn wide">{t!(l, account.sign_in)}</button>
             </form>
-            <p class="soft">{t!(l, account.forgotten)}</p>
+            {second_factor::sign_in_form(visit, &typed.back)}
+            <p><a href="/sign-in/forgotten">{t!(l, secure.forgotten)}</a></p>
             <p class="soft">{t!(l, account.resident_hint)}</p>
         </main>
     };

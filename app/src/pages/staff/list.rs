@@ -54,7 +54,10 @@ pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin, Query(asked): Query<Ask
     };
     let main = view! {
         <main id="main" class="wide">
-            <div class="head"><h1>{t!(l, admin.staff)}</h1><a class="btn" href="/admin/staff/new">{icon(Icon::Mail)}{t!(l, admin.invite)}</a></div>
+            <div class="head"><h1>{t!(l, admin.staff)}</h1><span class="acts">
+                <a class="btn alt" href="/admin/invitations">{t!(l, secure.invitations)}</a>
+                <a class="btn" href="/admin/staff/new">{icon(Icon::Mail)}{t!(l, admin.invite)}</a>
+            </span></div>
             {tabs(l, Tab::Staff)}
             <form class="find task" role="search" action="/admin/staff">
                 <label class="sr" for="q">{t!(l, admin.find_staff)}</label>

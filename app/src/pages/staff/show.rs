@@ -9,7 +9,7 @@ use crate::{
         term::terms,
     },
     error::AppError,
-    form::{Posted, field_error},
+    form::{Posted, field_error, text_error},
     pages::{post::day_error, unit::named},
     shell::Page,
     visit::{AsAdmin, Visit},
@@ -23,13 +23,15 @@ use domain::{
     Admin,
     grant::{self, GrantError},
     holding::{self, HoldingError, Typed},
-    invitation,
+    invitation::{self, CorrectError, REMINDERS},
     row::{Invitation, Term},
+    second_factor::{self, ResetError},
     staff::{self, StaffError, View},
+    trial,
 };
 use i18n::{t, when};
 use leptos::prelude::*;
-use model::{GrantId, HoldingId, PostId, StaffId, UnitId, calendar::Calendar};
+use model::{GrantId, HoldingId, PostId, Role, StaffId, UnitId, calendar::Calendar};
 use serde::Deserialize;
 
 /// The forms of the page in one: `intent` says which was sent.
@@ -43,6 +45,7 @@ pub struct Draft {
     holding: String,
     unit: String,
     grant: String,
+    email: String,
     confirm: String,
     #[serde(skip)]
     errors: Errors,
@@ -57,6 +60,9 @@ struct Errors {
     release: Option<String>,
     grant: Option<String>,
     end: Option<String>,
+    reset: Option<String>,
+    again: Option<String>,
+    email: Option<String>,
 }
 
 pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<StaffId>, Query(done): Query<Done>) -> Result<Response, AppError> {
@@ -69,6 +75,8 @@ pub async fn change(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<StaffI
         "release" => release(&visit, &admin, &draft).await?,
         "give" | "take" => change_grant(&visit, &admin, id, &draft).await?,
         "again" => again(&visit, &admin, id).await?,
+        "correct" => correct(&visit, &admin, id, &draft).await?,
+        "reset" => reset_second_factor(&visit, &admin, id, &draft).await?,
         "end" => match end(&visit, &admin, id, &draft).await? {
             None => return Ok(Redirect::to("/admin/staff").into_response()),
             errors => errors,
@@ -137,9 +145,40 @@ async fn change_grant(visit: &Visit, admin: &Admin, id: StaffId, draft: &Draft) 
 async fn again(visit: &Visit, admin: &Admin, id: StaffId) -> Result<Option<Errors>, AppError> {
     match staff::invite_again(&visit.app.domain, admin, id).await {
         Ok(()) => Ok(None),
+        Err(StaffError::Often) => Ok(Some(Errors { again: Some(t!(visit.language, secure.often, count = REMINDERS)), ..Errors::default() })),
         Err(StaffError::Store(e)) => Err(e.into()),
         Err(_) => Err(AppError::NotFound),
     }
+}
+
+async fn correct(visit: &Visit, admin: &Admin, id: StaffId, draft: &Draft) -> Result<Option<Errors>, AppError> {
+    let l = visit.language;
+    let words = match invitation::correct(&visit.app.domain, admin, id, &draft.email).await {
+        Ok(()) => return Ok(None),
+        Err(CorrectError::Email(e)) => text_error(l, e),
+        Err(CorrectError::Taken) => t!(l, admin.email_taken),
+        Err(CorrectError::Often) => t!(l, secure.often, count = REMINDERS),
+        Err(CorrectError::Answered | CorrectError::NotFound) => return Err(AppError::NotFound),
+        Err(CorrectError::Store(e)) => return Err(e.into()),
+    };
+    Ok(Some(Errors { email: Some(words), ..Errors::default() }))
+}
+
+async fn reset_second_factor(visit: &Visit, admin: &Admin, id: StaffId, draft: &Draft) -> Result<Option<Errors>, AppError> {
+    let l = visit.language;
+    let error = if draft.confirm == "yes" {
+        match second_factor::reset(&visit.app.domain, admin, id).await {
+            Ok(()) => return Ok(None),
+            Err(ResetError::Own) => t!(l, secure.reset_self),
+            Err(ResetError::Elsewhere) => t!(l, secure.reset_elsewhere),
+            Err(ResetError::None) => t!(l, secure.reset_none),
+            Err(ResetError::NotFound) => return Err(AppError::NotFound),
+            Err(ResetError::Store(e)) => return Err(e.into()),
+        }
+    } else {
+        t!(l, admin.tick_first)
+    };
+    Ok(Some(Errors { reset: Some(error), ..Errors::default() }))
 }
 
 async fn end(visit: &Visit, admin: &Admin, id: StaffId, draft: &Draft) -> Result<Option<Errors>, AppError> {
@@ -172,6 +211,17 @@ async fn page(visit: &Visit, admin: &Admin, id: StaffId, is_saved: bool, draft: 
         button: t!(l, admin.end_staff),
         error: errors.end,
     };
+    // In the trial only admins get mail.
+    let is_held_back = trial::is_on(&visit.app.domain).await? && !view.line.grants.iter().any(|grant| grant.role == Role::Admin);
+    let has_second_factor = second_factor::is_set(&visit.app.domain, id).await?;
+    let reset = (errors.reset.is_some() || has_second_factor && !view.is_self).then(|| Danger {
+        intent: "reset",
+        title: t!(l, secure.reset),
+        text: t!(l, secure.reset_text),
+        confirm: t!(l, secure.reset_confirm, name = name.clone()),
+        button: t!(l, secure.reset),
+        error: errors.reset,
+    });
     let typed = (draft.post, draft.from, draft.until);
     let main = view! {
         <main id="main" class="wide">
@@ -179,7 +229,7 @@ async fn page(visit: &Visit, admin: &Admin, id: StaffId, is_saved: bool, draft: 
             <div class="head"><h1>{name.clone()}</h1>{state(visit, &view.line)}</div>
             <p class="soft">{view.line.staff.email.clone()}</p>
             {saved(l, is_saved)}
-            {invitation(visit, &view)}
+            {invitation(visit, &view, is_held_back, (errors.again, errors.email, draft.email))}
             <div class="two">
                 <div>
                     {posts(visit, &view, errors.release, &draft.holding)}
@@ -188,6 +238,7 @@ async fn page(visit: &Visit, admin: &Admin, id: StaffId, is_saved: bool, draft: 
                 <div>
                     {grants(visit, &view, errors.grant)}
                     {forgotten(visit, &view)}
+                    {reset.map(|reset| reset.view(visit))}
                     {(!view.is_self).then(|| end.view(visit))}
                 </div>
             </div>
@@ -196,30 +247,48 @@ async fn page(visit: &Visit, admin: &Admin, id: StaffId, is_saved: bool, draft: 
     Ok(Page::new(visit, name).status(status).body_class("at-desk").for_staff(&admin.staff).await?.render(main))
 }
 
-fn invitation(visit: &Visit, view: &View) -> Option<impl IntoView + use<>> {
+fn invitation(
+    visit: &Visit,
+    view: &View,
+    is_held_back: bool,
+    (often, wrong, typed): (Option<String>, Option<String>, String),
+) -> Option<impl IntoView + use<>> {
     let l = visit.language;
     if view.line.staff.activated_at.is_some() {
         return None;
     }
+    let is_wrong = wrong.is_some();
+    let typed = if is_wrong { typed } else { view.line.staff.email.clone() };
     let calendar = Calendar::standard();
     let open = view.line.invitation.as_ref().filter(|i| i.expires_at > visit.now);
     let until = |i: &Invitation| when::moment(l, &calendar.local(i.expires_at), &calendar.local(visit.now));
     let text = match open {
         None => t!(l, admin.invitation_over_text),
+        Some(i) if visit.app.sends_mail && is_held_back => t!(l, secure.trial_by_hand, when = until(i)),
         Some(i) if visit.app.sends_mail => t!(l, admin.invitation_open_text, when = until(i)),
         Some(i) => t!(l, admin.invitation_by_hand_text, when = until(i)),
     };
-    let link = open.filter(|_| !visit.app.sends_mail).map(|i| view! { <p class="code">{invitation::link(&visit.app.domain, i.id)}</p> });
+    let link = open.filter(|_| !visit.app.sends_mail || is_held_back).map(|i| view! { <p class="code">{invitation::link(&visit.app.domain, i.id)}</p> });
     Some(view! {
         <div class="banner time">
             {icon(Icon::Mail)}
             <div>
                 <p>{text}</p>
                 {link}
+                {field_error("again", often)}
                 <form class="acts" method="post">
                     {visit.csrf_field()}
-                    <button class="btn alt" name="intent" value="again">{t!(l, admin.invite_again)}</button>
+                    <button class="btn alt" id="again" name="intent" value="again">{t!(l, admin.invite_again)}</button>
                 </form>
+                <details class="fold" open=is_wrong.then_some("")>
+                    <summary>{icon(Icon::Mail)}<span>{t!(l, secure.other_address)}</span><span class="turn">{icon(Icon::Turn)}</span></summary>
+                    <form class="body" method="post">
+                        {visit.csrf_field()}
+                        <input type="hidden" name="intent" value="correct"/>
+                        {Field::new("email", t!(l, admin.email)).kind("email").value(typed).error(wrong).view()}
+                        <button class="btn alt">{t!(l, secure.correct)}</button>
+                    </form>
+                </details>
             </div>
         </div>
     })

@@ -57,6 +57,8 @@ pub enum Security {
 pub enum Failure {
     /// The server's three-digit answer.
     Status(u16),
+    /// It knows no such mailbox, or takes nothing for it: 550, 551 or 553, and not because of who sends.
+    NoMailbox,
     TimedOut,
     Tls,
     Connection,
@@ -68,6 +70,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Status(code) => write!(f, "smtp {code}"),
+            Failure::NoMailbox => f.write_str("smtp 550"),
             Failure::TimedOut => f.write_str("timed out"),
             Failure::Tls => f.write_str("tls"),
             Failure::Connection => f.write_str("connection"),
@@ -189,8 +192,10 @@ fn security(url: &Url) -> Security {
 }
 
 fn failure(e: &lettre::transport::smtp::Error) -> Failure {
-    if let Some(code) = e.status() {
-        Failure::Status(code.into())
+    if let Some(code) = e.status().map(u16::from) {
+        // 5.7.x is about us: a wrong password, a list we are on.
+        let is_about_us = e.to_string().contains("5.7.");
+        if matches!(code, 550 | 551 | 553) && !is_about_us { Failure::NoMailbox } else { Failure::Status(code) }
     } else if e.is_timeout() {
         Failure::TimedOut
     } else if e.is_tls() {

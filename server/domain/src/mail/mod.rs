@@ -2,6 +2,7 @@
 //!
 //! A mail may arrive twice when a connection breaks at the wrong moment, always under the same Message-ID; it is never lost.
 
+pub mod bounce;
 mod mailer;
 mod outbox;
 mod template;

@@ -3,7 +3,7 @@ use super::{
     mailer::Failure,
     template::{self, Answered, Invited, Letter},
 };
-use crate::{Domain, calendar, invitation, return_link};
+use crate::{Domain, calendar, invitation, return_link, trial};
 use futures::{StreamExt, stream};
 use i18n::{t, when};
 use model::{
@@ -50,6 +50,8 @@ pub async fn send_due(domain: &Domain, mailer: &Mailer) -> Result<usize> {
 /// What is to be done with a mail now.
 enum Verdict {
     Send(Box<Letter>),
+    /// In the trial mail goes to admins only.
+    Withhold,
     Hold(At),
     Cancel,
 }
@@ -60,15 +62,18 @@ async fn deal_with(domain: &Domain, mailer: &Mailer, mail: Mail) -> Result<()> {
         let mut conn = domain.db.read().await?;
         match mail.kind {
             MailKind::Answer => judge_answer(domain, &mut conn, &mail).await?,
-            MailKind::Invitation => judge_invitation(domain, &mut conn, &mail).await?,
+            MailKind::Invitation | MailKind::Password => judge_invitation(domain, &mut conn, &mail).await?,
+            MailKind::SecondFactor => judge_second_factor(domain, &mut conn, &mail).await?,
         }
     };
+    let verdict = in_trial(domain, &mail, verdict).await?;
     let (outcome, then) = match verdict {
+        Verdict::Withhold => ("withheld", Then::Withheld),
         Verdict::Cancel => ("cancelled", Then::Cancelled),
         Verdict::Hold(until) => ("held", Then::Held(until)),
         Verdict::Send(letter) => match mailer.send(&letter, &id.to_string(), mail.created_at).await {
             Ok(()) => ("sent", Then::Sent),
-            Err(failure) if failure == Failure::Address || mail.attempts + 1 >= ATTEMPTS => {
+            Err(failure) if is_final(&mail, failure) => {
                 tracing::error!(outbox = %id, attempts = mail.attempts + 1, %failure, "a mail was given up");
                 ("failed", Then::Failed(failure))
             }
@@ -86,6 +91,7 @@ async fn deal_with(domain: &Domain, mailer: &Mailer, mail: Mail) -> Result<()> {
             Box::pin(async move {
                 match then {
                     Then::Sent => store::outbox::sent(c, id, now).await,
+                    Then::Withheld => store::trial::withhold(c, id, now).await,
                     Then::Cancelled => store::outbox::cancelled(c, id, now).await,
                     Then::Held(until) => store::outbox::hold(c, id, until).await,
                     Then::Retry(after, failure) => store::outbox::retry(c, id, now.plus_seconds(after), &failure.to_string()).await,
@@ -98,11 +104,29 @@ async fn deal_with(domain: &Domain, mailer: &Mailer, mail: Mail) -> Result<()> {
 
 enum Then {
     Sent,
+    Withheld,
     Cancelled,
     Held(At),
     /// After so many seconds.
     Retry(i64, Failure),
     Failed(Failure),
+}
+
+/// Whether trying again is of no use. Somebody in the house can correct an address of staff, so a clear no is taken at once there; for residents
+/// nobody can, and servers are mistaken sometimes.
+fn is_final(mail: &Mail, failure: Failure) -> bool {
+    let is_no_mailbox = failure == Failure::NoMailbox && mail.kind != MailKind::Answer;
+    failure == Failure::Address || is_no_mailbox || mail.attempts + 1 >= ATTEMPTS
+}
+
+/// In the trial mail goes to admins only. What is not sent anyway needs no holding back.
+async fn in_trial(domain: &Domain, mail: &Mail, verdict: Verdict) -> Result<Verdict> {
+    if !matches!(verdict, Verdict::Send(_)) {
+        return Ok(verdict);
+    }
+    let mut conn = domain.db.read().await?;
+    let is_held_back = trial::is_on_in(&mut conn).await? && !store::trial::is_admin_address(&mut conn, &mail.recipient, domain.now()).await?;
+    Ok(if is_held_back { Verdict::Withhold } else { verdict })
 }
 
 /// Seconds until the next attempt: 1 minute, doubled each time, at most 6 hours, and up to a fifth off so that mails refused together do
@@ -155,7 +179,9 @@ async fn judge_invitation(domain: &Domain, conn: &mut Conn, mail: &Mail) -> Resu
         Some(unit) => calendar::of_unit(domain, conn, unit).await?.calendar.clone(),
         None => Calendar::standard(),
     };
-    if let Some(free) = held(&calendar, now) {
+    // Whoever asked for a new password is awake.
+    let is_asked_for = mail.kind == MailKind::Password;
+    if let Some(free) = held(&calendar, now).filter(|_| !is_asked_for) {
         return Ok(Verdict::Hold(free));
     }
     let (local, today) = (calendar.local(found.expires_at), calendar.local(now));
@@ -169,6 +195,12 @@ async fn judge_invitation(domain: &Domain, conn: &mut Conn, mail: &Mail) -> Resu
         url: invitation::link(domain, found.id),
     };
     Ok(Verdict::Send(Box::new(template::invited(l, mail.recipient.clone(), invited))))
+}
+
+async fn judge_second_factor(domain: &Domain, conn: &mut Conn, mail: &Mail) -> Result<Verdict> {
+    let Some(person) = store::staff::by_email(conn, &mail.recipient).await?.filter(|p| p.ended_at.is_none()) else { return Ok(Verdict::Cancel) };
+    let url = format!("{}/sign-in", domain.public_url);
+    Ok(Verdict::Send(Box::new(template::second_factor_reset(mail.language, person.email, person.name, url))))
 }
 
 /// The unit at the top: who invites.

@@ -90,6 +90,23 @@ pub(super) fn invited(l: Language, recipient: String, i: Invited) -> Letter {
     }
 }
 
+/// Somebody's second factor was reset by an admin of theirs.
+pub(super) fn second_factor_reset(l: Language, recipient: String, name: String, url: String) -> Letter {
+    let subject = t!(l, secure.reset_mail_subject);
+    Letter {
+        language: l,
+        recipient,
+        sender: t!(l, mail.sender, unit = t!(l, common.name)),
+        headline: subject.clone(),
+        subject,
+        lines: vec![t!(l, mail.invitation_hello, name = name), t!(l, secure.reset_mail_what)],
+        button: Link { words: t!(l, account.sign_in), url },
+        small: vec![t!(l, secure.reset_mail_unexpected)],
+        stop: None,
+        foot: t!(l, mail.foot, unit = t!(l, common.name)),
+    }
+}
+
 impl Letter {
     pub fn text(&self) -> String {
         let l = self.language;

@@ -1,0 +1,171 @@
+//! Mails that come back: delivery status notifications (RFC 3464), handed to `linli bounce` by the mail server.
+
+use crate::{Domain, audit};
+use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders, PartType};
+use model::{MailKind, OutboxId};
+use store::{Conn, outbox::Mail};
+
+/// How long after sending an address alone is enough to know a mail by.
+const DAYS: i64 = 7;
+
+/// What became of a mail that came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It belongs to a mail of ours, which did not arrive.
+    Noted,
+    /// Noted before.
+    Known,
+    /// A notification, but not of a failure: delayed, delivered, an automatic answer.
+    NoFailure,
+    /// Of no mail of ours.
+    Foreign,
+    /// No notification at all.
+    NotOne,
+}
+
+/// What a notification says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Our Message-ID is the outbox row's id at our host.
+    pub mail: Option<OutboxId>,
+    pub recipient: Option<String>,
+    /// As RFC 3463 writes it.
+    pub status: String,
+    pub is_failure: bool,
+}
+
+/// Reads a notification; `None` if the mail is none.
+pub fn read(raw: &[u8]) -> Option<Notice> {
+    let message = MessageParser::default().parse(raw)?;
+    let report = message.parts.iter().find(|part| is_type(part, "message", "delivery-status"))?;
+    let fields = String::from_utf8_lossy(report.contents()).replace("\r\n", "\n");
+    // One block about the mail, then one for each recipient. Ours have one recipient.
+    let of_recipient = fields.split("\n\n").find(|block| field(block, "action").is_some())?;
+    let action = field(of_recipient, "action")?.to_lowercase();
+    let status = field(of_recipient, "status").unwrap_or_default();
+    let address = field(of_recipient, "original-recipient").or_else(|| field(of_recipient, "final-recipient"));
+    Some(Notice {
+        mail: message.parts.iter().find_map(original_id),
+        recipient: address.map(|a| a.rsplit(';').next().unwrap_or_default().trim().trim_matches(['<', '>']).to_lowercase()),
+        status: status.split_whitespace().next().unwrap_or("5.0.0").chars().take(12).collect(),
+        is_failure: action.starts_with("failed"),
+    })
+}
+
+fn is_type(part: &MessagePart<'_>, main: &str, sub: &str) -> bool {
+    part.content_type().is_some_and(|t| t.ctype().eq_ignore_ascii_case(main) && t.subtype().is_some_and(|s| s.eq_ignore_ascii_case(sub)))
+}
+
+/// The value of a field, with lines that go on joined.
+fn field(block: &str, name: &str) -> Option<String> {
+    let unfolded = block.replace("\n ", " ").replace("\n\t", " ");
+    let line = unfolded.lines().find_map(|line| line.split_once(':').filter(|(n, _)| n.trim().eq_ignore_ascii_case(name)).map(|(_, v)| v.trim().to_owned()));
+    line.filter(|value| !value.is_empty())
+}
+
+/// The Message-ID of the mail that came back: the whole of it is in there, or its head.
+fn original_id(part: &MessagePart<'_>) -> Option<OutboxId> {
+    match &part.body {
+        PartType::Message(original) => id_of(original),
+        _ if is_type(part, "text", "rfc822-headers") => id_of(&MessageParser::default().parse_headers(part.contents())?),
+        _ => None,
+    }
+}
+
+fn id_of(original: &Message<'_>) -> Option<OutboxId> {
+    original.message_id()?.split('@').next()?.trim_start_matches('<').parse().ok()
+}
+
+/// Takes a mail that came back. An invitation becomes a task for the admin; a resident's address that takes no mail is forgotten, so that the page
+/// asks for another.
+pub async fn take(domain: &Domain, raw: &[u8]) -> store::Result<Taken> {
+    let Some(notice) = read(raw) else { return Ok(Taken::NotOne) };
+    if !notice.is_failure {
+        return Ok(Taken::NoFailure);
+    }
+    let now = domain.now();
+    let taken = domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                let Some(mail) = find(c, &notice, now).await? else { return Ok(Taken::Foreign) };
+                if !store::bounce::insert(c, mail.id, &notice.status, now).await? {
+                    return Ok(Taken::Known);
+                }
+                forget_address(c, &mail, now).await?;
+                audit::append(c, now, None, "mail.bounce", &mail.id.to_string(), &notice.status).await?;
+                Ok(Taken::Noted)
+            })
+        })
+        .await
+        .map_err(|e: store::Error| e)?;
+    domain.invited.forget();
+    metrics::counter!("linli_bounces_total").increment(1);
+    Ok(taken)
+}
+
+async fn find(c: &mut Conn, notice: &Notice, now: model::At) -> store::Result<Option<Mail>> {
+    let id = match (notice.mail, &notice.recipient) {
+        (Some(id), _) => Some(id),
+        (None, Some(recipient)) => store::bounce::newest_to(c, recipient, now.plus_days(-DAYS)).await?,
+        (None, None) => None,
+    };
+    match id {
+        Some(id) => store::outbox::find(c, id).await,
+        None => Ok(None),
+    }
+}
+
+async fn forget_address(c: &mut Conn, mail: &Mail, now: model::At) -> store::Result<()> {
+    if mail.kind != MailKind::Answer {
+        return Ok(());
+    }
+    let Some(answer) = store::outbox::answer(c, mail.id).await? else { return Ok(()) };
+    // One given since then may be right.
+    if answer.email.as_deref() != Some(mail.recipient.as_str()) {
+        return Ok(());
+    }
+    store::contact::set_email(c, answer.contact_id, None, mail.language).await?;
+    store::outbox::forget_contact(c, answer.contact_id, now).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "019a0000000070008000000000000001";
+
+    fn postfix(action: &str, original: &str) -> String {
+        format!(
+            "From: MAILER-DAEMON@mail.example.cn\r\nTo: linli@linli.example\r\nSubject: Undelivered Mail Returned to Sender\r\nMIME-Version: 1.0\r\n\
+             Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"edge\"\r\n\r\n\
+             --edge\r\nContent-Type: text/plain\r\n\r\nI'm sorry.\r\n\r\n\
+             --edge\r\nContent-Description: Delivery report\r\nContent-Type: message/delivery-status\r\n\r\n\
+             Reporting-MTA: dns; mail.example.cn\r\nArrival-Date: Fri, 20 Nov 2026 10:00:00 +0800\r\n\r\n\
+             Final-Recipient: rfc822; Wang@example.cn\r\nOriginal-Recipient: rfc822;wang@example.cn\r\nAction: {action}\r\nStatus: 5.1.1\r\n\
+             Diagnostic-Code: smtp; 550 5.1.1 <wang@example.cn>:\r\n    Recipient address rejected\r\n\r\n\
+             --edge\r\n{original}\r\n--edge--\r\n"
+        )
+    }
+
+    #[test]
+    fn a_notification_is_read_with_the_whole_mail_its_head_or_neither() {
+        let whole = format!("Content-Type: message/rfc822\r\n\r\nMessage-ID: <{ID}@linli.example>\r\nSubject: x\r\n\r\nHello");
+        let head = format!("Content-Type: text/rfc822-headers\r\n\r\nMessage-ID: <{ID}@linli.example>\r\nSubject: x\r\n");
+        for original in [&whole, &head] {
+            let notice = read(postfix("failed", original).as_bytes()).unwrap();
+            assert_eq!((notice.mail, notice.is_failure), (Some(ID.parse().unwrap()), true), "{original}");
+            assert_eq!((notice.recipient.as_deref(), notice.status.as_str()), (Some("wang@example.cn"), "5.1.1"));
+        }
+        let neither = read(postfix("failed", "Content-Type: text/plain\r\n\r\n").as_bytes()).unwrap();
+        assert_eq!((neither.mail, neither.recipient.as_deref()), (None, Some("wang@example.cn")));
+        assert!(!read(postfix("delayed", &head).as_bytes()).unwrap().is_failure);
+    }
+
+    #[test]
+    fn what_is_no_notification_is_none() {
+        for other in ["", "Subject: 自动回复\r\n\r\n我在休假", "\0\u{1}\u{2}", "Content-Type: multipart/report; boundary=x\r\n\r\n--x\r\n\r\n--x--"] {
+            assert_eq!(read(other.as_bytes()), None, "{other}");
+        }
+    }
+}
