@@ -12,7 +12,10 @@ use store::{Conn, Result, overflow::Room};
 
 /// Limits that hold at units, until settings do.
 #[derive(Default)]
-pub struct Set(Mutex<HashMap<UnitId, (Option<i64>, Option<i64>)>>);
+pub struct Set(Mutex<HashMap<UnitId, Most>>);
+
+/// New contacts a day, and open conversations.
+type Most = (Option<i64>, Option<i64>);
 
 impl Set {
     pub fn put(&self, unit: UnitId, new_contacts_per_day: Option<i64>, open_conversations: Option<i64>) {

@@ -114,7 +114,7 @@ pub async fn begin_adding(domain: &Domain, staff: &Staff, name: &str, password: 
     if known.len() >= MOST {
         return Err(PasskeyError::TooMany);
     }
-    let known = known.into_iter().map(|row| row.credential_id.into()).collect();
+    let known = known.into_iter().map(|row| row.credential_id).collect();
     let started = party.start_passkey_registration(staff.id.0, &staff.email, &staff.name, Some(known)).map_err(|_| PasskeyError::Wrong)?;
     let (challenge, registration) = started;
     let mut options = serde_json::to_value(challenge)?["publicKey"].take();
