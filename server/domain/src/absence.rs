@@ -108,13 +108,20 @@ pub async fn plan_for(domain: &Domain, admin: &Admin, id: StaffId, typed: Typed<
     write(domain, Some(admin.staff.id), admin.staff.id, id, typed).await
 }
 
+/// An absence holds for all posts of somebody, so whoever plans it for them has to have a say about all of them: else conversations of another
+/// subtree would be answered by whom its admins did not choose.
+async fn has_a_say(c: &mut Conn, admin: StaffId, id: StaffId, now: At) -> std::result::Result<(), AbsenceError> {
+    staff::mine(c, admin, id, now).await?.ok_or(AbsenceError::NotFound)?;
+    if staff::is_elsewhere(c, admin, id, now).await? { Err(AbsenceError::NotFound) } else { Ok(()) }
+}
+
 /// `admin` is who has to have a say about `id`; nobody where it is one's own.
 async fn write(domain: &Domain, admin: Option<StaffId>, by: StaffId, id: StaffId, typed: Typed<'_>) -> std::result::Result<(), AbsenceError> {
     let (now, absence_id) = (domain.now(), AbsenceId(domain.id()));
     let calendar = {
         let mut conn = domain.db.read().await?;
         if let Some(admin) = admin {
-            staff::mine(&mut conn, admin, id, now).await?.ok_or(AbsenceError::NotFound)?;
+            has_a_say(&mut conn, admin, id, now).await?;
         }
         let unit = store::holding::of_staff(&mut conn, id).await?.first().map(|t| t.unit_id);
         match unit {
@@ -128,7 +135,7 @@ async fn write(domain: &Domain, admin: Option<StaffId>, by: StaffId, id: StaffId
         .write(move |c| {
             Box::pin(async move {
                 if let Some(admin) = admin {
-                    staff::mine(c, admin, id, now).await?.ok_or(AbsenceError::NotFound)?;
+                    has_a_say(c, admin, id, now).await?;
                 }
                 store::post::hold_routing(c).await?;
                 if store::absence::overlapping(c, id, read.from, read.until).await? > 0 {
@@ -259,7 +266,7 @@ async fn end_of(domain: &Domain, admin: Option<StaffId>, by: StaffId, staff_id: 
         .write(move |c| {
             Box::pin(async move {
                 if let Some(admin) = admin {
-                    staff::mine(c, admin, staff_id, now).await?.ok_or(AbsenceError::NotFound)?;
+                    has_a_say(c, admin, staff_id, now).await?;
                 }
                 let absence = store::absence::find(c, id).await?.filter(|a| a.staff_id == staff_id && a.until_at > now).ok_or(AbsenceError::NotFound)?;
                 store::absence::end(c, absence.id, now).await?;

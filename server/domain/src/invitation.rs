@@ -305,6 +305,10 @@ pub async fn correct(domain: &Domain, admin: &Admin, id: StaffId, email: &str) -
                 if person.activated_at.is_some() {
                     return Err(CorrectError::Answered);
                 }
+                // Whoever gets the mail becomes this person, with all that was given to them elsewhere.
+                if staff::is_elsewhere(c, by, id, now).await? {
+                    return Err(CorrectError::NotFound);
+                }
                 if person.email == email {
                     again_in(c, by, &person, ids, now).await?;
                     return Ok(());

@@ -228,11 +228,17 @@ async fn close(c: &mut Conn, by: Option<StaffId>, id: StaffId, now: At) -> Resul
 /// They stay after all. Their posts keep the last day they have been given, and may be given anew.
 pub async fn stay(domain: &Domain, admin: &Admin, id: StaffId) -> std::result::Result<(), LeavingError> {
     let (by, now) = (admin.staff.id, domain.now());
+    if id == by {
+        return Err(LeavingError::Own);
+    }
     domain
         .db
         .write(move |c| {
             Box::pin(async move {
                 staff::mine(c, by, id, now).await?.ok_or(LeavingError::NotFound)?;
+                if staff::is_elsewhere(c, by, id, now).await? {
+                    return Err(LeavingError::Elsewhere);
+                }
                 if !store::leaving::delete(c, id).await? {
                     return Err(LeavingError::NotFound);
                 }
