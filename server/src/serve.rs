@@ -18,7 +18,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use domain::{Domain, backup, desk, first_admin, holding, mail, nodes, routing};
+use domain::{Domain, audit, backup, desk, first_admin, holding, mail, nodes, routing};
 use std::{sync::Arc, time::Duration};
 use tokio::{signal::unix, sync::watch, time};
 use tower::ServiceBuilder;
@@ -97,7 +97,7 @@ async fn signal() {
     }
 }
 
-/// What the minute brings: holdings that begin or end, forgotten limits, calendars changed elsewhere.
+/// What the minute brings: holdings that begin or end, forgotten limits, settings whose change on another node was not heard.
 async fn upkeep(domain: Domain, mut stopping: watch::Receiver<bool>) {
     let mut minute = time::interval(Duration::from_secs(60));
     minute.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
@@ -109,8 +109,11 @@ async fn upkeep(domain: Domain, mut stopping: watch::Receiver<bool>) {
         }
         let now = domain.now();
         domain.limits.forget_idle();
-        domain.calendars.clear();
+        domain.settings.forget();
         domain.hub.forget_unwatched();
+        if let Err(e) = audit::note_repeats(&domain).await {
+            tracing::error!(error = %e, "repeated refusals could not be recorded");
+        }
         if let Err(e) = routing::refresh(&domain).await {
             tracing::error!(error = %e, "routing could not be refreshed");
         }

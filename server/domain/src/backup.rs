@@ -123,7 +123,7 @@ async fn until_due(domain: Domain, plan: Plan) -> Result<Duration> {
     let mut conn = domain.db.read().await?;
     let calendar = match store::unit::roots(&mut conn).await?.first() {
         Some(root) => calendar::of_unit(&domain, &mut conn, root.id).await?.calendar.clone(),
-        None => model::calendar::Calendar::standard(),
+        None => std::sync::Arc::new(model::calendar::Calendar::standard()),
     };
     let now = domain.now();
     let newest = all(&plan.folder).pop().map(|(at, _)| at);

@@ -1,5 +1,6 @@
 //! The store's rows that pages show. Pages see rows, never the functions that load them.
 
+pub use crate::unit::tree::Branch;
 pub use store::{
     contact_point::{ContactPoint, Line as PointLine},
     conversation::Conversation,
@@ -15,6 +16,6 @@ pub use store::{
     session::Session,
     staff::{Grant, GrantLine},
     trial::Withheld,
-    unit::{Branch, Unit},
+    unit::Unit,
     wait::{Told, Wait},
 };

@@ -269,7 +269,7 @@ pub async fn create(domain: &Domain) -> Result<Sample, SampleError> {
             })
         })
         .await?;
-    domain.calendars.clear();
+    domain.settings.clear();
     for sign_in in &mut sign_ins {
         let factor = factors.get(sign_in.role.as_str()).zip(people.get(sign_in.role.as_str()));
         let offer = factor.and_then(|(given, id)| Some((given.offer(domain, *id, &sign_in.email)?, given.codes())));
@@ -384,7 +384,7 @@ impl Build<'_> {
         let unit_id = self.unit(CITY)?;
         let week = serde_json::to_string(&self.calendar.week).map_err(store::Error::from)?;
         let zone = self.calendar.zone.name().to_owned();
-        let row = CalendarRow { unit_id, zone, week, promise_minutes: PROMISE_MINUTES, updated_at: self.now };
+        let row = CalendarRow { unit_id, zone, week, updated_at: self.now };
         store::calendar::save(self.c, &row).await?;
         for (date, day) in &self.calendar.days {
             store::calendar::save_day(self.c, unit_id, &DayRow { day: date.to_string(), kind: day.kind, name: day.name.clone() }).await?;

@@ -40,6 +40,7 @@ pub mod scheduled_reply;
 pub mod second_factor;
 pub mod seen;
 pub mod session;
+pub mod setting;
 pub mod sign_in_failure;
 pub mod signal;
 pub mod staff;

@@ -310,7 +310,7 @@ async fn the_sheet_has_everything_in_both_languages() {
     .await;
 }
 
-const WEEK: [(&str, &str); 8] = [
+const WEEK: [(&str, &str); 7] = [
     ("intent", "save"),
     ("zone", "Asia/Shanghai"),
     ("mon", "9:00-12:00，13:00-17:00"),
@@ -318,7 +318,6 @@ const WEEK: [(&str, &str); 8] = [
     ("wed", "09:00-17:00"),
     ("thu", "09:00-17:00"),
     ("fri", "09:00-11:00"),
-    ("promise", "60"),
 ];
 
 #[tokio::test]
@@ -334,15 +333,15 @@ async fn a_unit_has_a_week_of_its_own_with_each_mistake_at_its_day() {
             ("tue", "12:00-08:00"),
             ("wed", "08:00-12:00, 11:00-13:00"),
             ("thu", "08:00"),
-            ("promise", "soon"),
         ];
         let page = admin.post(&path, &wrong).await;
-        page.is(422).has("id=\"mon-e\"").has("8.30-12").has("08:00 不比 12:00 晚").has("重叠").has("少了结束时间").has("没有这个时区").has("10 到 4800");
-        let none = [("intent", "save"), ("zone", "Asia/Shanghai"), ("promise", "60")];
+        page.is(422).has("id=\"mon-e\"").has("8.30-12").has("08:00 不比 12:00 晚").has("重叠").has("少了结束时间").has("没有这个时区");
+        let none = [("intent", "save"), ("zone", "Asia/Shanghai")];
         admin.post(&path, &none).await.is(422).has("至少要有一段工作时间");
         admin.post(&path, &WEEK).await.is(303);
         admin.get(&path).await.has("有自己的日历").has("09:00-12:00, 13:00-17:00").has("改回用上一级");
         // Friday 10:00, one working hour: by 11:00, when work ends.
+        admin.post(&format!("/admin/units/{}/settings", sticker.community), &[("promise_minutes.own", "yes"), ("promise_minutes", "60")]).await.is(303);
         let (mut resident, conversation) = app.contact(&sticker, "在吗").await;
         resident.get(&conversation).await.has("今天 11:00");
         admin.post(&path, &[("intent", "inherit")]).await.is(303);
