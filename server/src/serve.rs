@@ -66,6 +66,7 @@ pub async fn serve(settings: &Settings, sample: bool) -> Result<(), Stop> {
     }));
     let scheduled = tokio::spawn(send_scheduled(domain.clone(), stopping.clone()));
     let backups = settings.backup.clone().map(|plan| tokio::spawn(backup::run(domain.clone(), settings.database_url.clone(), plan, stopping.clone())));
+    let records = tokio::spawn(audit::look_after(domain.clone(), settings.audit_keep.clone(), settings.anchors(), stopping.clone()));
     let nodes = tokio::spawn(nodes::run(domain.clone(), stopping.clone()));
 
     let told = async {
@@ -76,7 +77,7 @@ pub async fn serve(settings: &Settings, sample: bool) -> Result<(), Stop> {
     };
     listen::serve(listener, router(app), told).await;
     // A mail that is on its way is finished; one that hangs stays in the outbox for the next start. A database may hang too.
-    let _ = time::timeout(LAST_MAIL, async { tokio::join!(upkeep, mails, scheduled, nodes) }).await;
+    let _ = time::timeout(LAST_MAIL, async { tokio::join!(upkeep, mails, scheduled, records, nodes) }).await;
     if let Some(backups) = backups {
         let _ = backups.await;
     }

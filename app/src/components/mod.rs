@@ -8,3 +8,4 @@ pub mod icon;
 pub mod log;
 pub mod qr;
 pub mod term;
+pub mod tree;

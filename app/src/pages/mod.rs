@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod admin;
+pub mod audit;
 pub mod claim;
 pub mod contact_point;
 pub mod conversation;
@@ -33,6 +34,7 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = second_factor::routes(routes);
     let routes = quick_reply::routes(routes);
     let routes = admin::routes(routes);
+    let routes = audit::routes(routes);
     let routes = unit::routes(routes);
     let routes = post::routes(routes);
     let routes = staff::routes(routes);

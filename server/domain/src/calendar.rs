@@ -118,10 +118,7 @@ impl View {
     /// What stands in the form before anything is typed.
     pub fn typed(&self) -> Typed {
         let week = &self.calendar.calendar.week;
-        Typed {
-            zone: self.calendar.calendar.zone.name().to_owned(),
-            days: WEEKDAYS.map(|day| week.on(day).to_string()),
-        }
+        Typed { zone: self.calendar.calendar.zone.name().to_owned(), days: WEEKDAYS.map(|day| week.on(day).to_string()) }
     }
 }
 

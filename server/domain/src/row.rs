@@ -2,6 +2,7 @@
 
 pub use crate::unit::tree::Branch;
 pub use store::{
+    audit::{Line as AuditLine, Named},
     contact_point::{ContactPoint, Line as PointLine},
     conversation::Conversation,
     holding::{Held, Holding, Term},

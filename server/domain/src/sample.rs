@@ -95,7 +95,7 @@ struct Someone {
     email: &'static str,
 }
 
-const PEOPLE: [Someone; 10] = [
+const PEOPLE: [Someone; 11] = [
     Someone { role: "admin", name: "林岚", title: "系统管理员", email: "lin.lan@linli.example" },
     Someone { role: "worker", name: "王芳", title: "网格员", email: "wang.fang@linli.example" },
     Someone { role: "substitute", name: "李强", title: "网格员", email: "li.qiang@linli.example" },
@@ -106,10 +106,11 @@ const PEOPLE: [Someone; 10] = [
     Someone { role: "stand_in", name: "周婷", title: "网格员", email: "zhou.ting@linli.example" },
     Someone { role: "teacher", name: "何静", title: "班主任", email: "he.jing@linli.example" },
     Someone { role: "school", name: "郭涛", title: "德育主任", email: "guo.tao@linli.example" },
+    Someone { role: "auditor", name: "吴敏", title: "审计员", email: "wu.min@linli.example" },
 ];
 
 /// Who has a role, and where; they have a second factor too.
-const GRANTS: [(&str, Role, &str); 2] = [("admin", Role::Admin, CITY), ("street", Role::Admin, STREET)];
+const GRANTS: [(&str, Role, &str); 3] = [("admin", Role::Admin, CITY), ("street", Role::Admin, STREET), ("auditor", Role::Auditor, CITY)];
 
 struct Seat {
     key: &'static str,

@@ -9,11 +9,7 @@ use model::{
 };
 use moka::sync::Cache;
 use std::{collections::HashSet, sync::Arc, time::Duration};
-use store::{
-    Conn, Result,
-    post::Line,
-    unit::Unit,
-};
+use store::{Conn, Result, post::Line, unit::Unit};
 
 pub use store::{admin::Figures, unit::Lack};
 

@@ -31,9 +31,9 @@ pub struct Head {
 
 /// The newest entry. On PostgreSQL nobody else appends from here until this transaction ends: so it comes last in a transaction, and never
 /// where somebody who waits for its rows sends a message.
-pub async fn last(conn: &mut Conn) -> Result<Option<Head>> {
+pub async fn last(conn: &mut Conn) -> Result<Option<Entry>> {
     hold(conn).await?;
-    fetch_optional!(conn, Head, "select seq, hash from audit_entries order by seq desc limit 1")
+    fetch_optional!(conn, Entry, "select seq, at, staff_id, unit_id, action, target, detail, previous_hash, hash from audit_entries order by seq desc limit 1")
 }
 
 /// From here until the transaction ends nobody else appends.
@@ -161,7 +161,8 @@ pub async fn old(conn: &mut Conn, actions: &[&str], before: At, limit: i64) -> R
             sqlx::query_as::<_, Row>(text).bind(actions).bind(before).bind(limit).fetch_all(c).await?
         }
         Either::Postgres(c) => {
-            let text = "select seq, at from audit_entries where at > 0 and at < $2 and action in (select jsonb_array_elements_text($1::jsonb)) order by seq limit $3";
+            let text =
+                "select seq, at from audit_entries where at > 0 and at < $2 and action in (select jsonb_array_elements_text($1::jsonb)) order by seq limit $3";
             sqlx::query_as::<_, Row>(text).bind(actions).bind(before).bind(limit).fetch_all(c).await?
         }
     })

@@ -54,5 +54,5 @@ pub mod testing;
 pub use conn::Conn;
 pub use db::Db;
 pub use error::{Error, Result};
-pub use inspect::{Inspection, inspect};
+pub use inspect::{Inspection, Trail, inspect};
 pub use migrations::Tables;

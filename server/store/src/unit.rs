@@ -1,10 +1,6 @@
 //! The organisation tree.
 
-use crate::{
-    Conn, Result,
-    admin::mine,
-    conn::*,
-};
+use crate::{Conn, Result, admin::mine, conn::*};
 use model::{At, StaffId, UnitId, UnitKind};
 
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -74,11 +70,7 @@ pub struct Flat {
 
 /// All units that have not ended, siblings in the order in which they are shown.
 pub async fn all(conn: &mut Conn) -> Result<Vec<Flat>> {
-    fetch_all!(
-        conn,
-        Flat,
-        "select id, parent_id, kind, name, name_en, code from units where ended_at is null order by code is null, code, name, id"
-    )
+    fetch_all!(conn, Flat, "select id, parent_id, kind, name, name_en, code from units where ended_at is null order by code is null, code, name, id")
 }
 
 /// The posts of a unit: how many there are, how many somebody with a login holds, and how many have a contact point in use.

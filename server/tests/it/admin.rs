@@ -326,14 +326,8 @@ async fn a_unit_has_a_week_of_its_own_with_each_mistake_at_its_day() {
         let (sticker, mut admin, _) = street(&app).await;
         let path = format!("/admin/units/{}/calendar", sticker.community);
         admin.get(&path).await.is(200).has("通用工作时间").has("08:30-12:00, 14:00-17:30").has_not("改回用上一级");
-        let wrong = [
-            ("intent", "save"),
-            ("zone", "Mars/Base"),
-            ("mon", "8.30-12"),
-            ("tue", "12:00-08:00"),
-            ("wed", "08:00-12:00, 11:00-13:00"),
-            ("thu", "08:00"),
-        ];
+        let wrong =
+            [("intent", "save"), ("zone", "Mars/Base"), ("mon", "8.30-12"), ("tue", "12:00-08:00"), ("wed", "08:00-12:00, 11:00-13:00"), ("thu", "08:00")];
         let page = admin.post(&path, &wrong).await;
         page.is(422).has("id=\"mon-e\"").has("8.30-12").has("08:00 不比 12:00 晚").has("重叠").has("少了结束时间").has("没有这个时区");
         let none = [("intent", "save"), ("zone", "Asia/Shanghai")];

@@ -6,6 +6,7 @@ mod account;
 mod actor;
 mod admin;
 mod app;
+mod audit;
 mod claim;
 mod contact_point;
 mod conversation;

@@ -156,6 +156,7 @@ async fn no_route_gives_anybody_what_is_not_theirs() {
                         Policy::Contact => *who == "contact",
                         Policy::SigningIn | Policy::Staff => matches!(*who, "staff" | "admin"),
                         Policy::Admin => *who == "admin",
+                        Policy::Auditor => false,
                     };
                     assert!(may || !page.status.is_success(), "{what}");
                     if ids.is_in(&path) {

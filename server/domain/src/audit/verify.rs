@@ -218,16 +218,17 @@ pub async fn verify(c: &mut Conn, anchors: Vec<Anchor>) -> Result<std::result::R
     walk(c, Chain::new(&retentions, anchors), i64::MIN).await
 }
 
-/// Looks through the last so many entries.
-pub async fn verify_recent(c: &mut Conn, count: i64) -> Result<std::result::Result<Whole, Fault>> {
-    let anchors = anchored(c, Vec::new()).await?;
-    let retentions = store::audit::retentions(c).await?;
-    let first = anchors.first().map_or(0, |a| a.seq - count);
-    let chain = Chain::new(&retentions, anchors);
-    match store::audit::after(c, first - 1, 1).await?.pop() {
-        Some(before) if first > 1 => walk(c, chain.from(&before), before.seq).await,
-        _ => walk(c, chain, i64::MIN).await,
+/// Looks through the newest entries, as far as they were read: of the first of them only what the next hangs on.
+pub(crate) fn recent(trail: &store::Trail) -> std::result::Result<Whole, Fault> {
+    let head = (trail.head.seq > 0).then(|| Anchor::from(trail.head.clone()));
+    let mut chain = Chain::new(&trail.retentions, head.into_iter().collect());
+    let mut entries = trail.entries.iter();
+    if let Some(first) = trail.entries.first().filter(|e| e.seq > 1) {
+        chain = chain.from(first);
+        entries.next();
     }
+    entries.try_for_each(|entry| chain.take(entry))?;
+    chain.end()
 }
 
 async fn walk(c: &mut Conn, mut chain: Chain, mut seq: i64) -> Result<std::result::Result<Whole, Fault>> {

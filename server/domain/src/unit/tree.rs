@@ -47,6 +47,8 @@ pub struct Branch {
     pub posts: i64,
     /// One who holds a post at this very unit.
     pub holder: Option<String>,
+    /// The first letters of its name in pinyin, to be reached by typing.
+    pub initials: Option<String>,
 }
 
 struct Entry {
@@ -157,6 +159,7 @@ impl Index {
             coverage: entry.coverage,
             posts: entry.posts,
             holder: None,
+            initials: entry.words.rsplit_once('\n').map(|(_, last)| last.to_owned()),
         }
     }
 
