@@ -70,7 +70,7 @@ async fn new_postgres(server: &str) -> String {
 pub async fn tamper(conn: &mut Conn, statements: &[&str]) -> Result<()> {
     for text in statements {
         let text = sqlx::AssertSqlSafe((*text).to_owned());
-        on!(conn, c => sqlx::raw_sql(text).execute(c))?;
+        on!(conn, c => async { sqlx::raw_sql(text).execute(c).await.map(drop) })?;
     }
     Ok(())
 }
