@@ -41,7 +41,7 @@ fn items(l: Language, nodes: Vec<Node>) -> Vec<AnyView> {
 /// One unit: its name, and how many of the grids and classes below it are ready, or who answers there.
 pub fn line(l: Language, branch: &Branch, is_open: bool) -> AnyView {
     let href = format!("/admin/units/{}", branch.id);
-    let code = branch.code.clone().map(|code| view! { <small class="code">{code}</small> });
+    let code = branch.code.clone().map(|code| view! { <small class="ref">{code}</small> });
     let name = view! { <span class="name"><a href=href>{branch.name.clone()}</a><small>{kind_name(l, branch.kind)}</small>{code}</span> };
     if branch.children == 0 {
         return view! { <div class="node" data-k=branch.initials.clone()><span class="leaf">{icon(Icon::Pin)}</span>{name}{staffing(l, branch)}</div> }

@@ -142,7 +142,7 @@
     var what = again ? typed.charAt(0) : typed;
     for (var i = typed.length > 1 && !again ? 0 : 1; i <= all.length; i += 1) {
       var node = all[(at + i) % all.length];
-      var code = node.querySelector('.code');
+      var code = node.querySelector('.ref');
       if ([name(node).toLowerCase(), node.dataset.k || '', code ? code.textContent.toLowerCase() : ''].some(function (t) { return t.indexOf(what) === 0; })) {
         focus(node);
         return;
