@@ -1,16 +1,6 @@
 // Settings that inherit, the tree of units by mouse, keyboard and without JavaScript, and the auditor who reads what was done.
 import type { Page } from '@playwright/test';
-import { checkAccessible, checkFits, expect, shot, test } from './fixture.ts';
-import type { Linli } from './linli.ts';
-
-async function signIn(page: Page, linli: Linli, role: string) {
-  const { email, password } = linli.signIns.find((one) => one.role === role)!;
-  await page.goto('/sign-in');
-  await page.locator('[name=email]').fill(email);
-  await page.locator('[name=password]').fill(password);
-  await page.locator('main form button').last().click();
-  await expect(page).not.toHaveURL(/sign-in/);
-}
+import { checkAccessible, checkFits, expect, shot, signIn, test } from './fixture.ts';
 
 async function isGood(page: Page, name: string) {
   await expect(page.locator('h1')).toHaveCount(1);

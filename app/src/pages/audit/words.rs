@@ -41,6 +41,8 @@ macro_rules! known {
 }
 
 known! {
+    "absence.end" => absence_end,
+    "absence.plan" => absence_plan,
     "access.refuse" => access_refuse,
     "admin.create" => admin_create,
     "audit.export" => audit_export,
@@ -59,6 +61,7 @@ known! {
     "contact_point.revoke" => contact_point_revoke,
     "contact_point.settle_reports" => contact_point_settle_reports,
     "conversation.hand_over" => conversation_hand_over,
+    "conversation.read_as_supervisor" => conversation_supervise,
     "conversation.read_as_stand_in" => conversation_read_as_stand_in,
     "duty.back" => duty_back,
     "duty.rest" => duty_rest,
@@ -69,10 +72,20 @@ known! {
     "grant.run_out" => grant_run_out,
     "grant.take" => grant_take,
     "holding.add" => holding_add,
+    "holding.hand_over" => holding_hand_over,
     "holding.end" => holding_end,
+    "import.apply" => import_apply,
+    "import.drop" => import_drop,
+    "import.start" => import_start,
+    "import.undo" => import_undo,
     "invitation.accept" => invitation_accept,
+    "invitation.correct" => invitation_correct,
+    "invitation.remind_all" => invitation_remind_all,
+    "invitation.send_all" => invitation_send_all,
     "passkey.add" => passkey_add,
     "passkey.remove" => passkey_remove,
+    "mail.bounce" => mail_bounce,
+    "password.forgotten" => password_forgotten,
     "password.change" => password_change,
     "photo.change" => photo_change,
     "photo.remove" => photo_remove,
@@ -96,12 +109,14 @@ known! {
     "session.sign_out" => session_sign_out,
     "setting.change" => setting_change,
     "staff.end" => staff_end,
+    "staff.leave" => staff_leave,
+    "staff.stay" => staff_stay,
     "staff.invite" => staff_invite,
     "staff.invite_again" => staff_invite_again,
+    "trial.end" => trial_end,
     "unit.change" => unit_change,
     "unit.create" => unit_create,
     "unit.end" => unit_end,
-    "unit.import" => unit_import,
 }
 
 /// Who did it.
