@@ -399,7 +399,8 @@ pub async fn search(domain: &Domain, admin: &Admin, typed: &str, page: i64) -> R
     let tops: HashSet<UnitId> = admin.units.iter().copied().collect();
     let fits = |entry: &Entry| {
         let is_in = entry.words.contains(&typed) || entry.code.starts_with(&typed);
-        (is_in && index.is_within(entry.unit.id, &tops)).then(|| !(entry.words.starts_with(&typed) || entry.code.starts_with(&typed)))
+        let begins = || entry.code.starts_with(&typed) || entry.words.lines().any(|words| words.starts_with(&typed));
+        (is_in && index.is_within(entry.unit.id, &tops)).then(|| !begins())
     };
     let mut all: Vec<(bool, usize)> = index.entries.iter().enumerate().filter_map(|(i, entry)| Some((fits(entry)?, i))).collect();
     // Higher units first: whoever types a district's name wants the district, not its grids.
