@@ -2,7 +2,7 @@
 
 use crate::{
     components::{
-        admin::{crumbs, page_number, pager, unit_id},
+        admin::{Tab, crumbs, page_number, pager, tabs, unit_id},
         art::{STICKER, art},
         icon::{Icon, icon},
         sparkline::sparkline,
@@ -104,6 +104,7 @@ pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin, Query(asked): Query<Ask
         <main id="main" class="wide">
             {way}
             <div class="head"><h1>{t!(l, codes.h1)}" "<small class="soft">{whose}</small></h1><div class="acts">{print}</div></div>
+            {list.unit.is_none().then(|| tabs(l, Tab::Stickers))}
             {body}
         </main>
     };
