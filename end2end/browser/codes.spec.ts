@@ -4,7 +4,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
-import { checkAccessible, checkFits, expect, shot, test } from './fixture.ts';
+import { checkAccessible, checkFits, expect, shot, signIn, test } from './fixture.ts';
 
 async function look(page: Page, name: string) {
   await expect(page.locator('h1')).toHaveCount(1);
@@ -24,11 +24,7 @@ function read(file: string): string[] {
 test('a new community gets its codes, prints them, hears of one that looks wrong and replaces it', async ({ page, person, linli, locale }) => {
   test.slow();
   const mark = test.info().project.name;
-  const { email, password } = linli.signIns.find(({ role }) => role === 'admin')!;
-  await page.goto('/sign-in');
-  await page.locator('[name=email]').fill(email);
-  await page.locator('[name=password]').fill(password);
-  await page.locator('main form button').last().click();
+  await signIn(page, linli, 'admin');
   await page.goto('/admin/units?q=' + encodeURIComponent('夷陵路社区'));
   await page.locator('main a[href^="/admin/units/"]', { hasText: '夷陵路社区' }).first().click();
   const community = page.url();
