@@ -14,12 +14,13 @@ use leptos::prelude::*;
 use model::{At, Language, UnitId, UnitKind, calendar::Calendar};
 use serde::Deserialize;
 
-/// The three top pages.
+/// The top pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tab {
     Overview,
     Units,
     Staff,
+    Stickers,
 }
 
 pub fn tabs(l: Language, here: Tab) -> impl IntoView + use<> {
@@ -29,6 +30,7 @@ pub fn tabs(l: Language, here: Tab) -> impl IntoView + use<> {
             {link(Tab::Overview, "/admin", t!(l, admin.overview))}
             {link(Tab::Units, "/admin/units", t!(l, admin.units))}
             {link(Tab::Staff, "/admin/staff", t!(l, admin.staff))}
+            {link(Tab::Stickers, "/admin/contact-points", t!(l, codes.health))}
         </nav>
     }
 }
