@@ -46,6 +46,7 @@ ids! {
     PasskeyId
     PrintId
     StickerReportId
+    ImportId
     /// Chosen by the sender's page once per message, so that sending again is recognised.
     ClientKey
 }

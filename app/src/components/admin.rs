@@ -21,6 +21,7 @@ pub enum Tab {
     Units,
     Staff,
     Stickers,
+    Imports,
 }
 
 pub fn tabs(l: Language, here: Tab) -> impl IntoView + use<> {
@@ -31,6 +32,7 @@ pub fn tabs(l: Language, here: Tab) -> impl IntoView + use<> {
             {link(Tab::Units, "/admin/units", t!(l, admin.units))}
             {link(Tab::Staff, "/admin/staff", t!(l, admin.staff))}
             {link(Tab::Stickers, "/admin/contact-points", t!(l, codes.health))}
+            {link(Tab::Imports, "/admin/imports", t!(l, import.imports))}
         </nav>
     }
 }
@@ -191,12 +193,17 @@ pub struct Danger {
 
 impl Danger {
     pub fn view(self, visit: &Visit) -> impl IntoView + use<> {
+        self.to(visit, None)
+    }
+
+    /// The same from a page whose own address takes something else.
+    pub fn to(self, visit: &Visit, action: Option<String>) -> impl IntoView + use<> {
         let id = format!("{}-confirm", self.intent);
         let is_bad = self.error.is_some();
         view! {
             <details class="fold" open=is_bad.then_some("")>
                 <summary>{icon(Icon::Stop)}<span>{self.title}</span><span class="turn">{icon(Icon::Turn)}</span></summary>
-                <form class="body" method="post">
+                <form class="body" method="post" action=action>
                     {visit.csrf_field()}
                     <input type="hidden" name="intent" value=self.intent/>
                     <p>{self.text}</p>

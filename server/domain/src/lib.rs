@@ -18,6 +18,7 @@ pub mod first_admin;
 pub mod forgotten;
 pub mod grant;
 pub mod holding;
+pub mod import;
 pub mod invitation;
 mod keys;
 pub mod limits;
@@ -72,6 +73,7 @@ pub struct Parts {
     pub trial: trial::Remembered,
     pub scans: scan::Counts,
     pub presses: print::Presses,
+    pub imports: import::Work,
     /// Where people reach this installation, without a slash at the end: `https://linli.example.cn`.
     pub public_url: String,
 }
@@ -105,6 +107,7 @@ impl Domain {
             trial: trial::Remembered::default(),
             scans: scan::Counts::default(),
             presses: print::Presses::default(),
+            imports: import::Work::default(),
             public_url: public_url.trim_end_matches('/').to_owned(),
             clock,
             random,

@@ -29,6 +29,7 @@ pub mod conversation;
 pub mod day_one;
 pub mod first_message;
 pub mod holding;
+pub mod import;
 pub mod inbox;
 pub mod installation;
 pub mod invitation;

@@ -11,6 +11,7 @@ mod codes;
 mod contact_point;
 mod conversation;
 mod crowd;
+mod import;
 mod inbox;
 mod invitation;
 mod look;
