@@ -3,7 +3,9 @@
 use crate::settings::{Settings, Stop};
 use app::pages::import::words;
 use domain::{
-    Db, Domain, Random, backup,
+    Db, Domain, Random,
+    audit::{self, verify::Anchor},
+    backup,
     backup::Content,
     first_admin::{self, CreateError},
     import::{
@@ -72,7 +74,29 @@ pub async fn restore(settings: &Settings, file: &Path) -> Result<(), Stop> {
 }
 
 fn content(found: &Content) -> String {
-    format!("{} conversations, {} messages, {} audit entries", found.conversations, found.messages, found.audit_entries)
+    let Content { conversations, messages, audit_entries, audit } = found;
+    format!("{conversations} conversations, {messages} messages, {audit_entries} audit entries up to {}", Anchor::from(audit.clone()))
+}
+
+/// Looks through the audit trail. What was noted in the data folder counts like an anchor that was given.
+pub async fn verify_audit(settings: &Settings, mut anchors: Vec<Anchor>) -> Result<(), Stop> {
+    let missing = settings.database_url.strip_prefix("sqlite:").filter(|path| !Path::new(path.split('?').next().unwrap_or(path)).exists());
+    if let Some(path) = missing {
+        return Err(Stop::Setting(format!("database_url: there is no database at {path}")));
+    }
+    let domain = open(settings).await?;
+    anchors.extend(audit::anchors_in(&settings.anchors()));
+    let count = anchors.len();
+    let found = async { audit::verify::verify(&mut domain.db.read().await?, anchors).await }.await;
+    let found = found.map_err(|e| format!("the audit trail cannot be read: {e}"))?;
+    domain.db.close().await;
+    let whole = found.map_err(|fault| Stop::Failed(format!("the audit trail is not whole: {fault}")))?;
+    let emptied = if whole.emptied > 0 { format!(", {} of them emptied after their time", whole.emptied) } else { String::new() };
+    println!("{} audit entries{emptied}: none changed, missing or out of order; {count} anchors fit.", whole.count);
+    if let Some(anchor) = whole.anchor {
+        println!("The end of the chain, to be kept outside the database:\n{anchor}");
+    }
+    Ok(())
 }
 
 /// Fills an empty database with the sample district. What a person needs in order to use it stays in the data folder, because passwords

@@ -5,7 +5,7 @@ use rustix::{fs::Mode, process::umask};
 use server::{
     commands::{self, Codes, NewAdmin},
     doctor, log, serve,
-    settings::{self, AdminCommand, Cli, Command, Stop},
+    settings::{self, AdminCommand, AuditCommand, Cli, Command, Stop},
 };
 use std::process::ExitCode;
 
@@ -47,6 +47,7 @@ fn main() -> ExitCode {
             Command::Import { file, dry_run, unit, kind, replace, ending } => {
                 commands::import(&settings, commands::Ordered { file, is_dry: dry_run, unit, kind, is_replace: replace, ending }).await
             }
+            Command::Audit { audit: AuditCommand::Verify { anchor } } => commands::verify_audit(&settings, anchor).await,
             Command::Doctor => Ok(doctor::run(&settings).await?),
             Command::Admin { admin: AdminCommand::ResetSecondFactor { email } } => commands::reset_second_factor(&settings, &email).await,
             Command::Admin { admin: AdminCommand::Create { name, email, unit, password_stdin } } => {

@@ -18,7 +18,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use domain::{Domain, backup, desk, first_admin, holding, import, mail, nodes, routing, scan};
+use domain::{Domain, audit, backup, desk, first_admin, holding, import, mail, nodes, routing, scan};
 use std::{sync::Arc, time::Duration};
 use tokio::{signal::unix, sync::watch, time};
 use tower::ServiceBuilder;
@@ -67,6 +67,7 @@ pub async fn serve(settings: &Settings, sample: bool) -> Result<(), Stop> {
     let scheduled = tokio::spawn(send_scheduled(domain.clone(), stopping.clone()));
     let scans = tokio::spawn(write_scans(domain.clone(), stopping.clone()));
     let backups = settings.backup.clone().map(|plan| tokio::spawn(backup::run(domain.clone(), settings.database_url.clone(), plan, stopping.clone())));
+    let records = tokio::spawn(audit::look_after(domain.clone(), settings.audit_keep.clone(), settings.anchors(), stopping.clone()));
     let nodes = tokio::spawn(nodes::run(domain.clone(), stopping.clone()));
 
     let told = async {
@@ -77,7 +78,7 @@ pub async fn serve(settings: &Settings, sample: bool) -> Result<(), Stop> {
     };
     listen::serve(listener, router(app), told).await;
     // A mail that is on its way is finished; one that hangs stays in the outbox for the next start. A database may hang too.
-    let _ = time::timeout(LAST_MAIL, async { tokio::join!(upkeep, mails, scheduled, nodes, scans) }).await;
+    let _ = time::timeout(LAST_MAIL, async { tokio::join!(upkeep, mails, scheduled, records, nodes, scans) }).await;
     if let Some(backups) = backups {
         let _ = backups.await;
     }
@@ -98,7 +99,7 @@ async fn signal() {
     }
 }
 
-/// What the minute brings: holdings that begin or end, forgotten limits, calendars changed elsewhere.
+/// What the minute brings: holdings that begin or end, forgotten limits, settings whose change on another node was not heard.
 async fn upkeep(domain: Domain, mut stopping: watch::Receiver<bool>) {
     let mut minute = time::interval(Duration::from_secs(60));
     minute.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
@@ -110,10 +111,13 @@ async fn upkeep(domain: Domain, mut stopping: watch::Receiver<bool>) {
         }
         let now = domain.now();
         domain.limits.forget_idle();
-        domain.calendars.clear();
+        domain.settings.forget();
         domain.hub.forget_unwatched();
         if let Err(e) = import::forget_old(&domain).await {
             tracing::error!(error = %e, "old imports could not be forgotten");
+        }
+        if let Err(e) = audit::note_repeats(&domain).await {
+            tracing::error!(error = %e, "repeated refusals could not be recorded");
         }
         if let Err(e) = routing::refresh(&domain).await {
             tracing::error!(error = %e, "routing could not be refreshed");

@@ -82,6 +82,21 @@ kinds! {
         /// 班: a make-up workday.
         Work = "work",
     }
+    /// What holds at a unit and below it, until a unit below has its own.
+    Setting {
+        Calendar = "calendar", Promise = "promise_minutes", QuietHours = "quiet_hours", Welcome = "welcome",
+        /// Contacts who may write to one post for the first time in a day.
+        NewContacts = "new_contacts_per_day",
+        /// Conversations one post may have open.
+        OpenConversations = "open_conversations",
+    }
+    /// What entries of the audit trail are about.
+    AuditKind {
+        SignIn = "sign_in", Access = "access", Reading = "reading", Export = "export", Organisation = "organisation", People = "people",
+        Setting = "setting", Conversation = "conversation",
+        /// About the trail itself.
+        Records = "records",
+    }
     Language { Chinese = "zh-CN", English = "en" }
     /// How far somebody's invitation has come.
     InvitationState {

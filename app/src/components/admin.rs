@@ -5,10 +5,7 @@ use super::{
     icon::{Icon, icon},
 };
 use crate::{form::field_error, visit::Visit};
-use domain::{
-    row::{Branch, Unit},
-    unit::Node,
-};
+use domain::row::Unit;
 use i18n::{t, when};
 use leptos::prelude::*;
 use model::{At, Language, UnitId, UnitKind, calendar::Calendar};
@@ -59,55 +56,6 @@ pub fn kind_name(l: Language, kind: UnitKind) -> String {
         UnitKind::School => t!(l, admin.kind_school),
         UnitKind::Grade => t!(l, admin.kind_grade),
         UnitKind::Class => t!(l, admin.kind_class),
-    }
-}
-
-/// The open part of the tree.
-pub fn tree(l: Language, nodes: Vec<Node>) -> AnyView {
-    view! { <ul class="tree">{items(l, nodes)}</ul> }.into_any()
-}
-
-fn items(l: Language, nodes: Vec<Node>) -> Vec<AnyView> {
-    let item = |node: Node| {
-        let line = tree_line(l, &node.branch, node.below.is_some());
-        let below = node.below.filter(|below| !below.is_empty()).map(|below| view! { <ul>{items(l, below)}</ul> });
-        view! { <li>{line}{below}</li> }.into_any()
-    };
-    nodes.into_iter().map(item).collect()
-}
-
-/// One unit: its name, and how many of the grids and classes below it are staffed, or who answers there.
-pub fn tree_line(l: Language, branch: &Branch, is_open: bool) -> AnyView {
-    let href = format!("/admin/units/{}", branch.id);
-    let name = view! { <span class="name"><a href=href>{branch.name.clone()}</a><small>{kind_name(l, branch.kind)}</small></span> };
-    if branch.children == 0 {
-        return view! { <div class="node"><span class="leaf">{icon(Icon::Pin)}</span>{name}{staffing(l, branch)}</div> }.into_any();
-    }
-    let to = if is_open { branch.parent_id } else { Some(branch.id) };
-    let to = to.map_or("/admin/units".to_owned(), |id| format!("/admin/units?open={id}"));
-    let label = if is_open { t!(l, admin.close_unit, name = branch.name.clone()) } else { t!(l, admin.open_unit, name = branch.name.clone()) };
-    let numbers = (branch.leaves > 0).then(|| {
-        view! {
-            <progress max=branch.leaves.to_string() value=branch.staffed.to_string() aria-hidden="true"></progress>
-            <span class="num">{format!("{} / {}", branch.staffed, branch.leaves)}</span>
-        }
-    });
-    view! {
-        <div class="node">
-            <a class="turn" href=to aria-expanded=if is_open { "true" } else { "false" } aria-label=label>{icon(Icon::Turn)}</a>
-            {name}
-            {numbers}
-        </div>
-    }
-    .into_any()
-}
-
-/// Who answers at a unit with nothing below it.
-fn staffing(l: Language, branch: &Branch) -> AnyView {
-    match &branch.holder {
-        Some(holder) => view! { <span class="tag">{icon(Icon::Tick)}{holder.clone()}</span> }.into_any(),
-        None if branch.posts > 0 || branch.leaves > 0 => view! { <span class="tag bad">{icon(Icon::Alert)}{t!(l, admin.nobody)}</span> }.into_any(),
-        None => view! { <span class="tag off">{t!(l, admin.no_post)}</span> }.into_any(),
     }
 }
 

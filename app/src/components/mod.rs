@@ -9,3 +9,4 @@ pub mod log;
 pub mod qr;
 pub mod sparkline;
 pub mod term;
+pub mod tree;

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod admin;
+pub mod audit;
 pub mod claim;
 pub mod codes;
 pub mod contact_point;
@@ -37,6 +38,7 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = quick_reply::routes(routes);
     let routes = admin::routes(routes);
     let routes = import::routes(routes);
+    let routes = audit::routes(routes);
     let routes = unit::routes(routes);
     let routes = post::routes(routes);
     let routes = staff::routes(routes);

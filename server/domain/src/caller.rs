@@ -37,6 +37,25 @@ impl Staff {
     }
 }
 
+impl Staff {
+    pub fn is_auditor(&self) -> bool {
+        self.grants.iter().any(|(role, _)| *role == Role::Auditor)
+    }
+
+    /// As an auditor, if there is a grant for that.
+    pub fn auditor(&self) -> Option<Auditor> {
+        let units: Vec<UnitId> = self.grants.iter().filter(|(role, _)| *role == Role::Auditor).map(|(_, unit)| *unit).collect();
+        (!units.is_empty()).then(|| Auditor { staff: self.clone(), units })
+    }
+}
+
+/// A member of staff who looks through the records of the subtrees of `units`.
+#[derive(Clone, Debug)]
+pub struct Auditor {
+    pub staff: Staff,
+    pub units: Vec<UnitId>,
+}
+
 /// A member of staff with admin grants: for the subtrees of `units`.
 #[derive(Clone, Debug)]
 pub struct Admin {

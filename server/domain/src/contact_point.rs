@@ -1,6 +1,6 @@
 //! Printed QR codes: what a scan finds.
 
-use crate::{Admin, Device, Domain, Random, audit, post, unit};
+use crate::{Admin, Device, Domain, Random, audit, post, setting, unit};
 use model::{
     At, CheckPhrase, ContactPointId, ConversationId, Language, PointCode, PostId, StaffId,
     text::{self, TextError},
@@ -33,12 +33,14 @@ pub struct Point {
     pub answering: post::Answering,
     /// How long answers usually take here, in working seconds; `None` where there are too few to say.
     pub usual_seconds: Option<i64>,
+    /// What its unit says where neither sticker nor post says anything.
+    inherited_welcome: Option<String>,
 }
 
 impl Point {
-    /// The sticker's own welcome, else the post's.
+    /// The sticker's own welcome, else the post's, else the one that holds at its unit.
     pub fn welcome(&self) -> Option<&str> {
-        self.point.welcome.as_deref().or(self.answering.post.welcome.as_deref())
+        self.point.welcome.as_deref().or(self.answering.post.welcome.as_deref()).or(self.inherited_welcome.as_deref())
     }
 }
 
@@ -63,7 +65,8 @@ pub async fn scan(domain: &Domain, device: Option<&Device>, code: &PointCode, is
         return Ok(Scan::Nobody(Box::new(answering)));
     }
     let usual_seconds = post::usual_seconds(domain, &mut conn, point.post_id, &answering.calendar).await?;
-    Ok(Scan::Point(Box::new(Point { point, answering, usual_seconds })))
+    let inherited_welcome = setting::of(domain, &mut conn, answering.post.unit_id).await?.welcome.clone();
+    Ok(Scan::Point(Box::new(Point { point, answering, usual_seconds, inherited_welcome })))
 }
 
 /// Which sticker it is, for whoever says that it looks wrong.

@@ -40,13 +40,14 @@ pub mod sample;
 pub mod scan;
 pub mod second_factor;
 pub mod session;
+pub mod setting;
 pub mod sign_in;
 pub mod staff;
 pub mod sticker;
 pub mod trial;
 pub mod unit;
 
-pub use caller::{Admin, Device, Staff};
+pub use caller::{Admin, Auditor, Device, Staff};
 pub use clock::Clock;
 pub use keys::Keys;
 pub use random::Random;
@@ -65,7 +66,7 @@ pub struct Parts {
     pub keys: Keys,
     pub hub: live::Hub,
     pub limits: limits::Limits,
-    pub calendars: calendar::Cache,
+    pub settings: setting::Cache,
     pub devices: caller::Devices,
     pub figures: unit::CountedFigures,
     pub usual_times: post::UsualTimes,
@@ -74,6 +75,8 @@ pub struct Parts {
     pub scans: scan::Counts,
     pub presses: print::Presses,
     pub imports: import::Work,
+    pub tree: unit::tree::Kept,
+    pub refusals: audit::Refusals,
     /// Where people reach this installation, without a slash at the end: `https://linli.example.cn`.
     pub public_url: String,
 }
@@ -92,14 +95,14 @@ impl Domain {
     /// Opens the installation behind a database; makes its secret when it is new.
     pub async fn open(db: Db, clock: Clock, random: Random, public_url: &str) -> Result<Domain, StoreError> {
         let proposal = random.bytes::<32>().to_vec();
-        let now = clock.now();
+        let (now, hub) = (clock.now(), live::Hub::default());
         let secret = db.write(move |c| Box::pin(async move { store::installation::secret(c, proposal, now).await })).await?;
         Ok(Domain(Arc::new(Parts {
             db,
             keys: Keys::new(secret),
-            hub: live::Hub::default(),
+            hub: hub.clone(),
             limits: limits::Limits::new(clock.clone()),
-            calendars: calendar::Cache::default(),
+            settings: setting::Cache::new(hub),
             devices: caller::Devices::default(),
             figures: unit::CountedFigures::default(),
             usual_times: post::UsualTimes::default(),
@@ -108,6 +111,8 @@ impl Domain {
             scans: scan::Counts::default(),
             presses: print::Presses::default(),
             imports: import::Work::default(),
+            tree: unit::tree::Kept::default(),
+            refusals: audit::Refusals::default(),
             public_url: public_url.trim_end_matches('/').to_owned(),
             clock,
             random,

@@ -1,6 +1,8 @@
 //! The store's rows that pages show. Pages see rows, never the functions that load them.
 
+pub use crate::unit::tree::Branch;
 pub use store::{
+    audit::{Line as AuditLine, Named},
     contact_point::{ContactPoint, Line as PointLine},
     conversation::Conversation,
     holding::{Held, Holding, Term},
@@ -20,6 +22,6 @@ pub use store::{
     sticker::Sticker,
     sticker_report::StickerReport,
     trial::Withheld,
-    unit::{Branch, Unit},
+    unit::Unit,
     wait::{Told, Wait},
 };

@@ -66,6 +66,15 @@ async fn new_postgres(server: &str) -> String {
     format!("{base}/{name}{options}")
 }
 
+/// Whatever somebody could do who writes to the database past the program; on SQLite each statement by itself.
+pub async fn tamper(conn: &mut Conn, statements: &[&str]) -> Result<()> {
+    for text in statements {
+        let text = sqlx::AssertSqlSafe((*text).to_owned());
+        on!(conn, c => async { sqlx::raw_sql(text).execute(c).await.map(drop) })?;
+    }
+    Ok(())
+}
+
 /// Cuts every other connection to a PostgreSQL database, as a restart of the server does; how many there were.
 pub async fn cut_others(conn: &mut Conn) -> Result<i64> {
     let (count,) = fetch_one!(

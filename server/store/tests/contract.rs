@@ -690,7 +690,9 @@ async fn an_old_sticker_ends_with_the_first_scan_of_the_new_one_and_once_only() 
         let mut conn = db.read().await.unwrap();
         assert_eq!(store::replacement::before(&mut conn, new).await.unwrap().unwrap().is_waiting, 0);
         assert_eq!(store::replacement::after(&mut conn, old).await.unwrap().unwrap().id, new);
-}}
+    })
+    .await;
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_register_is_written_in_one_go_changed_ended_and_brought_back() {

@@ -6,6 +6,7 @@ mod account;
 mod actor;
 mod admin;
 mod app;
+mod audit;
 mod claim;
 mod codes;
 mod contact_point;

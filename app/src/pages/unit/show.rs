@@ -2,9 +2,11 @@
 
 use crate::{
     components::{
-        admin::{Danger, Done, crumbs, kind_name, page_number, pager, saved, tree_line},
+        admin::{Danger, Done, crumbs, kind_name, page_number, pager, saved},
+        card::week_of,
         field::Field,
         icon::{Icon, icon},
+        tree::line,
     },
     error::AppError,
     form::{Posted, text_error},
@@ -89,6 +91,7 @@ async fn page(visit: &Visit, admin: &Admin, id: UnitId, done: &Done, draft: Draf
                 <div class="acts">
                     <a class="btn alt" href=format!("/admin/units/{id}/codes")>{icon(Icon::Qr)}{t!(l, codes.codes)}</a>
                     <a class="btn alt" href=format!("/admin/units/{id}/day-one")>{icon(Icon::Check)}{t!(l, codes.day_one)}</a>
+                    <a class="btn alt" href=format!("/admin/units/{id}/settings")>{icon(Icon::Gear)}{t!(l, setting.open)}</a>
                     <a class="btn alt" href=format!("/admin/units/{id}/calendar")>{icon(Icon::Calendar)}{t!(l, admin.calendar)}</a>
                     {add}
                 </div>
@@ -165,7 +168,7 @@ pub fn named(title: &str, unit: Option<&str>) -> String {
 }
 
 fn below(l: Language, view: &View) -> impl IntoView + use<> {
-    let lines: Vec<_> = view.below.lines.iter().map(|branch| view! { <li>{tree_line(l, branch, false)}</li> }).collect();
+    let lines: Vec<_> = view.below.nodes.iter().map(|node| view! { <li>{line(l, &node.branch, false)}</li> }).collect();
     let base = format!("/admin/units/{}?page=", view.unit.id);
     let empty = lines.is_empty().then(|| view! { <p>{t!(l, admin.nothing_yet_below)}</p> });
     view! {
