@@ -18,7 +18,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use domain::{Domain, backup, desk, first_admin, holding, mail, nodes, routing};
+use domain::{Domain, backup, desk, first_admin, grant, holding, leaving, mail, nodes, routing, telling};
 use std::{sync::Arc, time::Duration};
 use tokio::{signal::unix, sync::watch, time};
 use tower::ServiceBuilder;
@@ -97,7 +97,7 @@ async fn signal() {
     }
 }
 
-/// What the minute brings: holdings that begin or end, forgotten limits, calendars changed elsewhere.
+/// What the minute brings: people who leave, holdings and absences that begin or end, who is told of it, forgotten limits, calendars changed elsewhere.
 async fn upkeep(domain: Domain, mut stopping: watch::Receiver<bool>) {
     let mut minute = time::interval(Duration::from_secs(60));
     minute.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
@@ -111,8 +111,17 @@ async fn upkeep(domain: Domain, mut stopping: watch::Receiver<bool>) {
         domain.limits.forget_idle();
         domain.calendars.clear();
         domain.hub.forget_unwatched();
+        if let Err(e) = leaving::end_due(&domain).await {
+            tracing::error!(error = %e, "logins could not be ended");
+        }
         if let Err(e) = routing::refresh(&domain).await {
             tracing::error!(error = %e, "routing could not be refreshed");
+        }
+        if let Err(e) = telling::tell_due(&domain).await {
+            tracing::error!(error = %e, "open conversations could not be told who answers now");
+        }
+        if let Err(e) = grant::run_out(&domain).await {
+            tracing::error!(error = %e, "grants that nobody confirmed could not be ended");
         }
         // Also what no answering post tells: that somebody beside others at a post came or went.
         match holding::wake_begun_and_ended(&domain, before).await {

@@ -61,6 +61,8 @@ kinds! {
     }
     /// What a grant allows, for the whole subtree of its unit.
     Role { Admin = "admin", Supervisor = "supervisor", Auditor = "auditor" }
+    /// Why somebody is away; residents are told only until when.
+    AbsenceReason { Leave = "leave", Sick = "sick", Training = "training", Business = "business", Other = "other" }
     /// Who a message comes from.
     MessageKind {
         /// The resident or guardian.
@@ -104,6 +106,15 @@ kinds! {
         Password = "password",
         /// The second factor was reset by somebody else.
         SecondFactor = "second_factor",
+        /// Somebody else answers from now on.
+        HandOver = "hand_over",
+    }
+}
+
+impl UnitKind {
+    /// A whole district, or more: whoever is to be its admin needs a second admin's word.
+    pub fn is_district_level(self) -> bool {
+        matches!(self, UnitKind::City | UnitKind::District | UnitKind::Bureau)
     }
 }
 

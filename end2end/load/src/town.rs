@@ -163,7 +163,7 @@ async fn write(db: &Db, rows: Work) -> store::Result<()> {
                     Row::Close(id, at) => store::conversation::close(c, id, at).await?,
                     Row::Seen(id, seq) => {
                         store::conversation::staff_saw(c, id, seq).await?;
-                        store::conversation::contact_saw(c, id, seq).await?;
+                        store::seen::mark(c, &[store::seen::Seen { conversation_id: id, seq }]).await?;
                     }
                 }
             }

@@ -1,6 +1,6 @@
 //! Printed QR codes: what a scan finds.
 
-use crate::{Admin, Device, Domain, Random, audit, post, unit};
+use crate::{Admin, Device, Domain, Random, audit, overflow, post, unit};
 use model::{
     At, CheckPhrase, ContactPointId, ConversationId, PointCode, PostId, StaffId,
     text::{self, TextError},
@@ -21,7 +21,10 @@ pub enum Scan {
 
 pub struct Point {
     pub point: ContactPoint,
+    /// Who answers: for the post behind the sticker, or for the one above that takes what is too much for it today.
     pub answering: post::Answering,
+    /// The post behind the sticker, where another takes what is too much for it.
+    pub full: Option<post::Answering>,
     /// How long answers usually take here, in working seconds; `None` where there are too few to say.
     pub usual_seconds: Option<i64>,
 }
@@ -29,6 +32,9 @@ pub struct Point {
 impl Point {
     /// The sticker's own welcome, else the post's.
     pub fn welcome(&self) -> Option<&str> {
+        if self.full.is_some() {
+            return None;
+        }
         self.point.welcome.as_deref().or(self.answering.post.welcome.as_deref())
     }
 }
@@ -49,8 +55,12 @@ pub async fn scan(domain: &Domain, device: Option<&Device>, code: &PointCode) ->
     if answering.is_nobody() {
         return Ok(Scan::Nobody(Box::new(answering)));
     }
-    let usual_seconds = post::usual_seconds(domain, &mut conn, point.post_id, &answering.calendar).await?;
-    Ok(Scan::Point(Box::new(Point { point, answering, usual_seconds })))
+    let (answering, full) = match overflow::instead(domain, &mut conn, &answering).await? {
+        Some(other) => (other, Some(answering)),
+        None => (answering, None),
+    };
+    let usual_seconds = post::usual_seconds(domain, &mut conn, answering.post.post_id, &answering.calendar).await?;
+    Ok(Scan::Point(Box::new(Point { point, answering, full, usual_seconds })))
 }
 
 pub fn new_code(random: &Random) -> PointCode {

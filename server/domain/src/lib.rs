@@ -2,6 +2,7 @@
 //! may not see is not found; checks; and writes row, audit entry and outbox row in one transaction. After the commit the [`live::Hub`] wakes
 //! whoever is watching.
 
+pub mod absence;
 pub mod audit;
 pub mod backup;
 pub mod calendar;
@@ -19,10 +20,12 @@ pub mod grant;
 pub mod holding;
 pub mod invitation;
 mod keys;
+pub mod leaving;
 pub mod limits;
 pub mod live;
 pub mod mail;
 pub mod nodes;
+pub mod overflow;
 pub mod passkey;
 mod password;
 pub mod photo;
@@ -38,10 +41,12 @@ pub mod second_factor;
 pub mod session;
 pub mod sign_in;
 pub mod staff;
+pub mod supervision;
+pub mod telling;
 pub mod trial;
 pub mod unit;
 
-pub use caller::{Admin, Device, Staff};
+pub use caller::{Admin, Auditor, Device, Staff, Supervisor};
 pub use clock::Clock;
 pub use keys::Keys;
 pub use random::Random;
@@ -66,6 +71,7 @@ pub struct Parts {
     pub usual_times: post::UsualTimes,
     pub invited: invitation::Counted,
     pub trial: trial::Remembered,
+    pub overflow: overflow::Set,
     /// Where people reach this installation, without a slash at the end: `https://linli.example.cn`.
     pub public_url: String,
 }
@@ -97,6 +103,7 @@ impl Domain {
             usual_times: post::UsualTimes::default(),
             invited: invitation::Counted::default(),
             trial: trial::Remembered::default(),
+            overflow: overflow::Set::default(),
             public_url: public_url.trim_end_matches('/').to_owned(),
             clock,
             random,

@@ -95,7 +95,7 @@ struct Someone {
     email: &'static str,
 }
 
-const PEOPLE: [Someone; 10] = [
+const PEOPLE: [Someone; 11] = [
     Someone { role: "admin", name: "林岚", title: "系统管理员", email: "lin.lan@linli.example" },
     Someone { role: "worker", name: "王芳", title: "网格员", email: "wang.fang@linli.example" },
     Someone { role: "substitute", name: "李强", title: "网格员", email: "li.qiang@linli.example" },
@@ -105,11 +105,13 @@ const PEOPLE: [Someone; 10] = [
     Someone { role: "off_duty", name: "孙浩", title: "网格员", email: "sun.hao@linli.example" },
     Someone { role: "stand_in", name: "周婷", title: "网格员", email: "zhou.ting@linli.example" },
     Someone { role: "teacher", name: "何静", title: "班主任", email: "he.jing@linli.example" },
+    Someone { role: "supervisor", name: "吴磊", title: "街道督导", email: "wu.lei@linli.example" },
     Someone { role: "school", name: "郭涛", title: "德育主任", email: "guo.tao@linli.example" },
 ];
 
 /// Who has a role, and where; they have a second factor too.
-const GRANTS: [(&str, Role, &str); 2] = [("admin", Role::Admin, CITY), ("street", Role::Admin, STREET)];
+const GRANTS: [(&str, Role, &str); 3] =
+    [("admin", Role::Admin, CITY), ("street", Role::Admin, STREET), ("supervisor", Role::Supervisor, STREET)];
 
 struct Seat {
     key: &'static str,

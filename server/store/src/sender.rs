@@ -33,8 +33,8 @@ impl Batch for New {
 }
 
 impl Batch for Start {
-    type Outcome = Option<Sent>;
-    async fn send(conn: &mut Conn, starts: &[Start]) -> Result<Vec<Option<Sent>>> {
+    type Outcome = first_message::Outcome;
+    async fn send(conn: &mut Conn, starts: &[Start]) -> Result<Vec<first_message::Outcome>> {
         first_message::send(conn, starts).await
     }
 }

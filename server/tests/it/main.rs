@@ -13,6 +13,8 @@ mod crowd;
 mod inbox;
 mod invitation;
 mod look;
+mod matrix;
+mod people;
 mod policy;
 mod return_link;
 mod second_factor;

@@ -46,7 +46,7 @@ impl Ids {
 }
 
 /// What forms do, each with everything it could need.
-const INTENTS: [&str; 20] = [
+const INTENTS: [&str; 24] = [
     "reset",
     "set",
     "codes",
@@ -67,6 +67,10 @@ const INTENTS: [&str; 20] = [
     "take",
     "again",
     "inherit",
+    "confirm",
+    "refuse",
+    "plan",
+    "stay",
 ];
 
 async fn ask(actor: &Actor, method: &Method, path: &str) -> Vec<crate::actor::Page> {
@@ -156,6 +160,7 @@ async fn no_route_gives_anybody_what_is_not_theirs() {
                         Policy::Contact => *who == "contact",
                         Policy::SigningIn | Policy::Staff => matches!(*who, "staff" | "admin"),
                         Policy::Admin => *who == "admin",
+                        Policy::Supervisor | Policy::Auditor => false,
                     };
                     assert!(may || !page.status.is_success(), "{what}");
                     if ids.is_in(&path) {
