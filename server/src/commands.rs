@@ -355,10 +355,17 @@ async fn bring_in(domain: &Domain, ordered: &Ordered, kind: Option<Kind>, upload
     match work::carry_out(domain, &import, ordered.ending).await {
         Ok(None) => {}
         Ok(Some(trouble)) => return failed(words::trouble(Language::English, &trouble)),
-        Err(ImportError::Number(count)) => return failed(format!("{count} things would end, more than a tenth of what is there; say --ending {count} if that is meant")),
+        Err(ImportError::Number(count)) => {
+            return failed(format!("{count} things would end, more than a tenth of what is there; say --ending {count} if that is meant"));
+        }
         Err(e) => return failed(e.to_string()),
     }
-    println!("Imported in one transaction of {} ms. It can be undone for {} days at /admin/imports/{}", domain.imports.took().as_millis(), import::UNDO_DAYS, import.id);
+    println!(
+        "Imported in one transaction of {} ms. It can be undone for {} days at /admin/imports/{}",
+        domain.imports.took().as_millis(),
+        import::UNDO_DAYS,
+        import.id
+    );
     Ok(())
 }
 

@@ -18,7 +18,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use domain::{Domain, audit, backup, desk, first_admin, holding, import, mail, nodes, routing, scan};
+use domain::{Domain, audit, backup, desk, first_admin, grant, holding, import, leaving, mail, nodes, routing, scan, telling};
 use std::{sync::Arc, time::Duration};
 use tokio::{signal::unix, sync::watch, time};
 use tower::ServiceBuilder;
@@ -99,7 +99,8 @@ async fn signal() {
     }
 }
 
-/// What the minute brings: holdings that begin or end, forgotten limits, settings whose change on another node was not heard.
+/// What the minute brings: people who leave, holdings and absences that begin or end, who is told of it, forgotten limits, settings whose change on
+/// another node was not heard.
 async fn upkeep(domain: Domain, mut stopping: watch::Receiver<bool>) {
     let mut minute = time::interval(Duration::from_secs(60));
     minute.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
@@ -119,8 +120,17 @@ async fn upkeep(domain: Domain, mut stopping: watch::Receiver<bool>) {
         if let Err(e) = audit::note_repeats(&domain).await {
             tracing::error!(error = %e, "repeated refusals could not be recorded");
         }
+        if let Err(e) = leaving::end_due(&domain).await {
+            tracing::error!(error = %e, "logins could not be ended");
+        }
         if let Err(e) = routing::refresh(&domain).await {
             tracing::error!(error = %e, "routing could not be refreshed");
+        }
+        if let Err(e) = telling::tell_due(&domain).await {
+            tracing::error!(error = %e, "open conversations could not be told who answers now");
+        }
+        if let Err(e) = grant::run_out(&domain).await {
+            tracing::error!(error = %e, "grants that nobody confirmed could not be ended");
         }
         // Also what no answering post tells: that somebody beside others at a post came or went.
         match holding::wake_begun_and_ended(&domain, before).await {

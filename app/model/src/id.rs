@@ -32,6 +32,7 @@ ids! {
     StaffId
     HoldingId
     GrantId
+    AbsenceId
     SessionId
     InvitationId
     ContactId

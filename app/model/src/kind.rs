@@ -61,6 +61,8 @@ kinds! {
     }
     /// What a grant allows, for the whole subtree of its unit.
     Role { Admin = "admin", Supervisor = "supervisor", Auditor = "auditor" }
+    /// Why somebody is away; residents are told only until when.
+    AbsenceReason { Leave = "leave", Sick = "sick", Training = "training", Business = "business", Other = "other" }
     /// Who a message comes from.
     MessageKind {
         /// The resident or guardian.
@@ -132,6 +134,8 @@ kinds! {
         Password = "password",
         /// The second factor was reset by somebody else.
         SecondFactor = "second_factor",
+        /// Somebody else answers from now on.
+        HandOver = "hand_over",
     }
     /// What a file of codes may be.
     PrintFormat {
@@ -150,6 +154,13 @@ kinds! {
     }
     /// What a resident says is wrong with a sticker.
     ReportReason { Place = "place", Damaged = "damaged", Fake = "fake", Other = "other" }
+}
+
+impl UnitKind {
+    /// A whole district, or more: whoever is to be its admin needs a second admin's word.
+    pub fn is_district_level(self) -> bool {
+        matches!(self, UnitKind::City | UnitKind::District | UnitKind::Bureau)
+    }
 }
 
 impl Language {

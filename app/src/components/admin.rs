@@ -5,7 +5,7 @@ use super::{
     icon::{Icon, icon},
 };
 use crate::{form::field_error, visit::Visit};
-use domain::row::Unit;
+use domain::{routing::Orphan, row::Unit};
 use i18n::{t, when};
 use leptos::prelude::*;
 use model::{At, Language, UnitId, UnitKind, calendar::Calendar};
@@ -19,6 +19,7 @@ pub enum Tab {
     Staff,
     Stickers,
     Imports,
+    Grants,
 }
 
 pub fn tabs(l: Language, here: Tab) -> impl IntoView + use<> {
@@ -30,6 +31,7 @@ pub fn tabs(l: Language, here: Tab) -> impl IntoView + use<> {
             {link(Tab::Staff, "/admin/staff", t!(l, admin.staff))}
             {link(Tab::Stickers, "/admin/contact-points", t!(l, codes.health))}
             {link(Tab::Imports, "/admin/imports", t!(l, import.imports))}
+            {link(Tab::Grants, "/admin/grants", t!(l, people.grants))}
         </nav>
     }
 }
@@ -173,6 +175,30 @@ impl Danger {
             </details>
         }
     }
+}
+
+/// What stands in the way: posts where somebody waits whom nobody would answer, each with the way to where that can be put right.
+pub fn open_waits(visit: &Visit, orphans: &[Orphan]) -> Option<impl IntoView + use<>> {
+    let l = visit.language;
+    let calendar = Calendar::standard();
+    let lines: Vec<_> = orphans
+        .iter()
+        .map(|o| {
+            let due = when::moment(l, &calendar.local(o.due_at), &calendar.local(visit.now));
+            let href = format!("/admin/posts/{}#hand-over", o.post_id);
+            let name = format!("{} {}", o.unit_name, o.title);
+            view! { <li><a href=href>{t!(l, people.open_wait, post = name, count = o.waiting, due = due)}</a></li> }
+        })
+        .collect();
+    (!lines.is_empty()).then(|| {
+        view! {
+            <div class="sum" role="alert" tabindex="-1">
+                <h2>{t!(l, people.open_waits)}</h2>
+                <ul>{lines}</ul>
+                <p>{t!(l, people.open_waits_text)}</p>
+            </div>
+        }
+    })
 }
 
 /// What was typed has been kept.

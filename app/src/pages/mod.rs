@@ -1,5 +1,6 @@
 //! Every page: its handlers and its view in one file, in the folder of its noun.
 
+pub mod absence;
 pub mod account;
 pub mod admin;
 pub mod audit;
@@ -8,6 +9,7 @@ pub mod codes;
 pub mod contact_point;
 pub mod conversation;
 pub mod first_admin;
+pub mod grant;
 pub mod home;
 pub mod import;
 pub mod inbox;
@@ -18,6 +20,7 @@ pub mod return_link;
 pub mod second_factor;
 pub mod session;
 pub mod staff;
+pub mod supervision;
 pub mod trial;
 pub mod unit;
 
@@ -43,5 +46,8 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = post::routes(routes);
     let routes = staff::routes(routes);
     let routes = trial::routes(routes);
+    let routes = absence::routes(routes);
+    let routes = grant::routes(routes);
+    let routes = supervision::routes(routes);
     return_link::routes(routes)
 }

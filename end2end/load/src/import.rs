@@ -57,8 +57,12 @@ pub async fn measure(binary: &Path, database: Option<&str>) -> Result<bool, Stri
     println!("{}\n\n| | seconds | peak MB | it said |\n|---|---|---|---|", machine::line());
     let file = path.join("yichang.xlsx").display().to_string();
     let roster = path.join("roster.csv").display().to_string();
-    let runs: [(&str, &[&str]); 4] =
-        [("dry run", &["import", "--dry-run", &file]), ("import", &["import", &file]), ("the same again", &["import", &file]), ("as one roster (CSV)", &["import", &roster])];
+    let runs: [(&str, &[&str]); 4] = [
+        ("dry run", &["import", "--dry-run", &file]),
+        ("import", &["import", &file]),
+        ("the same again", &["import", &file]),
+        ("as one roster (CSV)", &["import", &roster]),
+    ];
     let mut is_good = true;
     for (name, arguments) in runs {
         let done = run(binary, database, path, arguments)?;

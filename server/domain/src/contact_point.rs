@@ -1,6 +1,6 @@
 //! Printed QR codes: what a scan finds.
 
-use crate::{Admin, Device, Domain, Random, audit, post, setting, unit};
+use crate::{Admin, Device, Domain, Random, audit, overflow, post, setting, unit};
 use model::{
     At, CheckPhrase, ContactPointId, ConversationId, Language, PointCode, PostId, StaffId,
     text::{self, TextError},
@@ -30,7 +30,10 @@ pub struct Withdrawn {
 
 pub struct Point {
     pub point: ContactPoint,
+    /// Who answers: for the post behind the sticker, or for the one above that takes what is too much for it today.
     pub answering: post::Answering,
+    /// The post behind the sticker, where another takes what is too much for it.
+    pub full: Option<post::Answering>,
     /// How long answers usually take here, in working seconds; `None` where there are too few to say.
     pub usual_seconds: Option<i64>,
     /// What its unit says where neither sticker nor post says anything.
@@ -40,6 +43,9 @@ pub struct Point {
 impl Point {
     /// The sticker's own welcome, else the post's, else the one that holds at its unit.
     pub fn welcome(&self) -> Option<&str> {
+        if self.full.is_some() {
+            return None;
+        }
         self.point.welcome.as_deref().or(self.answering.post.welcome.as_deref()).or(self.inherited_welcome.as_deref())
     }
 }
@@ -64,9 +70,13 @@ pub async fn scan(domain: &Domain, device: Option<&Device>, code: &PointCode, is
     if answering.is_nobody() {
         return Ok(Scan::Nobody(Box::new(answering)));
     }
-    let usual_seconds = post::usual_seconds(domain, &mut conn, point.post_id, &answering.calendar).await?;
+    let (answering, full) = match overflow::instead(domain, &mut conn, &answering).await? {
+        Some(other) => (other, Some(answering)),
+        None => (answering, None),
+    };
+    let usual_seconds = post::usual_seconds(domain, &mut conn, answering.post.post_id, &answering.calendar).await?;
     let inherited_welcome = setting::of(domain, &mut conn, answering.post.unit_id).await?.welcome.clone();
-    Ok(Scan::Point(Box::new(Point { point, answering, usual_seconds, inherited_welcome })))
+    Ok(Scan::Point(Box::new(Point { point, answering, full, usual_seconds, inherited_welcome })))
 }
 
 /// Which sticker it is, for whoever says that it looks wrong.

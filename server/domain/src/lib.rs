@@ -2,6 +2,7 @@
 //! may not see is not found; checks; and writes row, audit entry and outbox row in one transaction. After the commit the [`live::Hub`] wakes
 //! whoever is watching.
 
+pub mod absence;
 pub mod audit;
 pub mod backup;
 pub mod calendar;
@@ -21,10 +22,12 @@ pub mod holding;
 pub mod import;
 pub mod invitation;
 mod keys;
+pub mod leaving;
 pub mod limits;
 pub mod live;
 pub mod mail;
 pub mod nodes;
+pub mod overflow;
 pub mod passkey;
 mod password;
 pub mod photo;
@@ -44,10 +47,12 @@ pub mod setting;
 pub mod sign_in;
 pub mod staff;
 pub mod sticker;
+pub mod supervision;
+pub mod telling;
 pub mod trial;
 pub mod unit;
 
-pub use caller::{Admin, Auditor, Device, Staff};
+pub use caller::{Admin, Auditor, Device, Staff, Supervisor};
 pub use clock::Clock;
 pub use keys::Keys;
 pub use random::Random;

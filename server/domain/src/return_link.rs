@@ -102,7 +102,7 @@ pub async fn stop(domain: &Domain, token: &str) -> store::Result<Option<Stop>> {
 }
 
 async fn load(conn: &mut store::Conn, id: OutboxId) -> store::Result<Option<(Mail, Answer)>> {
-    let Some(mail) = store::outbox::find(conn, id).await?.filter(|m| m.kind == MailKind::Answer) else { return Ok(None) };
+    let Some(mail) = store::outbox::find(conn, id).await?.filter(|m| matches!(m.kind, MailKind::Answer | MailKind::HandOver)) else { return Ok(None) };
     Ok(store::outbox::answer(conn, id).await?.map(|answer| (mail, answer)))
 }
 

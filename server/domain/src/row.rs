@@ -2,9 +2,11 @@
 
 pub use crate::unit::tree::Branch;
 pub use store::{
+    absence::Line as AbsenceLine,
     audit::{Line as AuditLine, Named},
     contact_point::{ContactPoint, Line as PointLine},
     conversation::Conversation,
+    grant::{Line as GrantRow, Proposal},
     holding::{Held, Holding, Term},
     import::{HoldingRow, Import, PostRow, StaffRow, UnitRow},
     invitation::{Invitation, Line as InvitationLine},
@@ -21,6 +23,7 @@ pub use store::{
     staff::{Grant, GrantLine},
     sticker::Sticker,
     sticker_report::StickerReport,
+    supervision::Row as SupervisedRow,
     trial::Withheld,
     unit::Unit,
     wait::{Told, Wait},

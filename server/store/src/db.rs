@@ -156,8 +156,8 @@ impl Db {
         }
     }
 
-    /// Sends a first message, with the contact, device and conversation it begins; `None` if the post has ended.
-    pub async fn start(&self, start: first_message::Start) -> Result<Option<message::Sent>> {
+    /// Sends a first message, with the contact, device and conversation it begins.
+    pub async fn start(&self, start: first_message::Start) -> Result<first_message::Outcome> {
         match &self.0 {
             Inner::Sqlite { writer, .. } => writer.first_message(start).await,
             Inner::Postgres(_, senders) => senders.starts.send(u128::from(start.key_hash.first().copied().unwrap_or_default()), start).await,

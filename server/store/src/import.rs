@@ -1,10 +1,6 @@
 //! Registers brought in as a file: the imports themselves, what they are compared with, and their changes, a statement for all rows of a table.
 
-use crate::{
-    Conn, Result,
-    admin::mine,
-    conn::*,
-};
+use crate::{Conn, Result, admin::mine, conn::*};
 use model::{At, ContactPointId, ConversationId, HoldingId, ImportId, ImportState, Language, PostId, SessionId, StaffId, UnitId, UnitKind};
 use serde::{Deserialize, Serialize};
 
@@ -155,7 +151,8 @@ pub async fn has_changed(conn: &mut Conn, version: i64) -> Result<bool> {
 
 /// Open waits that nobody answers for.
 pub async fn ownerless(conn: &mut Conn) -> Result<i64> {
-    let (count,) = fetch_one!(conn, (i64,), "select count(*) from waits w join posts p on p.id = w.post_id where w.closed_at is null and p.answering_id is null")?;
+    let (count,) =
+        fetch_one!(conn, (i64,), "select count(*) from waits w join posts p on p.id = w.post_id where w.closed_at is null and p.answering_id is null")?;
     Ok(count)
 }
 
@@ -170,7 +167,9 @@ pub async fn with_conversations(conn: &mut Conn, posts: &[PostId]) -> Result<Vec
     let mut found = Vec::new();
     for batch in id_batches(posts.iter().map(|id| id.to_string())) {
         let text = match conn.either() {
-            Either::Sqlite(_) => "select id from posts p where id in (select unhex(value) from json_each($1)) and exists (select 1 from conversations c where c.post_id = p.id)",
+            Either::Sqlite(_) => {
+                "select id from posts p where id in (select unhex(value) from json_each($1)) and exists (select 1 from conversations c where c.post_id = p.id)"
+            }
             Either::Postgres(_) => {
                 "select id from posts p where id in (select value::uuid from jsonb_array_elements_text($1::jsonb)) and exists (select 1 from conversations c where c.post_id = p.id)"
             }
@@ -499,7 +498,13 @@ async fn end_posts(conn: &mut Conn, packed: &Packed, now: At, touched: &mut Touc
     for batch in &packed.posts_ended {
         let [kept, next, gone] = match conn.either() {
             Either::Sqlite(_) => [
-                concat!("select id, substitute_id from posts where substitute_id is not null and (substitute_id in ", sqlite_ids!(), " or id in ", sqlite_ids!(), ")"),
+                concat!(
+                    "select id, substitute_id from posts where substitute_id is not null and (substitute_id in ",
+                    sqlite_ids!(),
+                    " or id in ",
+                    sqlite_ids!(),
+                    ")"
+                ),
                 concat!(
                     "update posts set substitute_id = (select nullif(e.substitute_id, posts.id) from posts e where e.id = posts.substitute_id) where substitute_id in ",
                     sqlite_ids!()
@@ -507,7 +512,13 @@ async fn end_posts(conn: &mut Conn, packed: &Packed, now: At, touched: &mut Touc
                 concat!("update posts set substitute_id = null where substitute_id in ", sqlite_ids!()),
             ],
             Either::Postgres(_) => [
-                concat!("select id, substitute_id from posts where substitute_id is not null and (substitute_id in ", postgres_ids!(), " or id in ", postgres_ids!(), ")"),
+                concat!(
+                    "select id, substitute_id from posts where substitute_id is not null and (substitute_id in ",
+                    postgres_ids!(),
+                    " or id in ",
+                    postgres_ids!(),
+                    ")"
+                ),
                 concat!(
                     "update posts set substitute_id = (select nullif(e.substitute_id, posts.id) from posts e where e.id = posts.substitute_id) where substitute_id in ",
                     postgres_ids!()
@@ -738,7 +749,8 @@ pub async fn applied(conn: &mut Conn, id: ImportId, undo: &[u8], extra: &str, no
 }
 
 pub async fn undone(conn: &mut Conn, id: ImportId, now: At) -> Result<()> {
-    execute!(conn, "update imports set state = 'undone', undo = null, extra = null, undone_at = $2, beat_at = $2, error = null where id = $1", id, now).map(|_| ())
+    execute!(conn, "update imports set state = 'undone', undo = null, extra = null, undone_at = $2, beat_at = $2, error = null where id = $1", id, now)
+        .map(|_| ())
 }
 
 /// It could not be taken back, and is as before.
@@ -748,7 +760,12 @@ pub async fn not_undone(conn: &mut Conn, id: ImportId, error: &str, now: At) -> 
 
 /// Given up: nothing of the file stays.
 pub async fn drop_it(conn: &mut Conn, id: ImportId, now: At) -> Result<bool> {
-    let dropped = execute!(conn, "update imports set state = 'dropped', file = null, plan = null, beat_at = $2 where id = $1 and state in ('ready', 'planning')", id, now)?;
+    let dropped = execute!(
+        conn,
+        "update imports set state = 'dropped', file = null, plan = null, beat_at = $2 where id = $1 and state in ('ready', 'planning')",
+        id,
+        now
+    )?;
     Ok(dropped > 0)
 }
 

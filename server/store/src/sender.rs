@@ -4,8 +4,8 @@
 use crate::{
     Conn, Error, Result,
     conn::Either,
-    first_message::{self, Start},
     db::PATIENCE,
+    first_message::{self, Start},
     health::Health,
     message::{self, New, Sent},
     seen::{self, Seen},
@@ -34,8 +34,8 @@ impl Batch for New {
 }
 
 impl Batch for Start {
-    type Outcome = Option<Sent>;
-    async fn send(conn: &mut Conn, starts: &[Start]) -> Result<Vec<Option<Sent>>> {
+    type Outcome = first_message::Outcome;
+    async fn send(conn: &mut Conn, starts: &[Start]) -> Result<Vec<first_message::Outcome>> {
         first_message::send(conn, starts).await
     }
 }

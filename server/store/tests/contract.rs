@@ -11,9 +11,10 @@ use store::{
     Db, Error,
     contact_point::ContactPoint,
     conversation::Conversation,
-    first_message::Start,
+    first_message::{Outcome, Start},
     invitation::Wanted,
     message::{self, Audience, New, NewWait},
+    overflow::{self, Room},
     post::Post,
     second_factor::{Authenticator, Ceremony, Passkey},
     seen::Seen,
@@ -160,11 +161,21 @@ async fn sticker(db: &Db) -> impl Fn(u8, &str) -> Start {
         language: Language::Chinese,
         post_id,
         point_id,
+        room: None,
+        meant_for: None,
         claim_hash: id().as_bytes().to_vec(),
         contact_id: ContactId(id()),
         device_id: DeviceId(id()),
         conversation_id: ConversationId(id()),
         news: vec![new(ConversationId(id()), MessageKind::Contact, body), new(ConversationId(id()), MessageKind::Auto, "")],
+    }
+}
+
+/// What was sent, where nothing stood in its way.
+fn sent(outcome: Outcome) -> message::Sent {
+    match outcome {
+        Outcome::Sent(sent) => sent,
+        other => panic!("{other:?}"),
     }
 }
 
@@ -180,7 +191,7 @@ async fn first_messages_of_one_device_at_the_same_moment_begin_one_conversation(
                     Err(Error::Taken(_)) => db.start(start).await,
                     other => other,
                 };
-                (device, sent.unwrap().unwrap())
+                (device, self::sent(sent.unwrap()))
             })
         });
         let mut begun: HashMap<u8, Vec<message::Sent>> = HashMap::new();
@@ -194,7 +205,7 @@ async fn first_messages_of_one_device_at_the_same_moment_begin_one_conversation(
             assert!(sent.iter().all(|s| s.is_new && s.conversation_id == sent[0].conversation_id));
         }
         assert_eq!(begun.len(), 3);
-        let again = db.start(start(0, "再来")).await.unwrap().unwrap();
+        let again = sent(db.start(start(0, "再来")).await.unwrap());
         assert_eq!((again.conversation_id, again.seq), (begun[&0][0].conversation_id, 9));
     })
     .await;
@@ -205,13 +216,61 @@ async fn a_first_message_is_sent_once_and_not_to_a_post_that_has_ended() {
     on_both(async |db| {
         let (start, other) = (sticker(&db).await, sticker(&db).await);
         let first = start(1, "一次");
-        let (sent, again) = (db.start(first.clone()).await.unwrap().unwrap(), db.start(first.clone()).await.unwrap().unwrap());
-        assert_eq!((again.message_id, again.seq, again.is_new), (sent.message_id, sent.seq, false));
-        let elsewhere = db.start(other(1, "别处")).await.unwrap().unwrap();
-        assert_ne!(elsewhere.conversation_id, sent.conversation_id);
+        let (once, again) = (sent(db.start(first.clone()).await.unwrap()), sent(db.start(first.clone()).await.unwrap()));
+        assert_eq!((again.message_id, again.seq, again.is_new), (once.message_id, once.seq, false));
+        let elsewhere = sent(db.start(other(1, "别处")).await.unwrap());
+        assert_ne!(elsewhere.conversation_id, once.conversation_id);
         let post = first.post_id;
         db.write(move |c| Box::pin(async move { store::post::end(c, post, NOW).await })).await.unwrap();
-        assert_eq!(db.start(start(2, "太晚")).await.unwrap(), None);
+        assert_eq!(db.start(start(2, "太晚")).await.unwrap(), Outcome::Ended);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_post_takes_as_many_new_conversations_as_it_has_room_for_however_many_come_at_once() {
+    on_both(async |db| {
+        let (start, above) = (sticker(&db).await, sticker(&db).await);
+        let post = start(0, "").post_id;
+        // One is open already: the one the post was made with, which began before today.
+        let room = |per_day, open| Some(Room { new_contacts_per_day: per_day, open_conversations: open, since: NOW });
+        let starts = (0..12).map(|n: u8| Start { room: room(Some(5), None), ..start(n, "路灯") }).map(|start| {
+            let db = db.clone();
+            tokio::spawn(async move { db.start(start).await.unwrap() })
+        });
+        let mut begun = Vec::new();
+        for outcome in starts.collect::<Vec<_>>() {
+            begun.push(outcome.await.unwrap());
+        }
+        let full = begun.iter().filter(|o| **o == Outcome::Full).count();
+        // Where the conversation the post was made with began at the same moment, it counts too.
+        let loads = overflow::loads(&mut db.read().await.unwrap(), &[(post, NOW)]).await.unwrap()[&post];
+        assert_eq!((loads.new, 12 - full), (5, usize::try_from(loads.new).unwrap() - 1));
+
+        // Who has a conversation there goes on in it, whatever there is; what is too much begins elsewhere, and is found again from the sticker.
+        let known = (0..12).find(|n| matches!(begun[usize::from(*n)], Outcome::Sent(_))).unwrap();
+        let again = sent(db.start(Start { room: room(Some(0), Some(0)), ..start(known, "还有") }).await.unwrap());
+        assert_eq!(again.seq, 3);
+        let refused = (0..12).find(|n| begun[usize::from(*n)] == Outcome::Full).unwrap();
+        assert_eq!(store::contact::device(&mut db.read().await.unwrap(), &[refused; 32]).await.unwrap().map(|d| d.id), None, "nothing of them was kept");
+        let elsewhere = Start { meant_for: Some(post), ..above(refused, "路灯") };
+        let moved = sent(db.start(elsewhere).await.unwrap());
+        let mut conn = db.read().await.unwrap();
+        assert_eq!(overflow::meant_for(&mut conn, moved.conversation_id).await.unwrap(), Some(post));
+        assert_eq!(overflow::since(&mut conn, post, NOW).await.unwrap(), 1);
+        let device = store::contact::device(&mut conn, &[refused; 32]).await.unwrap().unwrap();
+        let found = store::conversation::of_device_with_post(&mut conn, device.id, post).await.unwrap().unwrap();
+        assert_eq!(found.id, moved.conversation_id);
+        drop(conn);
+        let back = sent(db.start(Start { room: room(Some(0), None), ..start(refused, "又来") }).await.unwrap());
+        assert_eq!(back.conversation_id, moved.conversation_id);
+
+        // Open conversations are counted whenever they began.
+        let next = Start { room: room(None, Some(loads.open)), ..start(40, "新的") };
+        assert_eq!(db.start(next.clone()).await.unwrap(), Outcome::Full);
+        sent(db.start(Start { room: room(None, Some(loads.open + 1)), ..next }).await.unwrap());
+        let tomorrow = Start { room: Some(Room { new_contacts_per_day: Some(1), open_conversations: None, since: NOW.plus_days(1) }), ..start(41, "明天") };
+        sent(db.start(tomorrow).await.unwrap());
     })
     .await;
 }
@@ -699,7 +758,14 @@ async fn a_register_is_written_in_one_go_changed_ended_and_brought_back() {
     use store::import::{HoldingRow, PostRow, StaffRow, Steps, Touched, UnitRow};
     on_both(async |db| {
         let (top, grid, other) = (UnitId(id()), UnitId(id()), UnitId(id()));
-        let unit = |id, parent_id, kind, name: &str, code: Option<&str>| UnitRow { id, parent_id, kind, name: name.into(), name_en: None, code: code.map(str::to_owned) };
+        let unit = |id, parent_id, kind, name: &str, code: Option<&str>| UnitRow {
+            id,
+            parent_id,
+            kind,
+            name: name.into(),
+            name_en: None,
+            code: code.map(str::to_owned),
+        };
         let post = PostRow { id: PostId(id()), unit_id: grid, title: "网格员".into(), title_en: Some("Grid worker".into()) };
         let stand_in = PostRow { id: PostId(id()), unit_id: other, title: "网格员".into(), title_en: None };
         let person = StaffRow {
@@ -750,19 +816,15 @@ async fn a_register_is_written_in_one_go_changed_ended_and_brought_back() {
         write(Steps { freed: vec![grid, other], units: swapped, ..Steps::default() }, NOW).await;
         assert_eq!(there().await.0.iter().map(|unit| unit.name.clone()).collect::<Vec<_>>(), ["社区", "二", "一"]);
 
-        let ending = Steps {
-            units_ended: vec![grid],
-            posts_ended: vec![post.id],
-            staff_ended: vec![person.id],
-            holdings_ended: vec![holding.id],
-            ..Steps::default()
-        };
+        let ending =
+            Steps { units_ended: vec![grid], posts_ended: vec![post.id], staff_ended: vec![person.id], holdings_ended: vec![holding.id], ..Steps::default() };
         let touched = write(ending, NOW.plus_minutes(1)).await;
         assert_eq!(touched.substitutes, [(stand_in.id, post.id)]);
         let (units, posts, staff, holdings) = there().await;
         assert_eq!((units.len(), posts, staff.len(), holdings.len()), (2, 1, 0, 0));
 
-        let back = Steps { substitutes: touched.substitutes, units: vec![unit(grid, Some(top), UnitKind::Grid, "一", Some("2"))], posts: vec![post.clone()], ..all };
+        let back =
+            Steps { substitutes: touched.substitutes, units: vec![unit(grid, Some(top), UnitKind::Grid, "一", Some("2"))], posts: vec![post.clone()], ..all };
         write(Steps { holdings: vec![holding.clone()], ..back }, NOW.plus_minutes(2)).await;
         let (units, posts, staff, holdings) = there().await;
         assert_eq!((units.len(), posts, staff, holdings), (3, 2, vec![person], vec![holding]));

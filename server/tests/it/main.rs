@@ -16,6 +16,8 @@ mod import;
 mod inbox;
 mod invitation;
 mod look;
+mod matrix;
+mod people;
 mod policy;
 mod return_link;
 mod second_factor;

@@ -48,7 +48,7 @@ impl Ids {
 }
 
 /// What forms do, each with everything it could need.
-const INTENTS: [&str; 29] = [
+const INTENTS: [&str; 33] = [
     "reset",
     "set",
     "codes",
@@ -78,6 +78,10 @@ const INTENTS: [&str; 29] = [
     "replace",
     "settle",
     "print",
+    "confirm",
+    "refuse",
+    "plan",
+    "stay",
 ];
 
 async fn ask(actor: &Actor, method: &Method, path: &str) -> Vec<crate::actor::Page> {
@@ -141,7 +145,16 @@ async fn no_route_gives_anybody_what_is_not_theirs() {
         let mut worker = app.signed_in(wang).await;
         let mut as_it_is = async || {
             let mut seen = vec![steady(&owner.get(&conversation).await), steady(&worker.get(&conversation.replace("/c/", "/inbox/")).await)];
-            for path in ["/admin/units/{id}", "/admin/posts/{id}", "/admin/contact-points/{id}", "/admin/staff/{id}", "/admin/units/{id}/calendar", "/admin/imports/{id}", "/admin/units/{id}/codes", "/admin/units/{id}/day-one"] {
+            for path in [
+                "/admin/units/{id}",
+                "/admin/posts/{id}",
+                "/admin/contact-points/{id}",
+                "/admin/staff/{id}",
+                "/admin/units/{id}/calendar",
+                "/admin/imports/{id}",
+                "/admin/units/{id}/codes",
+                "/admin/units/{id}/day-one",
+            ] {
                 let page = rightful.get(&ids.fill(path)).await;
                 page.is(200);
                 seen.push(steady(&page));
@@ -172,6 +185,7 @@ async fn no_route_gives_anybody_what_is_not_theirs() {
                         Policy::Contact => *who == "contact",
                         Policy::SigningIn | Policy::Staff => matches!(*who, "staff" | "admin"),
                         Policy::Admin => *who == "admin",
+                        Policy::Supervisor | Policy::Auditor => false,
                     };
                     assert!(may || !page.status.is_success(), "{what}");
                     if ids.is_in(&path) {

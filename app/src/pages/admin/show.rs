@@ -12,6 +12,7 @@ use crate::{
 };
 use axum::response::Response;
 use domain::{
+    grant,
     invitation::{self, Counts},
     sticker,
     unit::{self, Figures},
@@ -25,6 +26,7 @@ pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin) -> Result<Response, App
     let figures = unit::figures(domain, &admin).await?;
     let reported = sticker::reported(domain, &admin).await?;
     let top = admin.units.first().copied();
+    let to_confirm = i64::try_from(grant::to_confirm(domain, &admin).await?).unwrap_or(i64::MAX);
     let names: Vec<String> = unit::tops(domain, &admin).await?.into_iter().map(|u| u.name).collect();
     let invited = invitation::counts(domain, &admin).await?;
     let l = visit.language;
@@ -34,7 +36,7 @@ pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin) -> Result<Response, App
             {tabs(l, Tab::Overview)}
             {numbers(l, &figures)}
             <h2>{t!(l, admin.to_do)}</h2>
-            {to_do(l, &figures, &invited, reported, top)}
+            {to_do(l, &figures, &invited, reported, to_confirm, top)}
         </main>
     };
     Ok(Page::new(&visit, t!(l, admin.admin)).body_class("at-desk").for_staff(&admin.staff).await?.render(main))
@@ -57,7 +59,7 @@ fn numbers(l: Language, f: &Figures) -> impl IntoView + use<> {
     }
 }
 
-fn to_do(l: Language, f: &Figures, invited: &Counts, reported: i64, top: Option<UnitId>) -> AnyView {
+fn to_do(l: Language, f: &Figures, invited: &Counts, reported: i64, to_confirm: i64, top: Option<UnitId>) -> AnyView {
     let (failed, unsent) = (invited.of(InvitationState::Failed), invited.of(InvitationState::Unsent));
     let open = invited.of(InvitationState::Sent) + invited.of(InvitationState::Expired) + invited.of(InvitationState::Waiting);
     let ownerless = t!(l, admin.todo_ownerless, count = f.ownerless);
@@ -69,6 +71,7 @@ fn to_do(l: Language, f: &Figures, invited: &Counts, reported: i64, top: Option<
         (is_new, Icon::Unit, "/admin/units", t!(l, admin.todo_first), t!(l, admin.todo_first_text)),
         (f.ownerless, Icon::Alert, "/admin/units?lack=holder", ownerless, t!(l, admin.todo_ownerless_text)),
         (reported, Icon::Eye, "/admin/contact-points?state=reported", told, t!(l, codes.todo_reported_text)),
+        (to_confirm, Icon::Key, "/admin/grants", t!(l, people.todo_confirm, count = to_confirm), t!(l, people.todo_confirm_text)),
         (f.vacant, Icon::People, "/admin/units?lack=holder", t!(l, admin.todo_vacant, count = f.vacant), t!(l, admin.todo_vacant_text)),
         (f.without_post, Icon::Unit, "/admin/units?lack=post", t!(l, admin.todo_post, count = f.without_post), t!(l, admin.todo_post_text)),
         (f.without_point, Icon::Qr, codes, t!(l, admin.todo_point, count = f.without_point), t!(l, admin.todo_point_text)),

@@ -87,7 +87,13 @@ fn to_do(l: Language, id: UnitId, f: &Figures) -> Option<impl IntoView + use<>> 
         (f.without_holder, Icon::People, list(Missing::Holder), t!(l, codes.holders_to_find, count = f.without_holder), t!(l, codes.holders_to_find_text)),
         (f.without_point, Icon::Qr, codes.clone(), t!(l, codes.codes_to_make, count = f.without_point), t!(l, codes.codes_to_make_text)),
         (f.unscanned, Icon::Print, codes, t!(l, codes.posters_to_print, count = f.unscanned), t!(l, codes.posters_to_print_text)),
-        (f.absent, Icon::Mail, format!("/admin/invitations?unit={id}"), t!(l, codes.invitations_to_send, count = f.absent), t!(l, codes.invitations_to_send_text)),
+        (
+            f.absent,
+            Icon::Mail,
+            format!("/admin/invitations?unit={id}"),
+            t!(l, codes.invitations_to_send, count = f.absent),
+            t!(l, codes.invitations_to_send_text),
+        ),
     ];
     let lines: Vec<_> = steps
         .into_iter()

@@ -122,7 +122,13 @@ pub async fn mistakes_file(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path
     let view = import::view(&visit.app.domain, &admin, id).await.map_err(not_found)?;
     let shown = view.shown.clone().ok_or(AppError::NotFound)?;
     let mut rows = vec![vec![t!(l, import.row_head), t!(l, import.column), t!(l, import.value), t!(l, import.problem)]];
-    rows.extend(shown.plan.mistakes.iter().map(|m| vec![words::place(l, &view.settings, m.place), words::field(l, m.field), m.value.clone(), words::wrong(l, &m.wrong)]));
+    rows.extend(
+        shown
+            .plan
+            .mistakes
+            .iter()
+            .map(|m| vec![words::place(l, &view.settings, m.place), words::field(l, m.field), m.value.clone(), words::wrong(l, &m.wrong)]),
+    );
     Ok(template::file(&format!("{}.csv", t!(l, import.mistakes)), import::template::to_csv(&rows)))
 }
 
@@ -195,7 +201,8 @@ fn working(visit: &Visit, view: &View) -> AnyView {
     let progress = view.progress.unwrap_or_default();
     let bar = if progress.total > 0 {
         let numbers = t!(l, import.rows_of, done = progress.done, total = progress.total);
-        view! { <progress max=progress.total.to_string() value=progress.done.to_string() aria-label=text.clone()></progress><p class="num">{numbers}</p> }.into_any()
+        view! { <progress max=progress.total.to_string() value=progress.done.to_string() aria-label=text.clone()></progress><p class="num">{numbers}</p> }
+            .into_any()
     } else {
         view! { <progress aria-label=text.clone()></progress> }.into_any()
     };
@@ -340,9 +347,7 @@ fn numbers(l: Language, plan: &Plan) -> impl IntoView + use<> {
 
 fn apply_form(visit: &Visit, view: &View, plan: &Plan, error: Option<String>) -> AnyView {
     let l = visit.language;
-    let number = plan.ends_much().then(|| {
-        Input::new("number", t!(l, import.apply_number, count = plan.ending())).short().error(error).view()
-    });
+    let number = plan.ends_much().then(|| Input::new("number", t!(l, import.apply_number, count = plan.ending())).short().error(error).view());
     let mails = (plan.changes.count(What::Added).staff > 0).then(|| view! { <p class="hint">{t!(l, import.apply_mails)}</p> });
     view! {
         <form class="task boxed" method="post" action=format!("/admin/imports/{}", view.import.id)>
@@ -598,7 +603,13 @@ fn staff_details(l: Language, shown: &Shown, change: &Change<StaffRow>) -> Vec<S
     differences(
         l,
         change,
-        &[(&name, String::new()), (&email, String::new()), (&phone, t!(l, import.f_phone)), (&title, t!(l, import.f_person_title)), (&unit, t!(l, import.f_unit_name))],
+        &[
+            (&name, String::new()),
+            (&email, String::new()),
+            (&phone, t!(l, import.f_phone)),
+            (&title, t!(l, import.f_person_title)),
+            (&unit, t!(l, import.f_unit_name)),
+        ],
     )
 }
 

@@ -147,9 +147,9 @@ pub fn state(visit: &Visit, line: &Line) -> AnyView {
             None => view! { <span class="tag bad">{icon(Icon::Alert)}{t!(l, admin.invitation_over)}</span> }.into_any(),
         };
     }
-    if line.staff.is_off_duty(now) {
+    if let Some((_, until)) = line.off {
         let calendar = Calendar::standard();
-        let until = line.staff.off_duty_until.map(|at| when::moment(l, &calendar.local(at), &calendar.local(now)));
+        let until = until.map(|at| when::moment(l, &calendar.local(at), &calendar.local(now)));
         let text = until.map_or_else(|| t!(l, admin.off_duty), |when| t!(l, admin.off_duty_until, when = when));
         return view! { <span class="tag off">{icon(Icon::Rest)}{text}</span> }.into_any();
     }

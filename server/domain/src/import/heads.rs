@@ -73,7 +73,21 @@ impl Kind {
         use Field::*;
         match self {
             Kind::Roster => &[
-                UnitName, UnitCode, UnitNameEn, UnitKind, ParentName, ParentCode, PostTitle, PostTitleEn, PersonName, Email, Phone, PersonTitle, Language, From, Until,
+                UnitName,
+                UnitCode,
+                UnitNameEn,
+                UnitKind,
+                ParentName,
+                ParentCode,
+                PostTitle,
+                PostTitleEn,
+                PersonName,
+                Email,
+                Phone,
+                PersonTitle,
+                Language,
+                From,
+                Until,
             ],
             Kind::Units => &[UnitName, UnitCode, UnitNameEn, UnitKind, ParentCode, ParentName],
             Kind::Posts => &[PostTitle, UnitCode, UnitName, ParentName, PostTitleEn],
@@ -112,23 +126,80 @@ pub struct Choice {
 
 /// Heads people use, without spaces and in lower case. `Name` and `Title` alone mean what the sheet is about.
 const HEADS: [(Field, &[&str]); 15] = [
-    (Field::UnitCode, &["单位代码", "单位编码", "网格代码", "网格编码", "网格编号", "机构代码", "代码", "编码", "编号", "区划代码", "班级代码", "unitcode", "code", "unitid"]),
+    (
+        Field::UnitCode,
+        &["单位代码", "单位编码", "网格代码", "网格编码", "网格编号", "机构代码", "代码", "编码", "编号", "区划代码", "班级代码", "unitcode", "code", "unitid"],
+    ),
     (
         Field::UnitName,
-        &["单位名称", "单位", "网格名称", "网格", "所属网格", "负责网格", "社区名称", "机构名称", "班级名称", "班级", "学校名称", "unitname", "unit", "gridname", "grid"],
+        &[
+            "单位名称",
+            "单位",
+            "网格名称",
+            "网格",
+            "所属网格",
+            "负责网格",
+            "社区名称",
+            "机构名称",
+            "班级名称",
+            "班级",
+            "学校名称",
+            "unitname",
+            "unit",
+            "gridname",
+            "grid",
+        ],
     ),
     (Field::UnitNameEn, &["英文名称", "单位英文名称", "单位英文名", "英文名", "englishname", "nameinenglish", "unitenglishname", "unitnameen", "nameen"]),
     (Field::UnitKind, &["类别", "单位类别", "单位类型", "类型", "层级", "级别", "kind", "unitkind", "type", "level"]),
-    (Field::ParentCode, &["上级代码", "上级编码", "上级单位代码", "父级代码", "所属社区代码", "社区代码", "社区编码", "parentcode", "parentid", "parentunitcode"]),
+    (
+        Field::ParentCode,
+        &["上级代码", "上级编码", "上级单位代码", "父级代码", "所属社区代码", "社区代码", "社区编码", "parentcode", "parentid", "parentunitcode"],
+    ),
     (
         Field::ParentName,
-        &["上级名称", "上级单位", "上级", "上级单位名称", "所属社区", "所属单位", "所属街道", "所在社区", "社区", "村社区", "所属学校", "所属年级", "parent", "parentname", "parentunit", "community"],
+        &[
+            "上级名称",
+            "上级单位",
+            "上级",
+            "上级单位名称",
+            "所属社区",
+            "所属单位",
+            "所属街道",
+            "所在社区",
+            "社区",
+            "村社区",
+            "所属学校",
+            "所属年级",
+            "parent",
+            "parentname",
+            "parentunit",
+            "community",
+        ],
     ),
     (Field::PostTitle, &["岗位", "岗位名称", "岗位名", "post", "posttitle", "postname", "position"]),
     (Field::PostTitleEn, &["岗位英文名称", "岗位英文名", "posttitleen", "englishtitle", "titleinenglish", "postenglishtitle"]),
     (
         Field::PersonName,
-        &["姓名", "网格员姓名", "网格员", "人员姓名", "工作人员", "工作人员姓名", "班主任", "班主任姓名", "责任人", "联系人", "staff", "staffname", "fullname", "personname", "person", "holder", "worker"],
+        &[
+            "姓名",
+            "网格员姓名",
+            "网格员",
+            "人员姓名",
+            "工作人员",
+            "工作人员姓名",
+            "班主任",
+            "班主任姓名",
+            "责任人",
+            "联系人",
+            "staff",
+            "staffname",
+            "fullname",
+            "personname",
+            "person",
+            "holder",
+            "worker",
+        ],
     ),
     (Field::Email, &["邮箱", "电子邮箱", "邮件", "电子邮件", "邮箱地址", "网格员邮箱", "email", "e-mail", "mail", "emailaddress", "staffemail"]),
     (Field::Phone, &["电话", "手机", "手机号", "手机号码", "联系电话", "联系方式", "电话号码", "网格员电话", "phone", "mobile", "telephone", "phonenumber"]),
@@ -245,7 +316,10 @@ mod tests {
 
     #[test]
     fn a_districts_own_roster_is_understood_below_its_title() {
-        let roster = sheet("Sheet1", &[&["西陵区网格员花名册"], &["网格名称", "所属社区", "网格员姓名", "邮箱（必填）", "联系电话"], &["第一网格", "桃花岭社区", "王芳", "a@b.cn", "1"]]);
+        let roster = sheet(
+            "Sheet1",
+            &[&["西陵区网格员花名册"], &["网格名称", "所属社区", "网格员姓名", "邮箱（必填）", "联系电话"], &["第一网格", "桃花岭社区", "王芳", "a@b.cn", "1"]],
+        );
         let choice = guess(&roster);
         assert_eq!(choice.head, 2);
         assert_eq!(choice.kind, Kind::Roster);

@@ -106,7 +106,12 @@ impl Settings {
     fn new(sheets: &[Sheet], choices: Vec<Choice>, is_one_roster: bool) -> Settings {
         let top = |sheet: &Sheet| Sheet {
             name: sheet.name.clone(),
-            rows: sheet.rows.iter().take(TOP_ROWS).map(|row| Row { number: row.number, cells: row.cells.iter().map(|cell| cell.chars().take(TOP_CELL).collect()).collect() }).collect(),
+            rows: sheet
+                .rows
+                .iter()
+                .take(TOP_ROWS)
+                .map(|row| Row { number: row.number, cells: row.cells.iter().map(|cell| cell.chars().take(TOP_CELL).collect()).collect() })
+                .collect(),
         };
         Settings { choices, edits: Vec::new(), tops: sheets.iter().map(top).collect(), is_one_roster }
     }
@@ -187,7 +192,14 @@ pub async fn start(domain: &Domain, admin: &Admin, unit_id: UnitId, upload: Uplo
     Ok(id)
 }
 
-pub(crate) async fn insert(domain: &Domain, by: Option<StaffId>, unit_id: UnitId, upload: Upload, mode: Mode, kind: Option<Kind>) -> Result<ImportId, ImportError> {
+pub(crate) async fn insert(
+    domain: &Domain,
+    by: Option<StaffId>,
+    unit_id: UnitId,
+    upload: Upload,
+    mode: Mode,
+    kind: Option<Kind>,
+) -> Result<ImportId, ImportError> {
     let (now, id, name) = (domain.now(), ImportId(domain.id()), upload.name());
     let (packed, settings) = work::take_in(domain, upload.bytes, kind).await?;
     let new = New {

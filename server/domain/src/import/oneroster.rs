@@ -13,7 +13,13 @@ pub fn convert(file: &File) -> (Vec<Sheet>, Vec<Choice>) {
     let (orgs, users, roles) = (part("orgs.csv"), part("users.csv"), part("roles.csv"));
     let (classes, enrollments, sessions) = (part("classes.csv"), part("enrollments.csv"), part("academicsessions.csv"));
     let teaching = teaching(&enrollments);
-    let pages = [org_page(&orgs), class_page(&classes), seat_page(&classes, &teaching), staff_page(&users, &roles), held_page(&enrollments, &users, &classes, &sessions, &teaching)];
+    let pages = [
+        org_page(&orgs),
+        class_page(&classes),
+        seat_page(&classes, &teaching),
+        staff_page(&users, &roles),
+        held_page(&enrollments, &users, &classes, &sessions, &teaching),
+    ];
     pages.into_iter().filter(|page| !page.rows.is_empty()).map(Page::done).unzip()
 }
 
@@ -109,7 +115,12 @@ fn staff_page(users: &Part<'_>, roles: &Part<'_>) -> Page {
     };
     let phone = |user| Some(users.get(user, "phone")).filter(|phone| !phone.is_empty()).unwrap_or_else(|| users.get(user, "sms"));
     let cells = |user| row(user, [&name(users, user), users.get(user, "email"), phone(user)]);
-    Page { name: "users.csv", kind: Kind::Staff, columns: &[Field::PersonName, Field::Email, Field::Phone], rows: users.live().filter(is_staff).map(cells).collect() }
+    Page {
+        name: "users.csv",
+        kind: Kind::Staff,
+        columns: &[Field::PersonName, Field::Email, Field::Phone],
+        rows: users.live().filter(is_staff).map(cells).collect(),
+    }
 }
 
 /// 王 and 芳 are 王芳, Fang and Wang are Fang Wang.

@@ -58,7 +58,10 @@ pub fn tables<'a>(sheets: &'a [Sheet], choices: &'a [Choice]) -> Vec<Table<'a>> 
 #[serde(rename_all = "snake_case")]
 pub enum Wrong {
     Empty,
-    TooLong { limit: usize, over: usize },
+    TooLong {
+        limit: usize,
+        over: usize,
+    },
     Control,
     NotEmail,
     /// A formula, or what a spreadsheet shows in place of one that failed.
@@ -71,17 +74,27 @@ pub enum Wrong {
     /// A unit stands below itself.
     Loop,
     /// A row before has the same code.
-    DuplicateCode { row: u32 },
-    DuplicateUnit { row: u32 },
+    DuplicateCode {
+        row: u32,
+    },
+    DuplicateUnit {
+        row: u32,
+    },
     /// A unit outside has the code.
     CodeElsewhere,
     UnknownKind,
     /// No kind is given and none follows.
     NoKind,
     /// Such a unit does not stand below such another.
-    KindBelow { kind: UnitKind, parent: UnitKind },
+    KindBelow {
+        kind: UnitKind,
+        parent: UnitKind,
+    },
     /// A unit below does not stand below this kind.
-    KindAbove { kind: UnitKind, child: UnitKind },
+    KindAbove {
+        kind: UnitKind,
+        child: UnitKind,
+    },
     UnknownUnit,
     AmbiguousUnit,
     UnknownPost,
@@ -91,15 +104,23 @@ pub enum Wrong {
     /// Somebody elsewhere has the address.
     EmailElsewhere,
     /// A row before gives the address to somebody else.
-    DuplicateEmail { row: u32, name: String },
+    DuplicateEmail {
+        row: u32,
+        name: String,
+    },
     UnknownStaff,
     UnknownLanguage,
     NotADate,
     EndsBefore,
     /// A row before gives the post to somebody else at that time.
-    TwoHolders { row: u32, name: String },
+    TwoHolders {
+        row: u32,
+        name: String,
+    },
     /// The same person and post with other dates.
-    HoldingTwice { row: u32 },
+    HoldingTwice {
+        row: u32,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -350,7 +371,9 @@ impl<'a> Draft<'a> {
         if reader.kind == Kind::Staff {
             return;
         }
-        let title = self.line(reader, row, Field::PostTitle, post::TITLE_LIMIT).or_else(|| is_roster.then(|| usual_title(units.kind_of(unit)?)).flatten().map(|(title, _)| title.to_owned()));
+        let title = self
+            .line(reader, row, Field::PostTitle, post::TITLE_LIMIT)
+            .or_else(|| is_roster.then(|| usual_title(units.kind_of(unit)?)).flatten().map(|(title, _)| title.to_owned()));
         let said = !reader.raw(row, Field::PostTitle).is_empty();
         let Some((from, until)) = self.dates(reader, row) else { return };
         let cells = (reader.raw(row, Field::UnitName).to_owned(), reader.raw(row, Field::PostTitle).to_owned());
@@ -486,7 +509,11 @@ impl<'a> Draft<'a> {
                 let usual_there = old.iter().find(|post| title.is_none() && usual.is_some_and(|(title, _)| post.title == title));
                 let id = match same.or(renamed).or(usual_there) {
                     Some(post) => {
-                        let after = PostRow { title: title.clone().unwrap_or_else(|| post.title.clone()), title_en: title_en.or_else(|| post.title_en.clone()), ..(*post).clone() };
+                        let after = PostRow {
+                            title: title.clone().unwrap_or_else(|| post.title.clone()),
+                            title_en: title_en.or_else(|| post.title_en.clone()),
+                            ..(*post).clone()
+                        };
                         posts.set(seat.place, Some((*post).clone()), after);
                         post.id
                     }
@@ -637,7 +664,8 @@ impl<'a> Draft<'a> {
         changes.units.extend(ended.into_iter().map(over));
 
         let seated_kinds: HashSet<UnitKind> = posts.changes.iter().chain(&posts.same).filter_map(|change| units.kind_of(change.shown()?.unit_id)).collect();
-        let meant: HashSet<PostId> = posts.changes.iter().chain(&posts.same).filter_map(|change| change.shown().map(Thing::id)).chain(terms.iter().map(|term| term.post)).collect();
+        let meant: HashSet<PostId> =
+            posts.changes.iter().chain(&posts.same).filter_map(|change| change.shown().map(Thing::id)).chain(terms.iter().map(|term| term.post)).collect();
         self.unchanged.posts += posts.same.len();
         changes.posts = posts.changes;
         let is_gone = |post: &&PostRow| {
@@ -683,7 +711,8 @@ impl<'a> Draft<'a> {
         let mut there: HashMap<PostId, Vec<&HoldingRow>> = HashMap::new();
         self.world.holdings.values().for_each(|h| there.entry(h.post_id).or_default().push(h));
         there.values_mut().for_each(|holdings| holdings.sort_by_key(|h| (h.from_at, h.id)));
-        let unit_of_new: HashMap<PostId, UnitId> = changes.posts.iter().filter_map(|change| change.after.as_ref()).map(|post| (post.id, post.unit_id)).collect();
+        let unit_of_new: HashMap<PostId, UnitId> =
+            changes.posts.iter().filter_map(|change| change.after.as_ref()).map(|post| (post.id, post.unit_id)).collect();
         let world = self.world;
         let unit_of = |post: PostId| unit_of_new.get(&post).copied().or_else(|| world.posts.get(&post).map(|post| post.unit_id));
         let mut result: Vec<Change<HoldingRow>> = Vec::new();
@@ -734,11 +763,16 @@ impl<'a> Draft<'a> {
 
     /// Whose login ends: those missing from a list of all staff, else those who lose everything they hold.
     fn left(&self, changes: &Changes, by_email: &ByEmail, holders: &HashSet<String>, lists_staff: bool) -> Vec<&'a StaffRow> {
-        let over: HashSet<HoldingId> = changes.holdings.iter().filter(|change| change.after.is_none()).filter_map(|change| change.before.as_ref().map(Thing::id)).collect();
+        let over: HashSet<HoldingId> =
+            changes.holdings.iter().filter(|change| change.after.is_none()).filter_map(|change| change.before.as_ref().map(Thing::id)).collect();
         let mut losing: HashSet<StaffId> = HashSet::new();
         let mut holding: HashSet<StaffId> = changes.holdings.iter().filter_map(|change| change.after.as_ref().map(|h| h.staff_id)).collect();
         for h in self.world.holdings.values() {
-            if over.contains(&h.id) { losing.insert(h.staff_id) } else { holding.insert(h.staff_id) };
+            if over.contains(&h.id) {
+                losing.insert(h.staff_id)
+            } else {
+                holding.insert(h.staff_id)
+            };
         }
         let named: HashSet<StaffId> = by_email.values().map(|(id, _)| *id).collect();
         let has_left = |person: &&StaffRow| {

@@ -377,7 +377,9 @@ mod tests {
         let semicolons = "代码;名称\r\n420502;西陵区\r\n\r\n420503;伍家岗区,城区\r\n".as_bytes().to_vec();
         let rows = [["代码", "名称"], ["420502", "西陵区"], ["420503", "伍家岗区,城区"]].map(|row| row.map(str::to_owned).to_vec()).to_vec();
         let xlsx = workbook::write(&[workbook::Page { name: "单位".to_owned(), rows }]).unwrap();
-        for (what, bytes) in [("utf-8", TABLE.into()), ("gb18030", gb), ("bom", bom), ("utf-16", utf16), ("tabs", tabs), ("semicolons", semicolons), ("xlsx", xlsx)] {
+        for (what, bytes) in
+            [("utf-8", TABLE.into()), ("gb18030", gb), ("bom", bom), ("utf-16", utf16), ("tabs", tabs), ("semicolons", semicolons), ("xlsx", xlsx)]
+        {
             let file = read(&bytes).unwrap_or_else(|e| panic!("{what}: {e}"));
             assert_eq!(cells(&file), [["代码", "名称"], ["420502", "西陵区"], ["420503", "伍家岗区,城区"]], "{what}");
             let last = file.sheets[0].rows.last().unwrap().number;

@@ -13,7 +13,16 @@ pub fn page(kind: Kind, language: Language) -> Vec<Vec<String>> {
         ],
         (Kind::Roster | Kind::Nothing, Language::English) => &[
             &["Unit code", "Unit name", "Parent unit", "Post title", "Full name", "E-mail", "Phone", "From"],
-            &["420502003006-01", "Taohualing Community, Grid 1", "Taohualing Community", "Grid worker", "Chen Jianguo", "chen.jianguo@example.cn", "13800000001", ""],
+            &[
+                "420502003006-01",
+                "Taohualing Community, Grid 1",
+                "Taohualing Community",
+                "Grid worker",
+                "Chen Jianguo",
+                "chen.jianguo@example.cn",
+                "13800000001",
+                "",
+            ],
             &["420502003006-02", "Taohualing Community, Grid 2", "Taohualing Community", "Grid worker", "", "", "", ""],
         ],
         (Kind::Units, Language::Chinese) => &[
@@ -28,10 +37,19 @@ pub fn page(kind: Kind, language: Language) -> Vec<Vec<String>> {
         ],
         (Kind::Posts, Language::Chinese) => &[&["单位代码", "岗位名称", "岗位英文名称"], &["420502003006", "社区服务台", "Community service desk"]],
         (Kind::Posts, Language::English) => &[&["Unit code", "Post title", "Post English title"], &["420502003006", "社区服务台", "Community service desk"]],
-        (Kind::Staff, Language::Chinese) => &[&["姓名", "邮箱", "联系电话", "职务", "语言", "单位代码"], &["刘洋", "liu.yang@example.cn", "13800000002", "社区主任", "中文", "420502003006"]],
-        (Kind::Staff, Language::English) => &[&["Full name", "E-mail", "Phone", "Job title", "Language", "Unit code"], &["刘洋", "liu.yang@example.cn", "13800000002", "Director", "zh-CN", "420502003006"]],
-        (Kind::Holdings, Language::Chinese) => &[&["单位代码", "岗位名称", "邮箱", "开始日期", "结束日期"], &["420502003006", "社区服务台", "liu.yang@example.cn", "2026-12-01", ""]],
-        (Kind::Holdings, Language::English) => &[&["Unit code", "Post title", "E-mail", "From", "Until"], &["420502003006", "社区服务台", "liu.yang@example.cn", "2026-12-01", ""]],
+        (Kind::Staff, Language::Chinese) => {
+            &[&["姓名", "邮箱", "联系电话", "职务", "语言", "单位代码"], &["刘洋", "liu.yang@example.cn", "13800000002", "社区主任", "中文", "420502003006"]]
+        }
+        (Kind::Staff, Language::English) => &[
+            &["Full name", "E-mail", "Phone", "Job title", "Language", "Unit code"],
+            &["刘洋", "liu.yang@example.cn", "13800000002", "Director", "zh-CN", "420502003006"],
+        ],
+        (Kind::Holdings, Language::Chinese) => {
+            &[&["单位代码", "岗位名称", "邮箱", "开始日期", "结束日期"], &["420502003006", "社区服务台", "liu.yang@example.cn", "2026-12-01", ""]]
+        }
+        (Kind::Holdings, Language::English) => {
+            &[&["Unit code", "Post title", "E-mail", "From", "Until"], &["420502003006", "社区服务台", "liu.yang@example.cn", "2026-12-01", ""]]
+        }
     };
     rows.iter().map(|row| row.iter().map(|cell| (*cell).to_owned()).collect()).collect()
 }

@@ -37,8 +37,12 @@ fn street() -> World {
         unit(5, Some(2), UnitKind::Grid, "第二网格", None),
         unit(6, Some(2), UnitKind::Grid, "第三网格", Some("03")),
     ];
-    let posts = [(11, 4, "网格员"), (12, 5, "网格员"), (13, 2, "服务台")]
-        .map(|(id, unit, title)| PostRow { id: PostId(uuid(id)), unit_id: UnitId(uuid(unit)), title: title.to_owned(), title_en: None });
+    let posts = [(11, 4, "网格员"), (12, 5, "网格员"), (13, 2, "服务台")].map(|(id, unit, title)| PostRow {
+        id: PostId(uuid(id)),
+        unit_id: UnitId(uuid(unit)),
+        title: title.to_owned(),
+        title_en: None,
+    });
     let staff = [(21, "王芳", "wang.fang@x.cn", Some("138 0000 0001")), (22, "李强", "li.qiang@x.cn", None)].map(|(id, name, email, phone)| StaffRow {
         id: StaffId(uuid(id)),
         email: email.to_owned(),
@@ -108,7 +112,12 @@ fn a_roster_makes_grids_with_their_post_and_whoever_holds_it() {
     assert_eq!((plan.unchanged.units, plan.unchanged.posts, plan.unchanged.staff, plan.unchanged.holdings), (1, 1, 1, 1));
     let fresh = plan.changes.staff[0].after.as_ref().unwrap();
     assert_eq!((fresh.email.as_str(), fresh.is_activated), ("zhao.min@x.cn", false));
-    assert!(plan.changes.posts.iter().all(|change| change.after.as_ref().is_some_and(|post| post.title == "网格员" && post.title_en.as_deref() == Some("Grid worker"))));
+    assert!(
+        plan.changes
+            .posts
+            .iter()
+            .all(|change| change.after.as_ref().is_some_and(|post| post.title == "网格员" && post.title_en.as_deref() == Some("Grid worker")))
+    );
 }
 
 #[test]
@@ -130,11 +139,8 @@ fn every_mistake_is_told_with_its_row_and_column_and_nothing_is_changed() {
     assert_eq!(mistakes(&plan), [(3, Field::UnitCode, Wrong::DuplicateCode { row: 2 })]);
 
     let staff = "姓名,邮箱\n甲,not an address\n,b@x.cn\n丙,c@x.cn\n丁,c@x.cn\n";
-    let wrong = [
-        (2, Field::Email, Wrong::NotEmail),
-        (3, Field::PersonName, Wrong::Empty),
-        (5, Field::Email, Wrong::DuplicateEmail { row: 4, name: "丙".to_owned() }),
-    ];
+    let wrong =
+        [(2, Field::Email, Wrong::NotEmail), (3, Field::PersonName, Wrong::Empty), (5, Field::Email, Wrong::DuplicateEmail { row: 4, name: "丙".to_owned() })];
     assert_eq!(mistakes(&added(&world, staff)), wrong);
 
     let held = "单位代码,邮箱,开始日期,结束日期\n01,nobody@x.cn,,\n99,wang.fang@x.cn,,\n03,wang.fang@x.cn,,\n01,li.qiang@x.cn,1. May,\n01,li.qiang@x.cn,2027-05-01,2027-04-01\n";
@@ -175,7 +181,12 @@ fn units_elsewhere_and_people_elsewhere_are_not_touched() {
 #[test]
 fn a_name_that_several_units_have_needs_a_path_or_a_code() {
     let mut world = street();
-    let more = [unit(7, Some(1), UnitKind::School, "第一小学", None), unit(8, Some(7), UnitKind::Grade, "三年级", None), unit(9, Some(1), UnitKind::School, "第二小学", None), unit(10, Some(9), UnitKind::Grade, "三年级", None)];
+    let more = [
+        unit(7, Some(1), UnitKind::School, "第一小学", None),
+        unit(8, Some(7), UnitKind::Grade, "三年级", None),
+        unit(9, Some(1), UnitKind::School, "第二小学", None),
+        unit(10, Some(9), UnitKind::Grade, "三年级", None),
+    ];
     world.units.extend(more.into_iter().map(|unit| (unit.id, unit)));
     let plan = added(&world, "班级,类别,上级\n三（1）班,班级,三年级\n");
     assert_eq!(mistakes(&plan), [(2, Field::ParentName, Wrong::AmbiguousParent)]);
@@ -198,7 +209,8 @@ fn at_a_grid_one_person_holds_the_post_at_a_time_and_the_next_one_takes_over() {
     assert_eq!((counts(&at_once.changes, What::Added), counts(&at_once.changes, What::Ended)), ([0, 0, 0, 1], [0, 0, 0, 1]));
     let later = added(&world, "单位代码,邮箱,开始日期\n01,li.qiang@x.cn,2027-01-01\n");
     assert_eq!((counts(&later.changes, What::Changed), counts(&later.changes, What::Ended)), ([0, 0, 0, 1], [0; 4]));
-    let [until, from] = [What::Changed, What::Added].map(|what| later.changes.holdings.iter().find(|change| change.what() == what).unwrap().after.clone().unwrap());
+    let [until, from] =
+        [What::Changed, What::Added].map(|what| later.changes.holdings.iter().find(|change| change.what() == what).unwrap().after.clone().unwrap());
     assert_eq!(until.until_at, Some(from.from_at));
 }
 
@@ -232,7 +244,13 @@ fn a_unit_that_something_in_the_file_stands_below_does_not_end() {
 #[test]
 fn whoever_has_left_comes_back_without_a_login_and_the_same_name_and_phone_looks_odd() {
     let mut world = street();
-    let gone = StaffRow { id: StaffId(uuid(29)), email: "old@x.cn".to_owned(), name: "老张".to_owned(), is_activated: true, ..world.staff[&StaffId(uuid(21))].clone() };
+    let gone = StaffRow {
+        id: StaffId(uuid(29)),
+        email: "old@x.cn".to_owned(),
+        name: "老张".to_owned(),
+        is_activated: true,
+        ..world.staff[&StaffId(uuid(21))].clone()
+    };
     world.outside.gone.insert(gone.email.clone(), gone);
     let plan = added(&world, "姓名,邮箱,电话\n老张,old@x.cn,\n王芳,other@x.cn,13800000001\n");
     assert_eq!(plan.mistakes, []);
@@ -325,7 +343,8 @@ fn any_kind() -> impl Strategy<Value = Kind> {
 }
 
 fn plan_of(world: &World, sheets: &[(Sheet, Kind)], mode: Mode) -> Plan {
-    let (sheets, choices): (Vec<Sheet>, Vec<_>) = sheets.iter().map(|(sheet, kind)| (sheet.clone(), super::heads::Choice { kind: *kind, ..guess(sheet) })).unzip();
+    let (sheets, choices): (Vec<Sheet>, Vec<_>) =
+        sheets.iter().map(|(sheet, kind)| (sheet.clone(), super::heads::Choice { kind: *kind, ..guess(sheet) })).unzip();
     run(world, &tables(&sheets, &choices), mode)
 }
 

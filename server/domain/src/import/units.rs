@@ -518,7 +518,8 @@ impl<'d, 'a, 'r> Resolving<'d, 'a, 'r> {
         if !is_broken {
             rows = self.rows(&drafts, &parents, &mut all);
         }
-        let ids: HashMap<usize, UnitId> = self.states.iter().enumerate().filter_map(|(i, state)| if let State::Done(Some(id)) = state { Some((i, *id)) } else { None }).collect();
+        let ids: HashMap<usize, UnitId> =
+            self.states.iter().enumerate().filter_map(|(i, state)| if let State::Done(Some(id)) = state { Some((i, *id)) } else { None }).collect();
         let by_place = same_row.into_iter().filter_map(|(place, i)| Some((place, *ids.get(&i)?))).collect();
         let (mut by_code, mut by_name) = (HashMap::new(), HashMap::<String, Vec<UnitId>>::new());
         for unit in all.values() {
@@ -553,7 +554,12 @@ impl<'d, 'a, 'r> Resolving<'d, 'a, 'r> {
     }
 
     /// Each unit as it is to be, parents before children, so that a kind can follow from the one above.
-    fn rows(&mut self, drafts: &[(usize, UnitId)], parents: &HashMap<UnitId, UnitId>, all: &mut HashMap<UnitId, UnitRow>) -> Vec<(Place, Option<UnitRow>, UnitRow)> {
+    fn rows(
+        &mut self,
+        drafts: &[(usize, UnitId)],
+        parents: &HashMap<UnitId, UnitId>,
+        all: &mut HashMap<UnitId, UnitRow>,
+    ) -> Vec<(Place, Option<UnitRow>, UnitRow)> {
         let world = self.draft.world;
         let mut in_order: Vec<(usize, usize, UnitId)> = drafts.iter().map(|(i, id)| (depth(parents, *id), *i, *id)).collect();
         in_order.sort();

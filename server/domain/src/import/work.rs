@@ -172,7 +172,8 @@ async fn compare(domain: &Domain, id: ImportId) -> std::result::Result<(), Impor
 }
 
 async fn keep(domain: &Domain, id: ImportId, shown: Shown, trouble: Option<Trouble>) -> std::result::Result<(), ImportError> {
-    let (plan, summary) = task::spawn_blocking(move || Ok::<_, store::Error>((packed(&shown)?, summary(&shown.plan)?))).await.map_err(|_| store::Error::Stopped)??;
+    let (plan, summary) =
+        task::spawn_blocking(move || Ok::<_, store::Error>((packed(&shown)?, summary(&shown.plan)?))).await.map_err(|_| store::Error::Stopped)??;
     let now = domain.now();
     let trouble = trouble.and_then(|trouble| serde_json::to_string(&trouble).ok());
     domain.db.write(move |c| Box::pin(async move { store::import::ready(c, id, Some(&plan), Some(&summary), trouble.as_deref(), now).await })).await?;

@@ -23,7 +23,11 @@ pub fn write(pages: &[Page]) -> Result<Vec<u8>, ZipError> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let numbered = || (1..).zip(pages);
     let sheets: String = numbered()
-        .map(|(n, _)| format!(r#"<Override PartName="/xl/worksheets/sheet{n}.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/>"#))
+        .map(|(n, _)| {
+            format!(
+                r#"<Override PartName="/xl/worksheets/sheet{n}.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/>"#
+            )
+        })
         .collect();
     part(&mut zip, "[Content_Types].xml", &format!("{TYPES}{sheets}</Types>"))?;
     part(&mut zip, "_rels/.rels", ROOT)?;
