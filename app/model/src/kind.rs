@@ -156,6 +156,13 @@ kinds! {
     ReportReason { Place = "place", Damaged = "damaged", Fake = "fake", Other = "other" }
 }
 
+impl MailKind {
+    /// Written to a resident, at an address that nobody in the house can correct.
+    pub fn is_for_residents(self) -> bool {
+        matches!(self, MailKind::Answer | MailKind::HandOver)
+    }
+}
+
 impl UnitKind {
     /// A whole district, or more: whoever is to be its admin needs a second admin's word.
     pub fn is_district_level(self) -> bool {

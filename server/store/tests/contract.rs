@@ -502,7 +502,7 @@ async fn a_session_knows_what_was_shown_in_it_and_what_its_person_has() {
         let session = Session { id: SessionId(id()), staff_id: me, agent: String::new(), created_at: NOW, seen_at: NOW, ended_at: None };
         let this = session.id;
         write!(db, c => store::session::insert(c, &session, &[7]));
-        let live = async || store::session::by_key(&mut db.read().await.unwrap(), &[7], NOW.plus_days(-1)).await.unwrap().unwrap();
+        let live = async || store::session::by_key(&mut db.read().await.unwrap(), &[7], NOW.plus_days(-1), NOW).await.unwrap().unwrap();
         assert_eq!((live().await.factors, live().await.proven_at), (0, None));
         let app = Authenticator { staff_id: me, nonce: "a".into(), created_at: NOW, last_step: 0 };
         write!(db, c => store::second_factor::set_authenticator(c, &app));

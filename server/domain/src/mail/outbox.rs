@@ -118,7 +118,7 @@ enum Then {
 /// Whether trying again is of no use. Somebody in the house can correct an address of staff, so a clear no is taken at once there; for residents
 /// nobody can, and servers are mistaken sometimes.
 fn is_final(mail: &Mail, failure: Failure) -> bool {
-    let is_no_mailbox = failure == Failure::NoMailbox && mail.kind != MailKind::Answer;
+    let is_no_mailbox = failure == Failure::NoMailbox && !mail.kind.is_for_residents();
     failure == Failure::Address || is_no_mailbox || mail.attempts + 1 >= ATTEMPTS
 }
 
