@@ -15,6 +15,7 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use domain::Domain;
+use model::Role;
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
@@ -73,8 +74,26 @@ pub enum Policy {
     Staff,
     /// Signed-in staff with an admin grant, for its subtree.
     Admin,
-    /// Signed-in staff with an auditor grant, for its subtree.
+    /// Signed-in staff with a supervisor's grant: reads in its subtree, and each reading is on record.
+    Supervisor,
+    /// Signed-in staff with an auditor's grant: sees what was done in its subtree.
     Auditor,
+}
+
+impl Policy {
+    /// The role without which staff are not let in.
+    fn role(self) -> Option<Role> {
+        match self {
+            Policy::Public | Policy::Contact | Policy::SigningIn | Policy::Staff => None,
+            Policy::Admin => Some(Role::Admin),
+            Policy::Supervisor => Some(Role::Supervisor),
+            Policy::Auditor => Some(Role::Auditor),
+        }
+    }
+
+    fn is_for_staff(self) -> bool {
+        !matches!(self, Policy::Public | Policy::Contact)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,7 +160,7 @@ struct Guard {
 
 /// Reads who is asking, lets them in or not, and turns what went wrong into a page.
 async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    let is_staff_route = matches!(guard.policy, Policy::SigningIn | Policy::Staff | Policy::Admin | Policy::Auditor);
+    let is_staff_route = guard.policy.is_for_staff();
     let looks_for = LooksFor { device: !is_staff_route, staff: is_staff_route };
     let (headers, path, address) = (request.headers().clone(), path_of(&request), guard.app.address(&request));
     let method = request.method().clone();
@@ -211,14 +230,13 @@ async fn admitted(guard: &Guard, visit: &Visit, request: Request) -> Result<Requ
         Policy::Public => {}
         Policy::Contact if visit.device.is_some() => {}
         Policy::Contact => return Err(Refusal::Error(AppError::NotFound)),
-        Policy::SigningIn | Policy::Staff | Policy::Admin | Policy::Auditor => match &visit.staff {
+        Policy::SigningIn | Policy::Staff | Policy::Admin | Policy::Supervisor | Policy::Auditor => match &visit.staff {
             None if is_get => return Err(Refusal::SignIn),
             None => return Err(Refusal::Error(AppError::Forbidden)),
             Some(_) if visit.must_set_up && guard.policy != Policy::SigningIn => {
                 return Err(if is_get { Refusal::SetUp } else { Refusal::Error(AppError::Forbidden) });
             }
-            Some(staff) if guard.policy == Policy::Admin && !staff.is_admin() => return Err(Refusal::Error(AppError::Forbidden)),
-            Some(staff) if guard.policy == Policy::Auditor && !staff.is_auditor() => return Err(Refusal::Error(AppError::Forbidden)),
+            Some(staff) if guard.policy.role().is_some_and(|role| !staff.has(role)) => return Err(Refusal::Error(AppError::Forbidden)),
             Some(_) => {}
         },
     }
@@ -287,7 +305,7 @@ async fn same_site(visit: &Visit, request: Request) -> Result<Request, AppError>
 /// The headers that keep a page to itself.
 fn protect(headers: &mut HeaderMap, visit: &Visit) {
     let nonce = visit.nonce.as_inner();
-    let frame = if visit.path.contains("/after/") { "'self'" } else { "'none'" };
+    let frame = if visit.path.contains("/after/") || visit.path.ends_with("/progress") { "'self'" } else { "'none'" };
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
          form-action 'self'; frame-src 'self'; frame-ancestors {frame}; base-uri 'none'"

@@ -12,7 +12,7 @@ use axum::{
 use domain::{Staff, desk, trial};
 use i18n::t;
 use leptos::{config::LeptosOptions, hydration::HydrationScripts, prelude::*};
-use model::Language;
+use model::{Language, Role};
 use std::sync::Arc;
 
 /// A page to be rendered.
@@ -231,7 +231,8 @@ fn staff_bar(visit: &Visit, staff: &Staff, unread: i64) -> impl IntoView + use<>
     let badge = view! { <span class="n" hidden={unread == 0}><span class="sr">{t!(l, inbox.unread)}</span><span id="unread">{at_most(unread)}</span></span> }
         .into_any();
     let admin = staff.is_admin().then(|| link("/admin", Icon::Gear, t!(l, common.nav_admin), None));
-    let audit = staff.is_auditor().then(|| link("/admin/audit", Icon::Eye, t!(l, audit.nav), None));
+    let audit = staff.has(Role::Auditor).then(|| link("/admin/audit", Icon::Eye, t!(l, audit.nav), None));
+    let supervision = staff.has(Role::Supervisor).then(|| link("/supervision", Icon::Eye, t!(l, people.supervision), None));
     let (other, name) = other_language(l);
     view! {
         <header class="staff">
@@ -239,6 +240,7 @@ fn staff_bar(visit: &Visit, staff: &Staff, unread: i64) -> impl IntoView + use<>
             <nav class="nav" aria-label=t!(l, common.nav)>
                 {link("/inbox", Icon::Inbox, t!(l, common.nav_inbox), Some(badge))}
                 {link("/quick-replies", Icon::Quick, t!(l, common.nav_quick_replies), None)}
+                {supervision}
                 {admin}
                 {audit}
                 {link("/account", if staff.is_off_duty { Icon::Rest } else { Icon::Person }, staff.name.clone(), None)}

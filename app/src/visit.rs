@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderMap, header, request::Parts},
 };
 use axum_extra::extract::cookie::CookieJar;
-use domain::{Admin, Auditor, Device, Staff};
+use domain::{Admin, Auditor, Device, Staff, Supervisor};
 use leptos::{nonce::Nonce, prelude::*};
 use model::{At, Language};
 use std::{net::IpAddr, sync::Arc};
@@ -149,6 +149,11 @@ impl Visit {
         self.device_key.is_some() || self.staff.is_some()
     }
 
+    /// Whether somebody works here in this browser: what they open to look at it is not what residents do.
+    pub fn is_staffs_browser(&self) -> bool {
+        self.session_key.is_some()
+    }
+
     /// The hidden field every POST form carries.
     pub fn csrf_field(&self) -> impl IntoView + use<> {
         view! { <input type="hidden" name="csrf" value=self.csrf.clone()/> }
@@ -234,10 +239,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Visit {
 
 /// The resident's device; only on routes with the policy `Contact`.
 pub struct Resident(pub Device);
-/// The signed-in member of staff; only on routes with the policy `Staff` or `Admin`.
+/// The signed-in member of staff; only on routes with a policy for staff.
 pub struct SignedIn(pub Staff);
 /// The signed-in admin; only on routes with the policy `Admin`.
 pub struct AsAdmin(pub Admin);
+/// The signed-in supervisor; only on routes with the policy `Supervisor`.
+pub struct AsSupervisor(pub Supervisor);
 /// The signed-in auditor; only on routes with the policy `Auditor`.
 pub struct AsAuditor(pub Auditor);
 
@@ -262,6 +269,14 @@ impl<S: Send + Sync> FromRequestParts<S> for AsAdmin {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AppError> {
         let SignedIn(staff) = SignedIn::from_request_parts(parts, state).await?;
         staff.admin().map(AsAdmin).ok_or(AppError::Forbidden)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for AsSupervisor {
+    type Rejection = AppError;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AppError> {
+        let SignedIn(staff) = SignedIn::from_request_parts(parts, state).await?;
+        staff.supervisor().map(AsSupervisor).ok_or(AppError::Forbidden)
     }
 }
 

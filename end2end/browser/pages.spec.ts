@@ -40,6 +40,7 @@ test('what everybody who works here opens', async ({ page, locale, linli }) => {
   await look(page, locale!, '/account', 'account');
   await look(page, locale!, '/account/second-factor', 'second-factor');
   await look(page, locale!, '/quick-replies', 'quick-replies');
+  await look(page, locale!, '/account/absences', 'absences');
   await look(page, locale!, '/admin', 'forbidden', 403);
 });
 
@@ -56,6 +57,10 @@ test('what admins open', async ({ page, locale, linli }) => {
   await look(page, locale!, '/admin/trial', 'admin-trial-never');
   await look(page, locale!, '/admin/staff/new', 'admin-invite');
   await look(page, locale!, wang, 'admin-person');
+  await look(page, locale!, `${wang}/leave`, 'admin-leave');
+  await look(page, locale!, `${wang}/absences`, 'admin-absences');
+  await look(page, locale!, '/admin/grants', 'admin-grants');
+  await page.goto(wang);
   const post = await link(page, '/admin/posts/');
   await look(page, locale!, post, 'admin-post');
   const unit = await link(page, '/admin/units/');
@@ -67,6 +72,20 @@ test('what admins open', async ({ page, locale, linli }) => {
   await look(page, locale!, `${unit}/posts/new`, 'admin-new-post');
   await look(page, locale!, `${unit}/calendar`, 'admin-calendar');
   await look(page, locale!, `/admin/units/new?parent=${unit.split('/').at(-1)}`, 'admin-new-unit');
+});
+
+test('what supervisors open', async ({ page, locale, linli }) => {
+  await signIn(page, linli, 'supervisor');
+  await look(page, locale!, '/supervision', 'supervision');
+  const street = await link(page, '/supervision/units/');
+  await look(page, locale!, street, 'supervision-unit');
+  const community = await link(page, '/supervision/units/', '桃花岭');
+  await look(page, locale!, community, 'supervision-community');
+  await look(page, locale!, await link(page, '/supervision/units/', '第三'), 'supervision-grid');
+  const post = await link(page, '/supervision/posts/');
+  await look(page, locale!, `${post}?show=open`, 'supervision-post');
+  await look(page, locale!, await link(page, '/supervision/conversations/'), 'supervision-conversation');
+  await look(page, locale!, '/admin', 'supervision-forbidden', 403);
 });
 
 test('in the dark and with the largest letters', async ({ page, context, locale, linli }) => {

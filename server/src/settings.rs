@@ -49,6 +49,43 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print the codes of a unit and everything below it into a file
+    Codes {
+        /// The unit's code, such as 420502
+        #[arg(long)]
+        unit: String,
+        /// posters (PDF, one a page), stickers (PDF, eight a page) or svg (ZIP with a table)
+        #[arg(long, default_value = "posters", value_parser = ["posters", "stickers", "svg"])]
+        format: String,
+        /// Where to; must not be there yet
+        #[arg(long)]
+        out: PathBuf,
+        /// Make a code first for every post that has none, for this place
+        #[arg(long, value_name = "PLACE")]
+        make: Option<String>,
+        /// Only codes that nobody has scanned yet
+        #[arg(long)]
+        unscanned: bool,
+    },
+    /// Bring in a register: units, posts, staff and who holds what, from XLSX, CSV or OneRoster. Ends with 1 if the file has mistakes
+    Import {
+        file: PathBuf,
+        /// Only say what would change
+        #[arg(long)]
+        dry_run: bool,
+        /// The code of the unit it belongs to; only that and what is below is touched [default: the whole tree]
+        #[arg(long)]
+        unit: Option<String>,
+        /// What every row is: roster, units, posts, staff or holdings [default: found out from the heads]
+        #[arg(long)]
+        kind: Option<String>,
+        /// What the file does not mention ends
+        #[arg(long)]
+        replace: bool,
+        /// How many things may end, where it is more than a tenth of what is there
+        #[arg(long)]
+        ending: Option<usize>,
+    },
     /// Work on admins
     Admin {
         #[command(subcommand)]

@@ -15,6 +15,11 @@ pub enum Event {
     HandedOver {
         to: Person,
     },
+    /// The one behind the sticker (no name where nobody holds the post) has as many as they serve well today, so another answers.
+    Overflow {
+        name: String,
+        to: Person,
+    },
     /// The claim code or a mail's link opened the conversation on another device.
     Claimed,
     /// All other devices were shut out and the claim code was changed.

@@ -61,6 +61,8 @@ kinds! {
     }
     /// What a grant allows, for the whole subtree of its unit.
     Role { Admin = "admin", Supervisor = "supervisor", Auditor = "auditor" }
+    /// Why somebody is away; residents are told only until when.
+    AbsenceReason { Leave = "leave", Sick = "sick", Training = "training", Business = "business", Other = "other" }
     /// Who a message comes from.
     MessageKind {
         /// The resident or guardian.
@@ -111,6 +113,19 @@ kinds! {
         /// They have a login.
         Answered = "answered",
     }
+    /// How far an import has come.
+    ImportState {
+        /// Being read and compared with what is there.
+        Planning = "planning",
+        /// To be looked at: with mistakes or without.
+        Ready = "ready",
+        Applying = "applying",
+        Applied = "applied",
+        Undoing = "undoing",
+        Undone = "undone",
+        /// Given up before it was applied.
+        Dropped = "dropped",
+    }
     /// What a mail in the outbox is about.
     MailKind {
         Invitation = "invitation",
@@ -119,6 +134,39 @@ kinds! {
         Password = "password",
         /// The second factor was reset by somebody else.
         SecondFactor = "second_factor",
+        /// Somebody else answers from now on.
+        HandOver = "hand_over",
+    }
+    /// What a file of codes may be.
+    PrintFormat {
+        /// PDF, an A4 poster a page.
+        Posters = "posters",
+        /// PDF, eight stickers a page.
+        Stickers = "stickers",
+        /// ZIP of labels as SVG, with a table.
+        Svg = "svg",
+    }
+    /// Which codes of a subtree.
+    Which {
+        All = "all",
+        /// Never scanned: not put up yet.
+        Unscanned = "unscanned",
+    }
+    /// What a resident says is wrong with a sticker.
+    ReportReason { Place = "place", Damaged = "damaged", Fake = "fake", Other = "other" }
+}
+
+impl MailKind {
+    /// Written to a resident, at an address that nobody in the house can correct.
+    pub fn is_for_residents(self) -> bool {
+        matches!(self, MailKind::Answer | MailKind::HandOver)
+    }
+}
+
+impl UnitKind {
+    /// A whole district, or more: whoever is to be its admin needs a second admin's word.
+    pub fn is_district_level(self) -> bool {
+        matches!(self, UnitKind::City | UnitKind::District | UnitKind::Bureau)
     }
 }
 

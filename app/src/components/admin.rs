@@ -5,18 +5,21 @@ use super::{
     icon::{Icon, icon},
 };
 use crate::{form::field_error, visit::Visit};
-use domain::row::Unit;
+use domain::{routing::Orphan, row::Unit};
 use i18n::{t, when};
 use leptos::prelude::*;
 use model::{At, Language, UnitId, UnitKind, calendar::Calendar};
 use serde::Deserialize;
 
-/// The three top pages.
+/// The top pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tab {
     Overview,
     Units,
     Staff,
+    Stickers,
+    Imports,
+    Grants,
 }
 
 pub fn tabs(l: Language, here: Tab) -> impl IntoView + use<> {
@@ -26,6 +29,9 @@ pub fn tabs(l: Language, here: Tab) -> impl IntoView + use<> {
             {link(Tab::Overview, "/admin", t!(l, admin.overview))}
             {link(Tab::Units, "/admin/units", t!(l, admin.units))}
             {link(Tab::Staff, "/admin/staff", t!(l, admin.staff))}
+            {link(Tab::Stickers, "/admin/contact-points", t!(l, codes.health))}
+            {link(Tab::Imports, "/admin/imports", t!(l, import.imports))}
+            {link(Tab::Grants, "/admin/grants", t!(l, people.grants))}
         </nav>
     }
 }
@@ -137,12 +143,17 @@ pub struct Danger {
 
 impl Danger {
     pub fn view(self, visit: &Visit) -> impl IntoView + use<> {
+        self.to(visit, None)
+    }
+
+    /// The same from a page whose own address takes something else.
+    pub fn to(self, visit: &Visit, action: Option<String>) -> impl IntoView + use<> {
         let id = format!("{}-confirm", self.intent);
         let is_bad = self.error.is_some();
         view! {
             <details class="fold" open=is_bad.then_some("")>
                 <summary>{icon(Icon::Stop)}<span>{self.title}</span><span class="turn">{icon(Icon::Turn)}</span></summary>
-                <form class="body" method="post">
+                <form class="body" method="post" action=action>
                     {visit.csrf_field()}
                     <input type="hidden" name="intent" value=self.intent/>
                     <p>{self.text}</p>
@@ -164,6 +175,30 @@ impl Danger {
             </details>
         }
     }
+}
+
+/// What stands in the way: posts where somebody waits whom nobody would answer, each with the way to where that can be put right.
+pub fn open_waits(visit: &Visit, orphans: &[Orphan]) -> Option<impl IntoView + use<>> {
+    let l = visit.language;
+    let calendar = Calendar::standard();
+    let lines: Vec<_> = orphans
+        .iter()
+        .map(|o| {
+            let due = when::moment(l, &calendar.local(o.due_at), &calendar.local(visit.now));
+            let href = format!("/admin/posts/{}#hand-over", o.post_id);
+            let name = format!("{} {}", o.unit_name, o.title);
+            view! { <li><a href=href>{t!(l, people.open_wait, post = name, count = o.waiting, due = due)}</a></li> }
+        })
+        .collect();
+    (!lines.is_empty()).then(|| {
+        view! {
+            <div class="sum" role="alert" tabindex="-1">
+                <h2>{t!(l, people.open_waits)}</h2>
+                <ul>{lines}</ul>
+                <p>{t!(l, people.open_waits_text)}</p>
+            </div>
+        }
+    })
 }
 
 /// What was typed has been kept.

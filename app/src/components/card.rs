@@ -9,7 +9,7 @@ use domain::{
 };
 use i18n::{t, when};
 use leptos::prelude::*;
-use model::{CheckPhrase, Language, calendar::Calendar};
+use model::{At, CheckPhrase, Language, calendar::Calendar};
 
 /// The photo or, without one, the initials.
 pub fn disc(card: &Card) -> impl IntoView + use<> {
@@ -49,7 +49,9 @@ pub fn full_card(visit: &Visit, point: &Point) -> impl IntoView + use<> {
                     {unit_mark(l, card.unit_in(l))}
                 </div>
             </div>
-            <ul class="facts">{stands_in(l, answering)}{duty(visit, answering)}{usual(l, point.usual_seconds)}</ul>
+            <ul class="facts">
+                {overflow(l, point)}{stands_in(visit, answering)}{duty(visit, answering)}{usual(l, point.usual_seconds)}
+            </ul>
             <div class="spot">
                 <p class="place"><small>{t!(l, resident.you_are_at)}</small>{place}</p>
                 {seal(l, phrase)}
@@ -58,12 +60,34 @@ pub fn full_card(visit: &Visit, point: &Point) -> impl IntoView + use<> {
     }
 }
 
-fn stands_in(l: Language, answering: &Answering) -> impl IntoView + use<> {
+/// Why another answers than the one whose sticker it is: so that nobody waits long.
+fn overflow(l: Language, point: &Point) -> impl IntoView + use<> {
+    point.full.as_ref().map(|full| {
+        let words = t!(l, people.overflow_card, name = full.card().name_in(l).to_owned());
+        view! { <li>{icon(Icon::People)}<span>{words}</span></li> }
+    })
+}
+
+/// The one who is away, until when if that is known, and that another answers meanwhile.
+pub fn away(visit: &Visit, calendar: &Calendar, (name, until): &(String, Option<At>), by: &str) -> impl IntoView + use<> {
+    let l = visit.language;
+    let words = match until {
+        Some(at) => t!(l, people.away_until, name = name.clone(), when = when::moment(l, &calendar.local(*at), &calendar.local(visit.now)), by = by.to_owned()),
+        None => t!(l, people.away, name = name.clone(), by = by.to_owned()),
+    };
+    view! { <p class="soft">{icon(Icon::Hand)}" "{words}</p> }
+}
+
+fn stands_in(visit: &Visit, answering: &Answering) -> impl IntoView + use<> {
+    let l = visit.language;
     answering.stand_in.as_ref().map(|_| {
         let absent = &answering.post;
-        let for_whom = match &absent.staff_name {
-            Some(name) => t!(l, resident.stands_in_for, name = name.clone(), title = absent.title_in(l)),
-            None => t!(l, resident.stands_in_for_vacant, title = absent.title_in(l), unit = absent.unit_in(l)),
+        let calendar = &answering.calendar.calendar;
+        let back = answering.away(visit.now).and_then(|(_, until)| until).map(|at| when::moment(l, &calendar.local(at), &calendar.local(visit.now)));
+        let for_whom = match (&absent.staff_name, back) {
+            (Some(name), Some(back)) => t!(l, people.stands_in_until, name = name.clone(), title = absent.title_in(l), when = back),
+            (Some(name), None) => t!(l, resident.stands_in_for, name = name.clone(), title = absent.title_in(l)),
+            (None, _) => t!(l, resident.stands_in_for_vacant, title = absent.title_in(l), unit = absent.unit_in(l)),
         };
         view! { <li>{icon(Icon::Hand)}<span>{for_whom}</span></li> }
     })
@@ -92,22 +116,7 @@ fn duty(visit: &Visit, answering: &Answering) -> impl IntoView + use<> {
 
 /// "周一至周五 8:30–12:00，14:00–17:30".
 pub fn week(l: Language, answering: &Answering) -> String {
-    week_of(l, &answering.calendar.calendar)
-}
-
-pub fn week_of(l: Language, calendar: &Calendar) -> String {
-    let lines: Vec<String> = calendar
-        .week_lines()
-        .iter()
-        .filter(|line| !line.hours.is_empty())
-        .map(|line| {
-            let first = when::weekday_name(l, line.first);
-            let days = if line.first == line.last { first } else { t!(l, resident.days, first = first, last = when::weekday_name(l, line.last)) };
-            let hours: Vec<String> = line.hours.iter().map(|i| format!("{}–{}", i.from(), i.until())).collect();
-            format!("{days} {}", hours.join(&t!(l, common.comma)))
-        })
-        .collect();
-    lines.join(&t!(l, resident.week_separator))
+    when::week(l, &answering.calendar.calendar)
 }
 
 fn usual(l: Language, seconds: Option<i64>) -> impl IntoView + use<> {

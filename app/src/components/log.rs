@@ -134,7 +134,7 @@ impl Log<'_> {
                 Event::Claimed => return t!(l, inbox.claimed),
                 Event::ClaimsEnded => return t!(l, inbox.claims_ended),
                 Event::Closed => return t!(l, inbox.was_closed),
-                Event::OffDuty { .. } => {}
+                Event::OffDuty { .. } | Event::Overflow { .. } => {}
             }
         }
         match event {
@@ -149,6 +149,10 @@ impl Log<'_> {
                 }
             }
             Event::HandedOver { to } => t!(l, resident.handed_over, name = to.name.as_str(), title = to.title_in(l), unit = to.unit_in(l)),
+            Event::Overflow { name, to } if name.is_empty() => {
+                t!(l, people.overflow_nobody, by = to.name.as_str(), title = to.title_in(l), unit = to.unit_in(l))
+            }
+            Event::Overflow { name, to } => t!(l, people.overflow_told, name = name, by = to.name.as_str(), title = to.title_in(l), unit = to.unit_in(l)),
             Event::Claimed => t!(l, resident.claimed),
             Event::ClaimsEnded => t!(l, resident.claims_ended),
             Event::Closed => t!(l, resident.closed),

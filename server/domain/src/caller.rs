@@ -1,6 +1,6 @@
 //! Who asks. Each use case takes the kind of caller it serves.
 
-use crate::{Domain, Keys, second_factor, session};
+use crate::{Domain, Keys, duty, second_factor, session};
 use model::{ContactId, DeviceId, Language, Role, SessionId, StaffId, UnitId};
 use moka::sync::Cache;
 use store::Result;
@@ -26,26 +26,31 @@ pub struct Staff {
 }
 
 impl Staff {
+    /// Whether a grant of this role holds anywhere.
+    pub fn has(&self, role: Role) -> bool {
+        self.grants.iter().any(|(held, _)| *held == role)
+    }
+
     pub fn is_admin(&self) -> bool {
-        self.grants.iter().any(|(role, _)| *role == Role::Admin)
+        self.has(Role::Admin)
     }
 
     /// As an admin, if there is a grant for that.
     pub fn admin(&self) -> Option<Admin> {
-        let units: Vec<UnitId> = self.grants.iter().filter(|(role, _)| *role == Role::Admin).map(|(_, unit)| *unit).collect();
-        (!units.is_empty()).then(|| Admin { staff: self.clone(), units })
-    }
-}
-
-impl Staff {
-    pub fn is_auditor(&self) -> bool {
-        self.grants.iter().any(|(role, _)| *role == Role::Auditor)
+        self.units(Role::Admin).map(|units| Admin { staff: self.clone(), units })
     }
 
-    /// As an auditor, if there is a grant for that.
+    pub fn supervisor(&self) -> Option<Supervisor> {
+        self.units(Role::Supervisor).map(|units| Supervisor { staff: self.clone(), units })
+    }
+
     pub fn auditor(&self) -> Option<Auditor> {
-        let units: Vec<UnitId> = self.grants.iter().filter(|(role, _)| *role == Role::Auditor).map(|(_, unit)| *unit).collect();
-        (!units.is_empty()).then(|| Auditor { staff: self.clone(), units })
+        self.units(Role::Auditor).map(|units| Auditor { staff: self.clone(), units })
+    }
+
+    fn units(&self, role: Role) -> Option<Vec<UnitId>> {
+        let units: Vec<UnitId> = self.grants.iter().filter(|(held, _)| *held == role).map(|(_, unit)| *unit).collect();
+        (!units.is_empty()).then_some(units)
     }
 }
 
@@ -59,6 +64,13 @@ pub struct Auditor {
 /// A member of staff with admin grants: for the subtrees of `units`.
 #[derive(Clone, Debug)]
 pub struct Admin {
+    pub staff: Staff,
+    pub units: Vec<UnitId>,
+}
+
+/// A member of staff who may read, not write, what the posts in the subtrees of `units` do: every such read is on record.
+#[derive(Clone, Debug)]
+pub struct Supervisor {
     pub staff: Staff,
     pub units: Vec<UnitId>,
 }
@@ -104,7 +116,7 @@ pub async fn signed_in(domain: &Domain, key: &str) -> Result<Option<SignedIn>> {
     let hash = Keys::hash(key);
     let now = domain.now();
     let mut conn = domain.db.read().await?;
-    let Some(live) = store::session::by_key(&mut conn, &hash, session::oldest(now)).await? else { return Ok(None) };
+    let Some(live) = store::session::by_key(&mut conn, &hash, session::oldest(now), now).await? else { return Ok(None) };
     let (session, is_proven) = (live.session, live.proven_at.is_some());
     // Begun at the very moment the second factor was set up elsewhere.
     if live.factors > 0 && !is_proven {
@@ -112,12 +124,13 @@ pub async fn signed_in(domain: &Domain, key: &str) -> Result<Option<SignedIn>> {
     }
     let Some(person) = store::staff::find(&mut conn, session.staff_id).await? else { return Ok(None) };
     let grants = store::staff::grants(&mut conn, person.id, now).await?;
+    let is_off_duty = duty::is_off(&mut conn, &person, now).await?;
     drop(conn);
     session::touch(domain, &session, now).await?;
     let staff = Staff {
         id: person.id,
         session_id: session.id,
-        is_off_duty: person.is_off_duty(now),
+        is_off_duty,
         name: person.name,
         email: person.email,
         language: person.language,

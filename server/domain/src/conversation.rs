@@ -5,19 +5,21 @@ use crate::{
     calendar::{self, UnitCalendar},
     limits::TooMany,
     live::Topic,
+    overflow,
     post::{self, Answering},
     trial,
 };
 use model::{
-    At, ClientKey, ContactId, ConversationId, DeviceId, Event, Language, MessageId, MessageKind, Person, PointCode, PostId, WaitId,
+    At, ClientKey, ContactId, ContactPointId, ConversationId, DeviceId, Event, Language, MessageId, MessageKind, Person, PointCode, PostId, WaitId,
     text::{self, TextError},
 };
 use std::{net::IpAddr, sync::Arc};
 use store::{
     Conn,
     conversation::{Conversation, Shown, Way},
-    first_message::Start,
+    first_message::{Outcome, Start},
     message::{Audience, Message, New, NewWait, Sent},
+    overflow::Room,
     post::Card,
     seen::Seen,
 };
@@ -58,7 +60,7 @@ pub async fn start(domain: &Domain, code: &PointCode, typed: Typed<'_>) -> Resul
     let body = text::message(typed.text)?;
     let client_key = typed.client_key.with(&body);
     let key_hash = Keys::hash(typed.device_key);
-    let (point, answering) = {
+    let (point, answering, room) = {
         let mut conn = domain.db.read().await?;
         if let Some(device) = store::contact::device(&mut conn, &key_hash).await?
             && let Some(sent) = store::message::by_client_key(&mut conn, device.contact_id, client_key).await?
@@ -67,7 +69,8 @@ pub async fn start(domain: &Domain, code: &PointCode, typed: Typed<'_>) -> Resul
         }
         let point = store::contact_point::by_code(&mut conn, code).await?.ok_or(SendError::NotFound)?;
         let answering = post::answering(domain, &mut conn, point.post_id).await?.ok_or(SendError::NotFound)?;
-        (point, answering)
+        let room = overflow::room(domain, &mut conn, answering.post.unit_id).await?;
+        (point, answering, room)
     };
     if point.revoked_at.is_some() || answering.post.ended_at.is_some() {
         return Err(SendError::Revoked);
@@ -77,29 +80,74 @@ pub async fn start(domain: &Domain, code: &PointCode, typed: Typed<'_>) -> Resul
     }
     domain.limits.message(&key_hash)?;
     domain.limits.new_conversation(typed.address)?;
-    let conversation_id = ConversationId(domain.id());
     let away = off_duty_event(&answering, domain.now());
-    let news = contact_message(domain, conversation_id, body, client_key, point.post_id, &answering.calendar, away);
-    let claim_hash = Keys::hash(domain.keys.claim_code(conversation_id, 1).as_str());
+    let first = First { key_hash, language: typed.language, point_id: point.id, body, client_key };
+    let (sent, answering) = match begin(domain, &first, &answering, room, None, away.clone()).await? {
+        Outcome::Sent(sent) => (sent, answering),
+        Outcome::Ended => return Err(SendError::Revoked),
+        Outcome::Full => begin_elsewhere(domain, &first, answering, away).await?,
+    };
+    domain.hub.wake_all(topics(sent.conversation_id, answering.post.post_id, answering.post.answering_id));
+    Ok(sent)
+}
+
+/// A first message, wherever it begins.
+struct First {
+    key_hash: Vec<u8>,
+    language: Language,
+    point_id: ContactPointId,
+    body: String,
+    client_key: ClientKey,
+}
+
+/// Begins a conversation at a post; `meant_for` is the one behind the sticker, where it is another.
+async fn begin(domain: &Domain, first: &First, at: &Answering, room: Option<Room>, meant_for: Option<PostId>, told: Option<Event>) -> store::Result<Outcome> {
+    let conversation_id = ConversationId(domain.id());
+    let post_id = at.post.post_id;
+    let news = contact_message(domain, conversation_id, first.body.clone(), first.client_key, post_id, &at.calendar, told);
     let start = Start {
-        key_hash,
-        language: typed.language,
-        post_id: point.post_id,
-        point_id: point.id,
-        claim_hash,
+        key_hash: first.key_hash.clone(),
+        language: first.language,
+        post_id,
+        point_id: first.point_id,
+        room,
+        meant_for,
+        claim_hash: Keys::hash(domain.keys.claim_code(conversation_id, 1).as_str()),
         contact_id: ContactId(domain.id()),
         device_id: DeviceId(domain.id()),
         conversation_id,
         news,
     };
-    let sent = match domain.db.start(start.clone()).await {
+    match domain.db.start(start.clone()).await {
         // Two first messages of one new device at the same moment, on two nodes: the other was first, so this one joins it.
-        Err(store::Error::Taken(_)) => domain.db.start(start).await?,
-        other => other?,
-    };
-    let sent = sent.ok_or(SendError::Revoked)?;
-    domain.hub.wake_all(topics(sent.conversation_id, point.post_id, answering.post.answering_id));
-    Ok(sent)
+        Err(store::Error::Taken(_)) => domain.db.start(start).await,
+        other => other,
+    }
+}
+
+/// The post behind the sticker has as many as it serves well: the nearest above that has room takes it, and the contact reads who that is. Where
+/// nobody has room, it begins at the post itself after all.
+async fn begin_elsewhere(domain: &Domain, first: &First, full: Answering, away: Option<Event>) -> Result<(Sent, Answering), SendError> {
+    let meant_for = full.post.post_id;
+    let places = overflow::places(domain, &mut domain.db.read().await?, meant_for).await?;
+    for (post, unit) in places {
+        let (other, room) = {
+            let mut conn = domain.db.read().await?;
+            let Some(other) = post::answering(domain, &mut conn, post).await? else { continue };
+            let room = overflow::room(domain, &mut conn, unit).await?;
+            (other, room)
+        };
+        let Some(to) = person(other.card()) else { continue };
+        let told = Event::Overflow { name: full.card().staff_name.clone().unwrap_or_default(), to };
+        // Between two looks it may have filled up too, or ended.
+        if let Outcome::Sent(sent) = begin(domain, first, &other, room, Some(meant_for), Some(told)).await? {
+            return Ok((sent, other));
+        }
+    }
+    match begin(domain, first, &full, None, None, away).await? {
+        Outcome::Sent(sent) => Ok((sent, full)),
+        Outcome::Ended | Outcome::Full => Err(SendError::Revoked),
+    }
 }
 
 pub(crate) fn first(sent: Vec<Sent>) -> store::Result<Sent> {
@@ -216,16 +264,19 @@ pub struct Promise {
     pub due_at: Option<At>,
     /// Working seconds the last answer took, when nothing is open.
     pub answered_after: Option<i64>,
+    /// Whose post it is, and when they are back if that is known, while another answers because they are away.
+    pub away: Option<(String, Option<At>)>,
     pub calendar: Arc<UnitCalendar>,
 }
 
 impl Promise {
-    fn new(answering: &Answering, shown: &Shown) -> Promise {
+    fn new(answering: &Answering, shown: &Shown, now: At) -> Promise {
         let answered = shown.wait_opened_at.zip(shown.wait_closed_at);
         Promise {
             card: answering.card().clone(),
             due_at: shown.wait_due_at.filter(|_| shown.wait_closed_at.is_none()),
             answered_after: answered.map(|(opened, closed)| answering.calendar.calendar.working_seconds(opened, closed)),
+            away: answering.away(now),
             calendar: answering.calendar.clone(),
         }
     }
@@ -260,7 +311,7 @@ pub async fn view(domain: &Domain, device: &Device, id: ConversationId, before: 
     let messages = store::message::before(&mut conn, id, Audience::Contact, before.unwrap_or(i64::MAX), PAGE).await?;
     let is_trial = trial::is_on_lately(domain, &mut conn).await?;
     drop(conn);
-    let promise = Promise::new(&answering, &shown);
+    let promise = Promise::new(&answering, &shown, domain.now());
     let Shown { conversation, email, claims, .. } = shown;
     let view = View {
         promise,
@@ -321,7 +372,7 @@ pub async fn news(domain: &Domain, device: &Device, id: ConversationId, after: i
     let Some(answering) = post::answering(domain, &mut conn, shown.conversation.post_id).await? else { return Ok(None) };
     let above = store::message::before(&mut conn, id, Audience::Contact, after.saturating_add(1), 1).await?.pop();
     let messages = store::message::after(&mut conn, id, Audience::Contact, after, PAGE).await?;
-    Ok(Some(News { above, messages, promise: Promise::new(&answering, &shown) }))
+    Ok(Some(News { above, messages, promise: Promise::new(&answering, &shown, domain.now()) }))
 }
 
 /// One line in the list of a device's conversations.

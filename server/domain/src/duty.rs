@@ -4,7 +4,7 @@ use crate::{Domain, Staff, audit, calendar, calendar::UnitCalendar, routing};
 use jiff::civil::DateTime;
 use model::At;
 use std::sync::Arc;
-use store::Result;
+use store::{Conn, Result, staff::Staff as Person};
 
 /// The longest rest with an end; who stays away longer should hand the post over.
 pub const LONGEST_DAYS: i64 = 366;
@@ -49,9 +49,25 @@ pub async fn mine(domain: &Domain, staff: &Staff) -> Result<Duty> {
         Some(unit) => calendar::of_unit(domain, &mut conn, unit).await?,
         None => Arc::new(UnitCalendar::standard()),
     };
-    let person = store::staff::find(&mut conn, staff.id).await?;
-    let off = person.filter(|s| s.is_off_duty(now)).and_then(|s| Some((s.off_duty_since?, s.off_duty_until)));
+    let off = match store::staff::find(&mut conn, staff.id).await? {
+        Some(person) => off(&mut conn, &person, now).await?,
+        None => None,
+    };
     Ok(Duty { off, next_day: next_day(&calendar, now), calendar })
+}
+
+/// Since when and, if known, until when somebody is off duty or away: the later of the two.
+pub(crate) async fn off(c: &mut Conn, person: &Person, now: At) -> Result<Option<(At, Option<At>)>> {
+    let rests = person.off_duty_since.filter(|_| person.is_off_duty(now)).map(|since| (since, person.off_duty_until));
+    let away = store::absence::current(c, person.id, now).await?.map(|a| (a.from_at, Some(a.until_at)));
+    Ok(match (rests, away) {
+        (Some((since, until)), Some((from, end))) => Some((since.min(from), until.zip(end).map(|(a, b)| a.max(b)))),
+        (rests, away) => rests.or(away),
+    })
+}
+
+pub(crate) async fn is_off(c: &mut Conn, person: &Person, now: At) -> Result<bool> {
+    Ok(off(c, person, now).await?.is_some())
 }
 
 fn next_day(calendar: &UnitCalendar, now: At) -> Option<At> {
@@ -83,7 +99,7 @@ pub async fn rest(domain: &Domain, staff: &Staff, until: Until) -> std::result::
     Ok(set(domain, staff, Some(since), until).await?)
 }
 
-/// Back on duty.
+/// Back on duty, also from an absence that was to last longer.
 pub async fn back(domain: &Domain, staff: &Staff) -> Result<()> {
     set(domain, staff, None, None).await
 }
@@ -96,6 +112,11 @@ async fn set(domain: &Domain, staff: &Staff, since: Option<At>, until: Option<At
         .write(move |c| {
             Box::pin(async move {
                 store::staff::set_off_duty(c, id, since, until).await?;
+                if since.is_none()
+                    && let Some(absence) = store::absence::current(c, id, now).await?
+                {
+                    store::absence::end(c, absence.id, now).await?;
+                }
                 audit::append(c, now, Some(id), action, &id.to_string(), "").await
             })
         })

@@ -1,7 +1,7 @@
 //! Who holds a post, from which day until which.
 
-use crate::{Admin, Domain, audit, calendar, live::Topic, post, routing, unit};
-use jiff::civil::Date;
+use crate::{Admin, Domain, audit, calendar, live::Topic, post, routing, routing::Orphan, telling, unit};
+use jiff::{civil::Date, tz::TimeZone};
 use model::{At, HoldingId, PostId, StaffId, calendar::Calendar};
 use store::{Conn, holding::Holding, staff::Staff};
 
@@ -14,7 +14,7 @@ pub enum HoldingError {
     Overlap,
     /// Somebody is waiting, and nobody else would answer.
     #[error("ownerless")]
-    Ownerless,
+    Ownerless(Vec<Orphan>),
     #[error("not found")]
     NotFound,
     #[error(transparent)]
@@ -56,8 +56,18 @@ pub struct Typed<'a> {
     pub until: &'a str,
 }
 
-/// Somebody begins to hold a post, today or later. Several may hold one at the same time.
+/// Somebody begins to hold a post, today or later, beside whoever holds it then.
 pub async fn add(domain: &Domain, admin: &Admin, post_id: PostId, typed: Typed<'_>) -> Result<(), HoldingError> {
+    begin(domain, admin, post_id, typed, false).await
+}
+
+/// Somebody takes a post over, today or later: whoever holds it then ceases to, at that moment. Conversations, waits, quick replies and codes are
+/// the post's and stay.
+pub async fn hand_over(domain: &Domain, admin: &Admin, post_id: PostId, typed: Typed<'_>) -> Result<(), HoldingError> {
+    begin(domain, admin, post_id, typed, true).await
+}
+
+async fn begin(domain: &Domain, admin: &Admin, post_id: PostId, typed: Typed<'_>, instead: bool) -> Result<(), HoldingError> {
     let (by, now, id) = (admin.staff.id, domain.now(), HoldingId(domain.id()));
     let (who, days) = {
         let mut conn = domain.db.read().await?;
@@ -70,7 +80,7 @@ pub async fn add(domain: &Domain, admin: &Admin, post_id: PostId, typed: Typed<'
         (who, days) => return Err(HoldingError::Invalid(Mistakes { who: who.err(), ..days.err().unwrap_or_default() })),
     };
     let staff_id = who.id;
-    let changes = domain
+    let (changes, released) = domain
         .db
         .write(move |c| {
             Box::pin(async move {
@@ -78,15 +88,40 @@ pub async fn add(domain: &Domain, admin: &Admin, post_id: PostId, typed: Typed<'
                 if store::holding::overlapping(c, post_id, staff_id, from_at, until_at.unwrap_or(At(i64::MAX))).await? > 0 {
                     return Err(HoldingError::Overlap);
                 }
+                let released = if instead { release_all(c, post_id, from_at).await? } else { Vec::new() };
+                for (term, staff) in &released {
+                    telling::expect(c, *term, post_id, *staff, from_at).await?;
+                }
                 store::holding::insert(c, &Holding { id, post_id, staff_id, from_at, until_at }).await?;
-                audit::append(c, now, Some(by), "holding.add", &id.to_string(), &format!("{post_id} {staff_id}")).await?;
-                Ok::<_, HoldingError>(routing::settle(c, now).await?)
+                telling::expect(c, id, post_id, staff_id, from_at).await?;
+                let action = if instead { "holding.hand_over" } else { "holding.add" };
+                audit::append(c, now, Some(by), action, &id.to_string(), &format!("{post_id} {staff_id}")).await?;
+                let changes = routing::settle(c, now).await?;
+                // Who takes over may not have a login yet, and then nobody would answer until they do.
+                let mut orphans = Vec::new();
+                if instead {
+                    orphans = routing::orphans(c, &changes).await?;
+                    orphans.extend(routing::orphans_at(c, from_at).await?);
+                }
+                if orphans.is_empty() { Ok((changes, released)) } else { Err(HoldingError::Ownerless(orphans)) }
             })
         })
         .await?;
     routing::wake(domain, &changes);
-    wake(domain, [(post_id, staff_id)]);
+    wake(domain, released.into_iter().map(|(_, staff)| staff).chain([staff_id]).map(|staff| (post_id, staff)));
+    telling::tell_due(domain).await?;
     Ok(())
+}
+
+/// Ends at a moment whatever holding of a post lasts beyond it and has begun by then; gives which and whose.
+async fn release_all(c: &mut Conn, post: PostId, at: At) -> store::Result<Vec<(HoldingId, StaffId)>> {
+    let mut released = Vec::new();
+    for term in store::holding::of_post(c, post).await? {
+        if term.from_at <= at && term.until_at.is_none_or(|until| until > at) && store::holding::shorten(c, term.id, at).await? {
+            released.push((term.id, term.staff_id));
+        }
+    }
+    Ok(released)
 }
 
 /// Wakes the streams of everybody at a post, and those of who begins or ceases to hold it.
@@ -102,7 +137,7 @@ pub async fn wake_begun_and_ended(domain: &Domain, since: At) -> store::Result<(
 }
 
 /// Somebody of the admin's staff by address or full name.
-async fn resolve(c: &mut Conn, admin: StaffId, typed: &str, now: At) -> store::Result<Result<Staff, WhoError>> {
+pub(crate) async fn resolve(c: &mut Conn, admin: StaffId, typed: &str, now: At) -> store::Result<Result<Staff, WhoError>> {
     let typed = typed.trim();
     if typed.is_empty() {
         return Ok(Err(WhoError::Empty));
@@ -117,7 +152,7 @@ async fn resolve(c: &mut Conn, admin: StaffId, typed: &str, now: At) -> store::R
 }
 
 /// The first moment of the first day and the first moment after the last, by the unit's clock.
-fn days(calendar: &Calendar, typed: Typed<'_>, now: At) -> Result<(At, Option<At>), Mistakes> {
+pub(crate) fn days(calendar: &Calendar, typed: Typed<'_>, now: At) -> Result<(At, Option<At>), Mistakes> {
     let from = match typed.from.trim() {
         "" => Ok(now),
         text => start_of(calendar, text, 0, now).ok_or(DayError::NotADate),
@@ -139,11 +174,14 @@ fn days(calendar: &Calendar, typed: Typed<'_>, now: At) -> Result<(At, Option<At
 }
 
 /// The first moment of a typed date, or of the day after it.
-fn start_of(calendar: &Calendar, typed: &str, days_later: i64, now: At) -> Option<At> {
-    let date: Date = typed.parse().ok()?;
+pub(crate) fn start_of(calendar: &Calendar, typed: &str, days_later: i64, now: At) -> Option<At> {
+    start_of_day(calendar.local(now).time_zone(), typed.parse().ok()?, days_later)
+}
+
+/// The first moment of a date, or of a day so much after it, by a clock.
+pub(crate) fn start_of_day(zone: &TimeZone, date: Date, days_later: i64) -> Option<At> {
     let date = date.checked_add(jiff::Span::new().try_days(days_later).ok()?).ok()?;
-    let zone = calendar.local(now).time_zone().clone();
-    Some(At::from(date.to_zoned(zone).ok()?.timestamp()))
+    Some(At::from(date.to_zoned(zone.clone()).ok()?.timestamp()))
 }
 
 /// Somebody stops holding a post after a last day, or at once if that is empty. Gives the post.
@@ -179,20 +217,33 @@ pub async fn end(domain: &Domain, admin: &Admin, id: HoldingId, last_day: &str) 
                 post::mine(c, by, post_id, now).await?.ok_or(HoldingError::NotFound)?;
                 if never_begins {
                     store::holding::delete(c, id).await?;
+                    telling::forget(c, id, term.from_at).await?;
                 } else {
                     // Somebody else may have ended it sooner meanwhile.
                     if !store::holding::shorten(c, id, until).await? {
                         return Err(invalid(DayError::TooLate));
                     }
                 }
-                audit::append(c, now, Some(by), "holding.end", &id.to_string(), &format!("{post_id} {}", term.staff_id)).await?;
                 let changes = routing::settle(c, now).await?;
-                if routing::orphans(c, &changes).await? || routing::orphans_at(c, until).await? { Err(HoldingError::Ownerless) } else { Ok(changes) }
+                let mut orphans = routing::orphans(c, &changes).await?;
+                orphans.extend(routing::orphans_at(c, until).await?);
+                if !orphans.is_empty() {
+                    return Err(HoldingError::Ownerless(orphans));
+                }
+                if let Some(before) = term.until_at {
+                    telling::forget(c, id, before).await?;
+                }
+                if !never_begins {
+                    telling::expect(c, id, post_id, term.staff_id, until).await?;
+                }
+                audit::append(c, now, Some(by), "holding.end", &id.to_string(), &format!("{post_id} {}", term.staff_id)).await?;
+                Ok(changes)
             })
         })
         .await?;
     routing::wake(domain, &changes);
     wake(domain, [(post_id, term.staff_id)]);
+    telling::tell_due(domain).await?;
     Ok(post_id)
 }
 

@@ -384,6 +384,9 @@ pub async fn accept(domain: &Domain, token: &str, name: &str, password: &str, br
                     return Err(InvitationError::Used);
                 }
                 store::staff::activate(c, staff, &name, &hash, now).await?;
+                if !invited.is_again {
+                    crate::telling::expect_all(c, staff, now).await?;
+                }
                 audit::append(c, now, Some(staff), "invitation.accept", &staff.to_string(), "").await?;
                 Ok(session::end_all(c, Some(staff), staff, None, now).await?)
             })
@@ -392,6 +395,7 @@ pub async fn accept(domain: &Domain, token: &str, name: &str, password: &str, br
     session::wake(domain, ended);
     // From this moment a holder counts as one who answers.
     crate::routing::refresh(domain).await?;
+    crate::telling::tell_due(domain).await?;
     // A new password is not a way around the second factor.
     match sign_in::begin_for(domain, staff, browser).await {
         Ok(signed_in) => Ok(signed_in),

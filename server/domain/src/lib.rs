@@ -2,6 +2,7 @@
 //! may not see is not found; checks; and writes row, audit entry and outbox row in one transaction. After the commit the [`live::Hub`] wakes
 //! whoever is watching.
 
+pub mod absence;
 pub mod audit;
 pub mod backup;
 pub mod calendar;
@@ -10,6 +11,7 @@ pub mod claim;
 mod clock;
 pub mod contact_point;
 pub mod conversation;
+pub mod day_one;
 pub mod desk;
 pub mod doctor;
 pub mod duty;
@@ -17,16 +19,20 @@ pub mod first_admin;
 pub mod forgotten;
 pub mod grant;
 pub mod holding;
+pub mod import;
 pub mod invitation;
 mod keys;
+pub mod leaving;
 pub mod limits;
 pub mod live;
 pub mod mail;
 pub mod nodes;
+pub mod overflow;
 pub mod passkey;
 mod password;
 pub mod photo;
 pub mod post;
+pub mod print;
 pub mod profile;
 pub mod quick_reply;
 mod random;
@@ -34,15 +40,19 @@ pub mod return_link;
 pub mod routing;
 pub mod row;
 pub mod sample;
+pub mod scan;
 pub mod second_factor;
 pub mod session;
 pub mod setting;
 pub mod sign_in;
 pub mod staff;
+pub mod sticker;
+pub mod supervision;
+pub mod telling;
 pub mod trial;
 pub mod unit;
 
-pub use caller::{Admin, Auditor, Device, Staff};
+pub use caller::{Admin, Auditor, Device, Staff, Supervisor};
 pub use clock::Clock;
 pub use keys::Keys;
 pub use random::Random;
@@ -67,6 +77,9 @@ pub struct Parts {
     pub usual_times: post::UsualTimes,
     pub invited: invitation::Counted,
     pub trial: trial::Remembered,
+    pub scans: scan::Counts,
+    pub presses: print::Presses,
+    pub imports: import::Work,
     pub tree: unit::tree::Kept,
     pub refusals: audit::Refusals,
     /// Where people reach this installation, without a slash at the end: `https://linli.example.cn`.
@@ -100,6 +113,9 @@ impl Domain {
             usual_times: post::UsualTimes::default(),
             invited: invitation::Counted::default(),
             trial: trial::Remembered::default(),
+            scans: scan::Counts::default(),
+            presses: print::Presses::default(),
+            imports: import::Work::default(),
             tree: unit::tree::Kept::default(),
             refusals: audit::Refusals::default(),
             public_url: public_url.trim_end_matches('/').to_owned(),

@@ -1,6 +1,6 @@
 //! Posts as residents see them.
 
-use crate::{Admin, Domain, audit, calendar, calendar::UnitCalendar, live::Topic, routing, unit};
+use crate::{Admin, Domain, audit, calendar, calendar::UnitCalendar, live::Topic, routing, routing::Orphan, unit};
 use model::{
     At, ClientKey, ConversationId, Event, MessageId, PostId, StaffId, UnitId,
     text::{self, TextError},
@@ -8,7 +8,7 @@ use model::{
 use moka::sync::Cache;
 use std::{sync::Arc, time::Duration};
 use store::{
-    Conn, Result, contact_point,
+    Conn, Result, absence, contact_point,
     holding::Term,
     post::{Card, Line, Post},
     staff::Staff,
@@ -34,6 +34,14 @@ impl Answering {
     /// Nobody holds this post or any that could stand in.
     pub fn is_nobody(&self) -> bool {
         self.card().staff_id.is_none()
+    }
+
+    /// Whose post it is, and until when they are away if that is known, while another stands in for them.
+    pub fn away(&self, now: At) -> Option<(String, Option<At>)> {
+        self.stand_in.as_ref()?;
+        let until = off_duty_until(&self.post, now)?;
+        let back = until.map(|at| self.calendar.calendar.next_working(at).unwrap_or(at));
+        Some((self.post.staff_name.clone()?, back))
     }
 
     /// When the one who answers comes back: `Some(None)` if off duty without a date.
@@ -92,7 +100,7 @@ async fn count_usual_seconds(conn: &mut Conn, post: PostId, calendar: &UnitCalen
 
 /// Characters in a post's title, in its English title and in a welcome text.
 pub(crate) const TITLE_LIMIT: usize = 40;
-const TITLE_EN_LIMIT: usize = 80;
+pub(crate) const TITLE_EN_LIMIT: usize = 80;
 pub(crate) const WELCOME_LIMIT: usize = 500;
 /// Posts to choose a substitute from, and people to choose a holder from.
 const CHOICES: i64 = 100;
@@ -106,7 +114,7 @@ pub enum PostError {
     NotNearby,
     /// Somebody is waiting, and nobody else would answer.
     #[error("ownerless")]
-    Ownerless,
+    Ownerless(Vec<Orphan>),
     #[error("not found")]
     NotFound,
     #[error(transparent)]
@@ -151,6 +159,8 @@ pub struct View {
     pub nearby: Vec<Line>,
     /// Who could hold it.
     pub people: Vec<Staff>,
+    /// Its holders' absences that are not over.
+    pub absences: Vec<(String, absence::Line)>,
     pub calendar: Arc<UnitCalendar>,
 }
 
@@ -168,10 +178,17 @@ pub async fn view(domain: &Domain, admin: &Admin, id: PostId) -> Result<Option<V
     let Some(line) = store::post::line(c, id, now).await? else { return Ok(None) };
     let mut above = unit::above(c, by, post.unit_id, now).await?;
     above.extend(store::unit::find(c, post.unit_id).await?);
+    let terms = store::holding::of_post(c, id).await?;
+    let mut absences = Vec::new();
+    for term in terms.iter().filter(|t| t.from_at <= now && t.until_at.is_none_or(|u| u > now)) {
+        let of_holder = absence::of_staff(c, term.staff_id, now).await?;
+        absences.extend(of_holder.into_iter().map(|a| (term.staff_name.clone(), a)));
+    }
     Ok(Some(View {
+        absences,
         nearby: substitutes(c, by, id, now).await?,
         people: store::staff::under(c, by, now, "%", CHOICES, 0).await?,
-        terms: store::holding::of_post(c, id).await?,
+        terms,
         points: store::contact_point::of_post(c, id).await?,
         calendar: calendar::of_unit(domain, c, post.unit_id).await?,
         post,
@@ -248,7 +265,8 @@ pub async fn set_substitute(domain: &Domain, admin: &Admin, id: PostId, substitu
                 let detail = substitute.map(|s| s.to_string()).unwrap_or_default();
                 audit::append(c, now, Some(by), "post.substitute", &id.to_string(), &detail).await?;
                 let changes = routing::settle(c, now).await?;
-                if routing::orphans(c, &changes).await? { Err(PostError::Ownerless) } else { Ok(changes) }
+                let orphans = routing::orphans(c, &changes).await?;
+                if orphans.is_empty() { Ok(changes) } else { Err(PostError::Ownerless(orphans)) }
             })
         })
         .await?;
@@ -256,9 +274,9 @@ pub async fn set_substitute(domain: &Domain, admin: &Admin, id: PostId, substitu
     Ok(())
 }
 
-/// Ends a post: its contact points are withdrawn, its conversations go to whoever answers for it without its holders, and the contacts of
-/// the open ones are told. Gives the post's unit.
-pub async fn end(domain: &Domain, admin: &Admin, id: PostId) -> std::result::Result<UnitId, PostError> {
+/// Ends a post: its contact points are withdrawn, its conversations go to the post `to` or else to whoever answers for it without its holders,
+/// and the contacts of the open ones are told. Refused while somebody waits whom nobody would answer. Gives the post's unit.
+pub async fn end(domain: &Domain, admin: &Admin, id: PostId, to: Option<PostId>) -> std::result::Result<UnitId, PostError> {
     let (by, now, inner) = (admin.staff.id, domain.now(), domain.clone());
     let (unit_id, changes, moved) = domain
         .db
@@ -266,17 +284,22 @@ pub async fn end(domain: &Domain, admin: &Admin, id: PostId) -> std::result::Res
             Box::pin(async move {
                 store::post::lock(c, id).await?;
                 let post = mine(c, by, id, now).await?.ok_or(PostError::NotFound)?;
-                let heir = routing::heir(c, id, now).await?;
+                let heir = match to {
+                    Some(to) if to == id || !heirs(c, by, id, now).await?.iter().any(|line| line.id == to) => return Err(PostError::NotNearby),
+                    Some(to) => Some(to),
+                    None => routing::heir(c, id, now).await?,
+                };
                 let mut moved = Vec::new();
-                match heir {
-                    Some(heir) => moved = hand_all_over(&inner, c, id, heir, now).await?,
-                    None if store::post::waiting(c, id).await? > 0 => return Err(PostError::Ownerless),
-                    None => {}
+                match (heir, store::post::orphan(c, id).await?) {
+                    (Some(heir), _) => moved = hand_all_over(&inner, c, id, heir, now).await?,
+                    (None, Some(orphan)) => return Err(PostError::Ownerless(vec![orphan])),
+                    (None, None) => {}
                 }
                 store::post::end(c, id, now).await?;
                 let mut changes = routing::settle(c, now).await?;
-                if routing::orphans(c, &changes).await? {
-                    return Err(PostError::Ownerless);
+                let orphans = routing::orphans(c, &changes).await?;
+                if !orphans.is_empty() {
+                    return Err(PostError::Ownerless(orphans));
                 }
                 changes.push(routing::Change { post: id, before: post.answering_id, after: heir });
                 audit::append(c, now, Some(by), "post.end", &id.to_string(), &post.title).await?;
@@ -289,7 +312,13 @@ pub async fn end(domain: &Domain, admin: &Admin, id: PostId) -> std::result::Res
     Ok(unit_id)
 }
 
-async fn hand_all_over(domain: &Domain, c: &mut Conn, from: PostId, to: PostId, now: At) -> Result<Vec<ConversationId>> {
+/// Posts nearby that somebody holds, and that could take over what another has.
+async fn heirs(c: &mut Conn, admin: StaffId, id: PostId, now: At) -> Result<Vec<Line>> {
+    let nearby = substitutes(c, admin, id, now).await?;
+    Ok(nearby.into_iter().filter(|line| line.holders > 0).collect())
+}
+
+pub(crate) async fn hand_all_over(domain: &Domain, c: &mut Conn, from: PostId, to: PostId, now: At) -> Result<Vec<ConversationId>> {
     let open = store::post::open_conversations(c, from).await?;
     store::post::move_conversations(c, from, to).await?;
     let card = store::post::card(c, to, now).await?;

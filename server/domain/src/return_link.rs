@@ -1,7 +1,7 @@
 //! The links in an answer mail: back into the conversation, and no more mails.
 
 use crate::{Device, Domain, claim};
-use model::{At, ConversationId, Language, MailKind, OutboxId};
+use model::{At, ConversationId, Language, OutboxId};
 use store::outbox::{Answer, Mail};
 
 /// How long a mail's link opens the conversation.
@@ -102,7 +102,7 @@ pub async fn stop(domain: &Domain, token: &str) -> store::Result<Option<Stop>> {
 }
 
 async fn load(conn: &mut store::Conn, id: OutboxId) -> store::Result<Option<(Mail, Answer)>> {
-    let Some(mail) = store::outbox::find(conn, id).await?.filter(|m| m.kind == MailKind::Answer) else { return Ok(None) };
+    let Some(mail) = store::outbox::find(conn, id).await?.filter(|m| m.kind.is_for_residents()) else { return Ok(None) };
     Ok(store::outbox::answer(conn, id).await?.map(|answer| (mail, answer)))
 }
 

@@ -1,10 +1,12 @@
-//! Who answers for a post now: its holder on duty, else its substitute (through chains), else a post further up the tree. Never nobody, as
-//! long as anyone holds any post on the way up.
+//! Who answers for a post now: its holder on duty, else who stands in while its holder is away, else its substitute (both through chains), else a
+//! post further up the tree. Never nobody, as long as anyone holds any post on the way up.
 
 use crate::{Domain, live::Topic};
 use model::{At, PostId, UnitId};
 use std::collections::{HashMap, HashSet};
 use store::{Conn, Result, post::Seat};
+
+pub use store::post::Orphan;
 
 /// Everything that routing depends on, at one moment.
 pub struct World {
@@ -25,7 +27,7 @@ impl World {
 
     /// The post that answers for `post`, or `None` if there is no holder at all from here to the root.
     ///
-    /// On duty comes first, in this order: the post, its substitutes in turn, the posts of each unit above with their substitutes. If nobody
+    /// On duty comes first, in this order: the post, who stands in for its absent holder and then its substitutes in turn, the posts of each unit above with their substitutes. If nobody
     /// there is on duty, the first with any holder keeps it until they are back.
     pub fn answering(&self, post: PostId) -> Option<PostId> {
         let order = self.order(post);
@@ -49,12 +51,16 @@ impl World {
         order
     }
 
+    /// Along the substitutes: those for an absence with all behind them first, then those for every day.
     fn follow(&self, post: PostId, seen: &mut HashSet<PostId>, order: &mut Vec<PostId>) {
-        let mut next = Some(post);
-        while let Some(id) = next.filter(|p| seen.insert(*p)) {
-            let Some(seat) = self.seats.get(&id) else { return };
+        let mut ahead = vec![post];
+        while let Some(id) = ahead.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            let Some(seat) = self.seats.get(&id) else { continue };
             order.push(id);
-            next = seat.substitute_id;
+            ahead.extend([seat.substitute_id, seat.away_id].into_iter().flatten());
         }
     }
 }
@@ -71,9 +77,8 @@ pub struct Change {
 pub async fn settle(c: &mut Conn, now: At) -> Result<Vec<Change>> {
     store::post::hold_routing(c).await?;
     let changes = changes(c, now).await?;
-    for change in &changes {
-        store::post::set_answering(c, change.post, change.after).await?;
-    }
+    let answering: Vec<(PostId, Option<PostId>)> = changes.iter().map(|change| (change.post, change.after)).collect();
+    store::post::set_answering(c, &answering).await?;
     Ok(changes)
 }
 
@@ -86,6 +91,16 @@ async fn changes(c: &mut Conn, at: At) -> Result<Vec<Change>> {
     Ok(changes)
 }
 
+/// Who would answer for each of some posts if none of them were there.
+pub(crate) async fn heirs(c: &mut Conn, posts: &HashSet<PostId>, now: At) -> Result<HashMap<PostId, Option<PostId>>> {
+    let mut seats = store::post::seats(c, now).await?;
+    for seat in seats.iter_mut().filter(|seat| posts.contains(&seat.id)) {
+        (seat.holders, seat.on_duty) = (0, 0);
+    }
+    let world = World::new(seats, store::post::unit_parents(c).await?);
+    Ok(posts.iter().filter(|post| world.seats.contains_key(post)).map(|post| (*post, world.answering(*post))).collect())
+}
+
 /// Who would answer for a post if it were not there.
 pub(crate) async fn heir(c: &mut Conn, post: PostId, now: At) -> Result<Option<PostId>> {
     let mut seats = store::post::seats(c, now).await?;
@@ -95,18 +110,17 @@ pub(crate) async fn heir(c: &mut Conn, post: PostId, now: At) -> Result<Option<P
     Ok(World::new(seats, store::post::unit_parents(c).await?).answering(post))
 }
 
-/// Whether a change leaves an open wait with nobody to answer it. Asked inside the transaction, which then keeps nothing.
-pub(crate) async fn orphans(c: &mut Conn, changes: &[Change]) -> Result<bool> {
+/// Posts that a change leaves with an open wait and nobody to answer it. Asked inside the transaction, which then keeps nothing.
+pub(crate) async fn orphans(c: &mut Conn, changes: &[Change]) -> Result<Vec<Orphan>> {
+    let mut orphans = Vec::new();
     for change in changes.iter().filter(|change| change.after.is_none()) {
-        if store::post::waiting(c, change.post).await? > 0 {
-            return Ok(true);
-        }
+        orphans.extend(store::post::orphan(c, change.post).await?);
     }
-    Ok(false)
+    Ok(orphans)
 }
 
 /// The same for what a later moment brings, as far as it is known now.
-pub(crate) async fn orphans_at(c: &mut Conn, at: At) -> Result<bool> {
+pub(crate) async fn orphans_at(c: &mut Conn, at: At) -> Result<Vec<Orphan>> {
     let changes = changes(c, at).await?;
     orphans(c, &changes).await
 }
@@ -147,7 +161,7 @@ mod tests {
     }
 
     fn seat(n: u128, at: u128, substitute: Option<u128>, holders: i64, on_duty: i64) -> Seat {
-        Seat { id: post(n), unit_id: unit(at), substitute_id: substitute.map(post), answering_id: None, holders, on_duty }
+        Seat { id: post(n), unit_id: unit(at), substitute_id: substitute.map(post), away_id: None, answering_id: None, holders, on_duty }
     }
 
     #[test]
@@ -161,18 +175,33 @@ mod tests {
         assert_eq!(answering(vec![seat(1, 2, None, 0, 0)]), None);
     }
 
+    #[test]
+    fn an_absence_is_followed_through_its_chain_before_the_substitute_of_every_day() {
+        let parents = [(unit(1), None), (unit(2), Some(unit(1)))];
+        let away = |n, away: u128, substitute| Seat { away_id: Some(post(away)), ..seat(n, 2, substitute, 1, 0) };
+        let answering = |seats| World::new(seats, parents).answering(post(1));
+        // A is away, B for A is away too, C stands in for B; D would be A's substitute on any other day.
+        let (c, d) = (seat(3, 2, None, 1, 1), seat(4, 2, None, 1, 1));
+        assert_eq!(answering(vec![away(1, 2, Some(4)), away(2, 3, None), c.clone(), d.clone()]), Some(post(3)));
+        assert_eq!(answering(vec![away(1, 2, Some(4)), away(2, 3, None), seat(3, 2, None, 1, 0), d.clone()]), Some(post(4)));
+        assert_eq!(answering(vec![away(1, 2, None), away(2, 1, None), seat(9, 1, None, 1, 1)]), Some(post(9)), "a ring ends where it began");
+        assert_eq!(answering(vec![Seat { away_id: Some(post(2)), ..seat(1, 2, None, 2, 1) }, c, d]), Some(post(1)), "the other holder is there");
+    }
+
     proptest! {
         /// Whatever the substitutes, with loops and gaps: if anyone at the post, behind it or above it holds a post, someone answers; and it is
         /// someone on duty if anyone there is.
         #[test]
         fn a_post_is_never_ownerless_while_anyone_on_the_way_up_holds_one(
             depth in 1usize..6,
-            posts in prop::collection::vec((0usize..6, prop::option::of(0usize..12), 0i64..3, 0i64..3), 1..12),
+            posts in prop::collection::vec((0usize..6, prop::option::of(0usize..12), prop::option::of(0usize..12), 0i64..3, 0i64..3), 1..12),
         ) {
             let parents: Vec<_> = (0..depth).map(|d| (unit(d as u128), d.checked_sub(1).map(|p| unit(p as u128)))).collect();
             let seats: Vec<Seat> = posts.iter().enumerate()
-                .map(|(i, (at, substitute, holders, on_duty))| {
-                    seat(i as u128, (*at % depth) as u128, substitute.filter(|s| *s < posts.len()).map(|s| s as u128), *holders, (*on_duty).min(*holders))
+                .map(|(i, (at, substitute, away, holders, on_duty))| {
+                    let there = |s: &Option<usize>| s.filter(|s| *s < posts.len()).map(|s| s as u128);
+                    let seat = seat(i as u128, (*at % depth) as u128, there(substitute), *holders, (*on_duty).min(*holders));
+                    Seat { away_id: there(away).map(post), ..seat }
                 })
                 .collect();
             let world = World::new(seats.clone(), parents);

@@ -105,12 +105,14 @@ const PEOPLE: [Someone; 11] = [
     Someone { role: "off_duty", name: "孙浩", title: "网格员", email: "sun.hao@linli.example" },
     Someone { role: "stand_in", name: "周婷", title: "网格员", email: "zhou.ting@linli.example" },
     Someone { role: "teacher", name: "何静", title: "班主任", email: "he.jing@linli.example" },
+    Someone { role: "supervisor", name: "吴磊", title: "街道督导", email: "wu.lei@linli.example" },
     Someone { role: "school", name: "郭涛", title: "德育主任", email: "guo.tao@linli.example" },
     Someone { role: "auditor", name: "吴敏", title: "审计员", email: "wu.min@linli.example" },
 ];
 
 /// Who has a role, and where; they have a second factor too.
-const GRANTS: [(&str, Role, &str); 3] = [("admin", Role::Admin, CITY), ("street", Role::Admin, STREET), ("auditor", Role::Auditor, CITY)];
+const GRANTS: [(&str, Role, &str); 4] =
+    [("admin", Role::Admin, CITY), ("street", Role::Admin, STREET), ("supervisor", Role::Supervisor, STREET), ("auditor", Role::Auditor, CITY)];
 
 struct Seat {
     key: &'static str,

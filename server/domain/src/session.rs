@@ -77,7 +77,8 @@ pub async fn mine(domain: &Domain, staff: &Staff) -> Result<Vec<Session>> {
 /// Whether the caller is still signed in: what a live stream asks when [`Topic::Session`] wakes it.
 pub async fn is_live(domain: &Domain, id: SessionId) -> Result<bool> {
     let mut conn = domain.db.read().await?;
-    store::session::is_live(&mut conn, id, oldest(domain.now())).await
+    let now = domain.now();
+    store::session::is_live(&mut conn, id, oldest(now), now).await
 }
 
 pub async fn sign_out(domain: &Domain, staff: &Staff) -> Result<()> {

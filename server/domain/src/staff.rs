@@ -1,9 +1,12 @@
 //! The people with a login, as the admins of their units see them.
 
 use crate::{
-    Admin, Domain, audit, holding,
+    Admin, Domain, audit, duty, grant,
     invitation::{self, CorrectError},
-    post, routing, session,
+    leaving::{self, LeavingError},
+    post,
+    routing::{self, Orphan},
+    telling,
     unit::{self, Page},
 };
 use model::{
@@ -40,7 +43,7 @@ pub enum StaffError {
     Elsewhere,
     /// Somebody is waiting, and nobody else would answer.
     #[error("ownerless")]
-    Ownerless,
+    Ownerless(Vec<Orphan>),
     /// Reminded three times already.
     #[error("reminded often enough")]
     Often,
@@ -64,13 +67,16 @@ pub struct Line {
     pub grants: Vec<GrantLine>,
     /// While they have not taken it up.
     pub invitation: Option<Invitation>,
+    /// Since when and, if known, until when they are off duty or away.
+    pub off: Option<(At, Option<At>)>,
 }
 
 async fn line(c: &mut Conn, staff: Staff, now: At) -> Result<Line> {
     let mut terms = store::holding::of_staff(c, staff.id).await?;
     terms.retain(|t| t.until_at.is_none_or(|u| u > now));
     let invitation = if staff.activated_at.is_none() { store::invitation::latest(c, staff.id).await? } else { None };
-    Ok(Line { terms, grants: store::staff::grant_lines(c, staff.id, now).await?, invitation, staff })
+    let off = duty::off(c, &staff, now).await?;
+    Ok(Line { terms, grants: store::staff::grant_lines(c, staff.id, now).await?, invitation, off, staff })
 }
 
 /// The admin's staff by name or address.
@@ -103,6 +109,12 @@ pub struct View {
     /// Units of the admin's where a grant would make sense: where they work, and above.
     pub grantable: Vec<Unit>,
     pub vacant: Vec<PostLine>,
+    /// What they are granted now or later, and what a second admin has to confirm.
+    pub grants: Vec<store::grant::Line>,
+    pub waiting: Vec<grant::Waiting>,
+    pub absences: Vec<store::absence::Line>,
+    /// When they leave, if that is planned.
+    pub leaves_at: Option<At>,
     /// The admin looks at themselves.
     pub is_self: bool,
 }
@@ -122,7 +134,12 @@ pub async fn view(domain: &Domain, admin: &Admin, id: StaffId) -> Result<Option<
             }
         }
     }
+    let (grants, waiting) = grant::of_staff(c, id, by, now).await?;
     Ok(Some(View {
+        grants,
+        waiting,
+        absences: store::absence::of_staff(c, id, now).await?,
+        leaves_at: store::leaving::of_staff(c, id).await?,
         history: store::holding::of_staff(c, id).await?,
         vacant: store::post::vacant(c, by, now, CHOICES).await?,
         is_self: id == by,
@@ -179,6 +196,7 @@ pub async fn invite(domain: &Domain, admin: &Admin, typed: Typed<'_>, post_id: O
                 if let Some(post_id) = post_id {
                     let holding = Holding { id: holding_id, post_id, staff_id: id, from_at: now, until_at: None };
                     store::holding::insert(c, &holding).await?;
+                    telling::expect(c, holding.id, post_id, id, now).await?;
                 }
                 invitation::invite(c, ids, id, now).await?;
                 let detail = post_id.map(|p| p.to_string()).unwrap_or_default();
@@ -233,39 +251,15 @@ pub async fn invite_again(domain: &Domain, admin: &Admin, id: StaffId) -> std::r
         .await
 }
 
-/// Somebody leaves: sessions, posts and grants end, and what they wrote stays. Refused while somebody waits whom nobody else would answer.
+/// Somebody leaves at once: sessions, posts and grants end, and what they wrote stays. Refused while somebody waits whom nobody else would answer.
 pub async fn end(domain: &Domain, admin: &Admin, id: StaffId) -> std::result::Result<(), StaffError> {
-    let (by, now) = (admin.staff.id, domain.now());
-    if id == by {
-        return Err(StaffError::Own);
-    }
-    let (changes, held, sessions) = domain
-        .db
-        .write(move |c| {
-            Box::pin(async move {
-                mine(c, by, id, now).await?.ok_or(StaffError::NotFound)?;
-                if is_elsewhere(c, by, id, now).await? {
-                    return Err(StaffError::Elsewhere);
-                }
-                let held = store::holding::held_by(c, id, now).await?;
-                store::holding::end_all(c, id, now).await?;
-                store::staff::end(c, id, now).await?;
-                store::invitation::expire_all(c, id, now).await?;
-                store::outbox::cancel_invitations(c, id, now).await?;
-                let sessions = session::end_all(c, Some(by), id, None, now).await?;
-                let changes = routing::settle(c, now).await?;
-                if routing::orphans(c, &changes).await? {
-                    return Err(StaffError::Ownerless);
-                }
-                audit::append(c, now, Some(by), "staff.end", &id.to_string(), "").await?;
-                Ok((changes, held, sessions))
-            })
-        })
-        .await?;
-    routing::wake(domain, &changes);
-    holding::wake(domain, held.into_iter().map(|h| (h.post_id, id)));
-    session::wake(domain, sessions);
-    Ok(())
+    leaving::leave(domain, admin, id, leaving::Typed::default()).await.map_err(|e| match e {
+        LeavingError::Own => StaffError::Own,
+        LeavingError::Elsewhere => StaffError::Elsewhere,
+        LeavingError::Ownerless(orphans) => StaffError::Ownerless(orphans),
+        LeavingError::Invalid(_) | LeavingError::NotFound => StaffError::NotFound,
+        LeavingError::Store(e) => StaffError::Store(e),
+    })
 }
 
 /// Whether they hold a post or a grant where the admin has no say.

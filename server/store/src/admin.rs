@@ -1,11 +1,18 @@
 //! What an admin may see: everything at or below the units of the admin grants that hold now.
 
-/// The CTE `mine`, for statements that begin with `with recursive`: `$1` the admin, `$2` now.
+/// The CTE `mine`, for statements that begin with `with recursive`: `$1` the admin, `$2` now. With a role: what somebody with that grant may see.
 macro_rules! mine {
     () => {
-        "mine as (
-            select unit_id as id from grants where staff_id = $1 and role = 'admin' and from_at <= $2 and (until_at is null or until_at > $2)
+        mine!("admin")
+    };
+    ($role:literal) => {
+        concat!(
+            "mine as (
+            select unit_id as id from grants where staff_id = $1 and role = '",
+            $role,
+            "' and from_at <= $2 and (until_at is null or until_at > $2)
             union select u.id from units u join mine on u.parent_id = mine.id)"
+        )
     };
 }
 
@@ -57,13 +64,11 @@ pub struct Figures {
     pub staff: i64,
 }
 
-pub async fn figures(conn: &mut Conn, admin: StaffId, now: At) -> Result<Figures> {
-    fetch_one!(
-        conn,
-        Figures,
+macro_rules! figures {
+    ($role:literal) => {
         concat!(
             "with recursive ",
-            mine!(),
+            mine!($role),
             ", ",
             held!(),
             ", leaves as (select u.id from units u join mine on mine.id = u.id where u.ended_at is null and u.kind in ('grid', 'class')),
@@ -86,8 +91,15 @@ pub async fn figures(conn: &mut Conn, admin: StaffId, now: At) -> Result<Figures
                     as ownerless,
                 (select count(*) from people p join staff s on s.id = p.id where s.activated_at is null and s.ended_at is null) as invited,
                 (select count(*) from people p join staff s on s.id = p.id where s.ended_at is null) as staff"
-        ),
-        admin,
-        now
-    )
+        )
+    };
+}
+
+pub async fn figures(conn: &mut Conn, admin: StaffId, now: At) -> Result<Figures> {
+    fetch_one!(conn, Figures, figures!("admin"), admin, now)
+}
+
+/// The same for the subtrees of a supervisor.
+pub async fn supervised(conn: &mut Conn, supervisor: StaffId, now: At) -> Result<Figures> {
+    fetch_one!(conn, Figures, figures!("supervisor"), supervisor, now)
 }

@@ -153,7 +153,8 @@ pub async fn way(conn: &mut Conn, device: DeviceId, contact: ContactId, id: Conv
         "select c.post_id, p.unit_id, p.answering_id,
             (select count(*) from holdings h join staff s on s.id = h.staff_id and s.activated_at is not null and s.ended_at is null
              where h.post_id = p.id and h.from_at <= $5 and (h.until_at is null or h.until_at > $5)
-                and (s.off_duty_since is null or s.off_duty_since > $5 or s.off_duty_until <= $5)) as on_duty,
+                and (s.off_duty_since is null or s.off_duty_since > $5 or s.off_duty_until <= $5)
+                and not exists (select 1 from absences a where a.staff_id = s.id and a.from_at <= $5 and a.until_at > $5)) as on_duty,
             (select count(*) from messages m where m.conversation_id = c.id and m.client_key = $4) as is_known
          from conversations c join posts p on p.id = c.post_id
          where c.id = $3 and (c.contact_id = $2 or exists (select 1 from claims k where k.conversation_id = c.id and k.device_id = $1 and k.ended_at is null))",
@@ -179,13 +180,13 @@ pub async fn all_of_device(conn: &mut Conn, device: DeviceId) -> Result<Vec<Conv
     )
 }
 
-/// A device's conversation with a post, the newest if there are several.
+/// A device's conversation with a post, or one meant for it that began at another; the newest if there are several.
 pub async fn of_device_with_post(conn: &mut Conn, device: DeviceId, post: PostId) -> Result<Option<Conversation>> {
     fetch_optional!(
         conn,
         Conversation,
         select!(
-            "where c.post_id = $2 and (
+            "where (c.post_id = $2 or exists (select 1 from overflows o where o.conversation_id = c.id and o.post_id = $2)) and (
                 c.contact_id = (select contact_id from devices where id = $1)
                 or c.id in (select conversation_id from claims where device_id = $1 and ended_at is null))
              order by c.last_message_at desc limit 1"
@@ -205,6 +206,27 @@ pub async fn of_staff(conn: &mut Conn, staff: StaffId, id: ConversationId, now: 
              where c.id = $2 and exists (
                 select 1 from holdings h where h.staff_id = $1 and h.from_at <= $3 and (h.until_at is null or h.until_at > $3)
                     and h.post_id in (p.id, p.answering_id))"
+        ),
+        staff,
+        id,
+        now
+    )
+}
+
+/// A conversation as a supervisor may read it: of a post in the subtree of a grant that holds now.
+pub async fn of_supervisor(conn: &mut Conn, staff: StaffId, id: ConversationId, now: At) -> Result<Option<Conversation>> {
+    fetch_optional!(
+        conn,
+        Conversation,
+        concat!(
+            "with recursive up as (
+                select u.id, u.parent_id from conversations c join posts p on p.id = c.post_id join units u on u.id = p.unit_id where c.id = $2
+                union all select u.id, u.parent_id from units u join up on u.id = up.parent_id) ",
+            select!(
+                "where c.id = $2 and exists (
+                    select 1 from grants g join up on up.id = g.unit_id
+                    where g.staff_id = $1 and g.role = 'supervisor' and g.from_at <= $3 and (g.until_at is null or g.until_at > $3))"
+            )
         ),
         staff,
         id,

@@ -112,12 +112,22 @@ impl Db {
         E: From<Error> + Send + 'static,
         F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, std::result::Result<T, E>> + Send + 'static,
     {
+        self.write_within(PATIENCE * 2, work).await
+    }
+
+    /// The same for what takes longer: on PostgreSQL the transaction is given up after so long.
+    pub async fn write_within<T, E, F>(&self, patience: Duration, work: F) -> std::result::Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, std::result::Result<T, E>> + Send + 'static,
+    {
         match &self.0 {
             Inner::Sqlite { writer, .. } => writer.run(work).await,
             Inner::Postgres(pool, _) => {
                 // On a task of its own: a caller that hangs up must not cut the work in two.
                 let (pool, health) = (pool.clone(), self.1.clone());
-                tokio::spawn(async move { in_transaction(&pool, &health, work).await }).await.map_err(|_| Error::Stopped)?
+                tokio::spawn(async move { in_transaction(&pool, &health, patience, work).await }).await.map_err(|_| Error::Stopped)?
             }
         }
     }
@@ -146,8 +156,8 @@ impl Db {
         }
     }
 
-    /// Sends a first message, with the contact, device and conversation it begins; `None` if the post has ended.
-    pub async fn start(&self, start: first_message::Start) -> Result<Option<message::Sent>> {
+    /// Sends a first message, with the contact, device and conversation it begins.
+    pub async fn start(&self, start: first_message::Start) -> Result<first_message::Outcome> {
         match &self.0 {
             Inner::Sqlite { writer, .. } => writer.first_message(start).await,
             Inner::Postgres(_, senders) => senders.starts.send(u128::from(start.key_hash.first().copied().unwrap_or_default()), start).await,

@@ -5,7 +5,8 @@ use crate::{
     Conn, Error, Result,
     conn::{Either, execute},
     contact::Device,
-    conversation, message,
+    conversation, message, overflow,
+    overflow::Room,
 };
 use model::{At, ContactId, ContactPointId, ConversationId, DeviceId, Language, PostId};
 use serde::Serialize;
@@ -18,6 +19,10 @@ pub struct Start {
     pub language: Language,
     pub post_id: PostId,
     pub point_id: ContactPointId,
+    /// How much the post can serve well, where that is set: a conversation too many does not begin.
+    pub room: Option<Room>,
+    /// The post behind the sticker, where another takes it because that one has enough.
+    pub meant_for: Option<PostId>,
     pub claim_hash: Vec<u8>,
     /// What the contact, the device and the conversation become if they are new.
     pub contact_id: ContactId,
@@ -33,46 +38,78 @@ impl Start {
     }
 }
 
-/// The first message of each, in the order given; `None` where the post has ended.
-pub async fn send(conn: &mut Conn, starts: &[Start]) -> Result<Vec<Option<message::Sent>>> {
+/// What became of a first message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Sent(message::Sent),
+    /// The post has ended.
+    Ended,
+    /// The post has as much as it can serve well.
+    Full,
+}
+
+/// The first message of each, in the order given.
+pub async fn send(conn: &mut Conn, starts: &[Start]) -> Result<Vec<Outcome>> {
     let mut devices = hold_devices(conn, starts).await?;
     let posts = hold_posts(conn, starts).await?;
-    let is_open = |start: &&Start| posts.contains(&start.post_id);
+    let mut loads = overflow::loads(conn, &limited(starts)).await?;
     let known: HashSet<Vec<u8>> = devices.keys().cloned().collect();
-    let mut fresh: Vec<&Start> = Vec::new();
-    for start in starts.iter().filter(is_open) {
-        devices.entry(start.key_hash.clone()).or_insert_with(|| {
-            fresh.push(start);
-            Device { id: start.device_id, contact_id: start.contact_id }
-        });
-    }
-    insert_contacts(conn, &fresh).await?;
 
     let mut conversations: HashMap<(DeviceId, PostId), ConversationId> = HashMap::new();
-    let mut begun: Vec<(&Start, ContactId)> = Vec::new();
+    let (mut fresh, mut begun): (Vec<&Start>, Vec<(&Start, ContactId)>) = (Vec::new(), Vec::new());
     let mut news = Vec::with_capacity(starts.len());
-    for start in starts.iter().filter(is_open) {
-        let Some(device) = devices.get(&start.key_hash) else { continue };
+    let mut refused: Vec<Option<Outcome>> = Vec::with_capacity(starts.len());
+    for start in starts {
+        if !posts.contains(&start.post_id) {
+            refused.push(Some(Outcome::Ended));
+            continue;
+        }
+        let device = devices.get(&start.key_hash).map_or(Device { id: start.device_id, contact_id: start.contact_id }, |d| Device { ..*d });
         let place = (device.id, start.post_id);
         if known.contains(&start.key_hash)
             && let Some(before) = conversation::of_device_with_post(conn, device.id, start.post_id).await?
         {
             conversations.insert(place, before.id);
         }
-        let id = *conversations.entry(place).or_insert_with(|| {
-            begun.push((start, device.contact_id));
-            start.conversation_id
-        });
+        let id = match conversations.get(&place) {
+            Some(id) => *id,
+            None => {
+                let load = loads.entry(start.post_id).or_default();
+                if start.room.is_some_and(|room| room.is_full(*load)) {
+                    refused.push(Some(Outcome::Full));
+                    continue;
+                }
+                (load.new, load.open) = (load.new + 1, load.open + 1);
+                devices.entry(start.key_hash.clone()).or_insert_with(|| {
+                    fresh.push(start);
+                    Device { id: start.device_id, contact_id: start.contact_id }
+                });
+                begun.push((start, device.contact_id));
+                conversations.insert(place, start.conversation_id);
+                start.conversation_id
+            }
+        };
         news.extend(start.news.iter().map(|new| message::New { conversation_id: id, ..new.clone() }));
+        refused.push(None);
     }
+    insert_contacts(conn, &fresh).await?;
     insert_conversations(conn, &begun).await?;
+    let elsewhere: Vec<_> = begun.iter().filter_map(|(start, _)| Some((start.conversation_id, start.meant_for?, start.at()))).collect();
+    overflow::insert(conn, &elsewhere).await?;
 
     let mut sent = if news.is_empty() { Vec::new() } else { message::send(conn, &news).await? }.into_iter();
     let mut first_of = |start: &Start| {
         let of_start: Vec<message::Sent> = sent.by_ref().take(start.news.len()).collect();
         of_start.into_iter().next().ok_or(Error::Stopped)
     };
-    starts.iter().map(|start| if is_open(&start) { first_of(start).map(Some) } else { Ok(None) }).collect()
+    let outcome = |(start, refused): (&Start, Option<Outcome>)| refused.map_or_else(|| first_of(start).map(Outcome::Sent), Ok);
+    starts.iter().zip(refused).map(outcome).collect()
+}
+
+/// The posts where a conversation may be one too many, each with the beginning of its day.
+fn limited(starts: &[Start]) -> Vec<(PostId, At)> {
+    let rooms: HashMap<PostId, At> = starts.iter().filter_map(|start| Some((start.post_id, start.room.filter(Room::is_limited)?.since))).collect();
+    rooms.into_iter().collect()
 }
 
 fn json<'a, T: Serialize>(rows: impl Iterator<Item = T> + 'a) -> Result<String> {
@@ -101,17 +138,23 @@ async fn hold_devices(conn: &mut Conn, starts: &[Start]) -> Result<HashMap<Vec<u
     Ok(rows.into_iter().map(|(key_hash, id, contact_id)| (key_hash, Device { id, contact_id })).collect())
 }
 
-/// The posts that have not ended, and will not before the transaction does.
+/// The posts that have not ended, and will not before the transaction does. Where conversations are counted, whoever counts them keeps the
+/// posts to itself.
 async fn hold_posts(conn: &mut Conn, starts: &[Start]) -> Result<HashSet<PostId>> {
+    let counts = starts.iter().any(|start| start.room.is_some_and(|room| room.is_limited()));
     let batch = json(starts.iter().map(|start| start.post_id.to_string()))?;
+    macro_rules! hold {
+        ($lock:literal) => {
+            concat!("select id from posts where id in (select value::uuid from jsonb_array_elements_text($1::jsonb)) and ended_at is null order by id ", $lock)
+        };
+    }
     let rows: Vec<(PostId,)> = match conn.either() {
         Either::Sqlite(c) => {
             let text = "select id from posts where id in (select unhex(value) from json_each($1)) and ended_at is null";
             sqlx::query_as(text).bind(batch).fetch_all(c).await?
         }
         Either::Postgres(c) => {
-            let text =
-                "select id from posts where id in (select value::uuid from jsonb_array_elements_text($1::jsonb)) and ended_at is null order by id for share";
+            let text = if counts { hold!("for no key update") } else { hold!("for share") };
             sqlx::query_as(text).bind(batch).fetch_all(c).await?
         }
     };

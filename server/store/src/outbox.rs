@@ -205,7 +205,31 @@ pub async fn answer(conn: &mut Conn, id: OutboxId) -> Result<Option<Answer>> {
          join posts p on p.id = coalesce(m.post_id, c.post_id)
          join units u on u.id = p.unit_id
          left join staff s on s.id = m.staff_id
-         where o.id = $1 and o.kind = 'answer'",
+         where o.id = $1 and o.kind in ('answer', 'hand_over')",
+        id
+    )
+}
+
+/// What the mail that tells of another holder has to know at the moment of sending.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Told {
+    pub post_id: PostId,
+    pub claim_version: i64,
+    /// The contact's address now.
+    pub email: Option<String>,
+    pub waits: i64,
+    /// 1 if the contact has seen all there is.
+    pub has_seen: i64,
+}
+
+pub async fn told(conn: &mut Conn, id: OutboxId) -> Result<Option<Told>> {
+    fetch_optional!(
+        conn,
+        Told,
+        "select c.post_id, c.claim_version, k.email, cast(case when c.contact_seen_seq >= c.last_seq then 1 else 0 end as bigint) as has_seen,
+            (select count(*) from waits w where w.conversation_id = c.id and w.closed_at is null) as waits
+         from outbox o join conversations c on c.id = o.conversation_id join contacts k on k.id = c.contact_id
+         where o.id = $1 and o.kind = 'hand_over'",
         id
     )
 }
@@ -251,7 +275,7 @@ pub async fn forget_contact(conn: &mut Conn, contact: ContactId, now: At) -> Res
     execute!(
         conn,
         "update outbox set recipient = '', cancelled_at = case when sent_at is null and failed_at is null then coalesce(cancelled_at, $2) end
-         where kind = 'answer' and conversation_id in (select id from conversations where contact_id = $1)",
+         where kind in ('answer', 'hand_over') and conversation_id in (select id from conversations where contact_id = $1)",
         contact,
         now
     )

@@ -1,12 +1,13 @@
 //! Posts: the seats that answer.
 
 use crate::{
-    Conn, Result,
+    Conn, Result, absence,
     admin::{held, mine},
     conn::*,
     message,
 };
 use model::{At, ConversationId, Language, PostId, StaffId, UnitId};
+use std::collections::HashMap;
 
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Post {
@@ -85,14 +86,16 @@ pub async fn card(conn: &mut Conn, id: PostId, now: At) -> Result<Option<Card>> 
         conn,
         Card,
         "select p.id as post_id, p.unit_id, p.title, p.title_en, u.name as unit_name, u.name_en as unit_name_en, p.welcome, p.answering_id, p.ended_at,
-            s.id as staff_id, s.name as staff_name, s.off_duty_since, s.off_duty_until, f.updated_at as photo_at
+            s.id as staff_id, s.name as staff_name, coalesce(a.from_at, s.off_duty_since) as off_duty_since,
+            case when a.id is null then s.off_duty_until else a.until_at end as off_duty_until, f.updated_at as photo_at
          from posts p join units u on u.id = p.unit_id
          left join holdings h on h.post_id = p.id and h.from_at <= $2 and (h.until_at is null or h.until_at > $2)
          left join staff s on s.id = h.staff_id and s.activated_at is not null and s.ended_at is null
+         left join absences a on a.staff_id = s.id and a.from_at <= $2 and a.until_at > $2
          left join photos f on f.staff_id = s.id
          where p.id = $1
-         order by case when s.id is null then 2 when s.off_duty_since is not null and (s.off_duty_until is null or s.off_duty_until > $2) then 1 else 0 end,
-            h.from_at, h.id
+         order by case when s.id is null then 2 when a.id is not null then 1 when s.off_duty_since is not null and (s.off_duty_until is null or s.off_duty_until > $2) then 1 else 0 end,
+            h.from_at, h.id, a.until_at desc
          limit 1",
         id,
         now
@@ -118,6 +121,9 @@ pub struct Seat {
     pub id: PostId,
     pub unit_id: UnitId,
     pub substitute_id: Option<PostId>,
+    /// Who stands in while its holder is away for a time.
+    #[sqlx(skip)]
+    pub away_id: Option<PostId>,
     pub answering_id: Option<PostId>,
     /// Holders at this moment, and how many of them are on duty.
     pub holders: i64,
@@ -126,11 +132,12 @@ pub struct Seat {
 
 /// All posts that have not ended, for routing.
 pub async fn seats(conn: &mut Conn, now: At) -> Result<Vec<Seat>> {
-    fetch_all!(
+    let mut seats = fetch_all!(
         conn,
         Seat,
         "select p.id, p.unit_id, p.substitute_id, p.answering_id, count(s.id) as holders,
-            count(case when s.off_duty_since is null or (s.off_duty_until is not null and s.off_duty_until <= $1) then s.id end) as on_duty
+            count(case when s.off_duty_since is null or (s.off_duty_until is not null and s.off_duty_until <= $1)
+                then case when not exists (select 1 from absences a where a.staff_id = s.id and a.from_at <= $1 and a.until_at > $1) then s.id end end) as on_duty
          from posts p
          left join holdings h on h.post_id = p.id and h.from_at <= $1 and (h.until_at is null or h.until_at > $1)
          left join staff s on s.id = h.staff_id and s.activated_at is not null and s.ended_at is null
@@ -138,7 +145,12 @@ pub async fn seats(conn: &mut Conn, now: At) -> Result<Vec<Seat>> {
          group by p.id, p.unit_id, p.substitute_id, p.answering_id
          order by p.id",
         now
-    )
+    )?;
+    let away: HashMap<PostId, PostId> = absence::substitutes(conn, now).await?.into_iter().collect();
+    if !away.is_empty() {
+        seats.iter_mut().for_each(|seat| seat.away_id = away.get(&seat.id).copied());
+    }
+    Ok(seats)
 }
 
 /// One at a time works out who answers, so that none decides by what another is about to change. SQLite has one writer anyway.
@@ -154,8 +166,22 @@ pub async fn unit_parents(conn: &mut Conn) -> Result<Vec<(UnitId, Option<UnitId>
     fetch_all!(conn, (UnitId, Option<UnitId>), "select id, parent_id from units")
 }
 
-pub async fn set_answering(conn: &mut Conn, id: PostId, answering: Option<PostId>) -> Result<()> {
-    execute!(conn, "update posts set answering_id = $2 where id = $1", id, answering).map(|_| ())
+/// Who answers for each of these posts, a statement for all of them.
+pub async fn set_answering(conn: &mut Conn, answering: &[(PostId, Option<PostId>)]) -> Result<()> {
+    for some in answering.chunks(2_000) {
+        let rows: Vec<(String, Option<String>)> = some.iter().map(|(id, other)| (id.to_string(), other.map(|id| id.to_string()))).collect();
+        let text = match conn.either() {
+            Either::Sqlite(_) => {
+                "update posts set answering_id = n.other from (select unhex(value ->> 0) as id, unhex(value ->> 1) as other from json_each($1)) n where posts.id = n.id"
+            }
+            Either::Postgres(_) => {
+                "update posts set answering_id = n.other
+                 from (select (value ->> 0)::uuid as id, (value ->> 1)::uuid as other from jsonb_array_elements($1::jsonb)) n where posts.id = n.id"
+            }
+        };
+        execute!(conn, text, serde_json::to_string(&rows)?)?;
+    }
+    Ok(())
 }
 
 /// Who stands in when nobody at the post is on duty.
@@ -263,6 +289,7 @@ pub async fn end(conn: &mut Conn, id: PostId, now: At) -> Result<()> {
     )?;
     execute!(conn, "update posts set ended_at = $2, substitute_id = null, answering_id = null where id = $1", id, now)?;
     execute!(conn, "update posts set answering_id = null where answering_id = $1", id)?;
+    absence::forget_substitute(conn, id).await?;
     execute!(conn, "update holdings set until_at = $2 where post_id = $1 and (until_at is null or until_at > $2)", id, now)?;
     execute!(conn, "update contact_points set revoked_at = $2 where post_id = $1 and revoked_at is null", id, now).map(|_| ())
 }
@@ -271,6 +298,29 @@ pub async fn end(conn: &mut Conn, id: PostId, now: At) -> Result<()> {
 pub async fn waiting(conn: &mut Conn, id: PostId) -> Result<i64> {
     let (count,) = fetch_one!(conn, (i64,), "select count(*) from waits where post_id = $1 and closed_at is null", id)?;
     Ok(count)
+}
+
+/// What somebody who ends something leaves behind: a post with open waits.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Orphan {
+    pub post_id: PostId,
+    pub title: String,
+    pub unit_name: String,
+    pub waiting: i64,
+    /// When the first of them is due.
+    pub due_at: At,
+}
+
+/// The post, if anybody waits there.
+pub async fn orphan(conn: &mut Conn, id: PostId) -> Result<Option<Orphan>> {
+    fetch_optional!(
+        conn,
+        Orphan,
+        "select p.id as post_id, p.title, u.name as unit_name, count(*) as waiting, min(w.due_at) as due_at
+         from waits w join posts p on p.id = w.post_id join units u on u.id = p.unit_id
+         where w.post_id = $1 and w.closed_at is null group by p.id, p.title, u.name",
+        id
+    )
 }
 
 /// The open conversations of a post.

@@ -25,17 +25,19 @@ pub struct Live {
     pub factors: i64,
 }
 
-/// A live session by its key's hash, if it began after `since`.
-pub async fn by_key(conn: &mut Conn, key_hash: &[u8], since: At) -> Result<Option<Live>> {
+/// A live session by its key's hash, if it began after `since` and whoever it is has not left by `now`.
+pub async fn by_key(conn: &mut Conn, key_hash: &[u8], since: At, now: At) -> Result<Option<Live>> {
     fetch_optional!(
         conn,
         Live,
         "select s.id, s.staff_id, s.agent, s.created_at, s.seen_at, s.ended_at, s.proven_at,
             (select count(*) from authenticators a where a.staff_id = s.staff_id) + (select count(*) from passkeys k where k.staff_id = s.staff_id) as factors
          from sessions s join staff p on p.id = s.staff_id
-         where s.key_hash = $1 and s.ended_at is null and s.created_at > $2 and p.ended_at is null",
+         where s.key_hash = $1 and s.ended_at is null and s.created_at > $2 and p.ended_at is null
+            and not exists (select 1 from leavings l where l.staff_id = p.id and l.leaves_at <= $3)",
         key_hash,
-        since
+        since,
+        now
     )
 }
 
@@ -77,14 +79,16 @@ pub async fn of_staff(conn: &mut Conn, staff: StaffId, since: At) -> Result<Vec<
 }
 
 /// Whether a session has not ended and its member of staff has not left.
-pub async fn is_live(conn: &mut Conn, id: SessionId, since: At) -> Result<bool> {
+pub async fn is_live(conn: &mut Conn, id: SessionId, since: At, now: At) -> Result<bool> {
     let (count,) = fetch_one!(
         conn,
         (i64,),
         "select count(*) from sessions s join staff p on p.id = s.staff_id
-         where s.id = $1 and s.ended_at is null and s.created_at > $2 and p.ended_at is null",
+         where s.id = $1 and s.ended_at is null and s.created_at > $2 and p.ended_at is null
+            and not exists (select 1 from leavings l where l.staff_id = p.id and l.leaves_at <= $3)",
         id,
-        since
+        since,
+        now
     )?;
     Ok(count > 0)
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     Conn, Db, Result,
-    conn::{fetch_one, on},
+    conn::{fetch_all, fetch_one, on},
 };
 use sqlx::{Connection, PgConnection};
 use std::{
@@ -83,4 +83,10 @@ pub async fn cut_others(conn: &mut Conn) -> Result<i64> {
         "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
     )?;
     Ok(count)
+}
+
+/// What the audit trail says was done, from its beginning.
+pub async fn actions(conn: &mut Conn) -> Result<Vec<String>> {
+    let rows = fetch_all!(conn, (String,), "select action from audit_entries order by seq")?;
+    Ok(rows.into_iter().map(|(action,)| action).collect())
 }

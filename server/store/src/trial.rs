@@ -96,7 +96,7 @@ pub async fn release(conn: &mut Conn, due: At, gap: i64, limit: i64, now: At) ->
         conn,
         (OutboxId,),
         "select w.outbox_id from withheld_mails w join outbox o on o.id = w.outbox_id
-         where w.released_at is null and o.kind = 'answer' order by w.withheld_at, w.outbox_id limit $1",
+         where w.released_at is null and o.kind in ('answer', 'hand_over') order by w.withheld_at, w.outbox_id limit $1",
         limit
     )?;
     let mut due = due.0;

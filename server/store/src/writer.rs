@@ -24,7 +24,7 @@ pub(crate) struct Writer(mpsc::Sender<Job>);
 enum Job {
     Work(Work),
     Send(message::New, Answer<message::Sent>),
-    Start(Start, Answer<Option<message::Sent>>),
+    Start(Start, Answer<first_message::Outcome>),
     Saw(Seen, Answer<()>),
     Stop(oneshot::Sender<()>),
 }
@@ -82,7 +82,7 @@ impl Writer {
         answered.await.map_err(|_| Error::Stopped)?
     }
 
-    pub async fn first_message(&self, start: Start) -> Result<Option<message::Sent>> {
+    pub async fn first_message(&self, start: Start) -> Result<first_message::Outcome> {
         let (answer, answered) = oneshot::channel();
         self.0.send(Job::Start(start, answer)).await.map_err(|_| Error::Stopped)?;
         answered.await.map_err(|_| Error::Stopped)?
@@ -139,7 +139,7 @@ async fn write_all(mut conn: Conn, checkpoint: Checkpoint, mut queue: mpsc::Rece
 struct Batch {
     works: Vec<Work>,
     news: Waiting<message::New, message::Sent>,
-    starts: Waiting<Start, Option<message::Sent>>,
+    starts: Waiting<Start, first_message::Outcome>,
     seen: Waiting<Seen, ()>,
 }
 

@@ -11,9 +11,10 @@ use store::{
     Db, Error,
     contact_point::ContactPoint,
     conversation::Conversation,
-    first_message::Start,
+    first_message::{Outcome, Start},
     invitation::Wanted,
     message::{self, Audience, New, NewWait},
+    overflow::{self, Room},
     post::Post,
     second_factor::{Authenticator, Ceremony, Passkey},
     seen::Seen,
@@ -160,11 +161,21 @@ async fn sticker(db: &Db) -> impl Fn(u8, &str) -> Start {
         language: Language::Chinese,
         post_id,
         point_id,
+        room: None,
+        meant_for: None,
         claim_hash: id().as_bytes().to_vec(),
         contact_id: ContactId(id()),
         device_id: DeviceId(id()),
         conversation_id: ConversationId(id()),
         news: vec![new(ConversationId(id()), MessageKind::Contact, body), new(ConversationId(id()), MessageKind::Auto, "")],
+    }
+}
+
+/// What was sent, where nothing stood in its way.
+fn sent(outcome: Outcome) -> message::Sent {
+    match outcome {
+        Outcome::Sent(sent) => sent,
+        other => panic!("{other:?}"),
     }
 }
 
@@ -180,7 +191,7 @@ async fn first_messages_of_one_device_at_the_same_moment_begin_one_conversation(
                     Err(Error::Taken(_)) => db.start(start).await,
                     other => other,
                 };
-                (device, sent.unwrap().unwrap())
+                (device, self::sent(sent.unwrap()))
             })
         });
         let mut begun: HashMap<u8, Vec<message::Sent>> = HashMap::new();
@@ -194,7 +205,7 @@ async fn first_messages_of_one_device_at_the_same_moment_begin_one_conversation(
             assert!(sent.iter().all(|s| s.is_new && s.conversation_id == sent[0].conversation_id));
         }
         assert_eq!(begun.len(), 3);
-        let again = db.start(start(0, "再来")).await.unwrap().unwrap();
+        let again = sent(db.start(start(0, "再来")).await.unwrap());
         assert_eq!((again.conversation_id, again.seq), (begun[&0][0].conversation_id, 9));
     })
     .await;
@@ -205,13 +216,61 @@ async fn a_first_message_is_sent_once_and_not_to_a_post_that_has_ended() {
     on_both(async |db| {
         let (start, other) = (sticker(&db).await, sticker(&db).await);
         let first = start(1, "一次");
-        let (sent, again) = (db.start(first.clone()).await.unwrap().unwrap(), db.start(first.clone()).await.unwrap().unwrap());
-        assert_eq!((again.message_id, again.seq, again.is_new), (sent.message_id, sent.seq, false));
-        let elsewhere = db.start(other(1, "别处")).await.unwrap().unwrap();
-        assert_ne!(elsewhere.conversation_id, sent.conversation_id);
+        let (once, again) = (sent(db.start(first.clone()).await.unwrap()), sent(db.start(first.clone()).await.unwrap()));
+        assert_eq!((again.message_id, again.seq, again.is_new), (once.message_id, once.seq, false));
+        let elsewhere = sent(db.start(other(1, "别处")).await.unwrap());
+        assert_ne!(elsewhere.conversation_id, once.conversation_id);
         let post = first.post_id;
         db.write(move |c| Box::pin(async move { store::post::end(c, post, NOW).await })).await.unwrap();
-        assert_eq!(db.start(start(2, "太晚")).await.unwrap(), None);
+        assert_eq!(db.start(start(2, "太晚")).await.unwrap(), Outcome::Ended);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_post_takes_as_many_new_conversations_as_it_has_room_for_however_many_come_at_once() {
+    on_both(async |db| {
+        let (start, above) = (sticker(&db).await, sticker(&db).await);
+        let post = start(0, "").post_id;
+        // One is open already: the one the post was made with, which began before today.
+        let room = |per_day, open| Some(Room { new_contacts_per_day: per_day, open_conversations: open, since: NOW });
+        let starts = (0..12).map(|n: u8| Start { room: room(Some(5), None), ..start(n, "路灯") }).map(|start| {
+            let db = db.clone();
+            tokio::spawn(async move { db.start(start).await.unwrap() })
+        });
+        let mut begun = Vec::new();
+        for outcome in starts.collect::<Vec<_>>() {
+            begun.push(outcome.await.unwrap());
+        }
+        let full = begun.iter().filter(|o| **o == Outcome::Full).count();
+        // Where the conversation the post was made with began at the same moment, it counts too.
+        let loads = overflow::loads(&mut db.read().await.unwrap(), &[(post, NOW)]).await.unwrap()[&post];
+        assert_eq!((loads.new, 12 - full), (5, usize::try_from(loads.new).unwrap() - 1));
+
+        // Who has a conversation there goes on in it, whatever there is; what is too much begins elsewhere, and is found again from the sticker.
+        let known = (0..12).find(|n| matches!(begun[usize::from(*n)], Outcome::Sent(_))).unwrap();
+        let again = sent(db.start(Start { room: room(Some(0), Some(0)), ..start(known, "还有") }).await.unwrap());
+        assert_eq!(again.seq, 3);
+        let refused = (0..12).find(|n| begun[usize::from(*n)] == Outcome::Full).unwrap();
+        assert_eq!(store::contact::device(&mut db.read().await.unwrap(), &[refused; 32]).await.unwrap().map(|d| d.id), None, "nothing of them was kept");
+        let elsewhere = Start { meant_for: Some(post), ..above(refused, "路灯") };
+        let moved = sent(db.start(elsewhere).await.unwrap());
+        let mut conn = db.read().await.unwrap();
+        assert_eq!(overflow::meant_for(&mut conn, moved.conversation_id).await.unwrap(), Some(post));
+        assert_eq!(overflow::since(&mut conn, post, NOW).await.unwrap(), 1);
+        let device = store::contact::device(&mut conn, &[refused; 32]).await.unwrap().unwrap();
+        let found = store::conversation::of_device_with_post(&mut conn, device.id, post).await.unwrap().unwrap();
+        assert_eq!(found.id, moved.conversation_id);
+        drop(conn);
+        let back = sent(db.start(Start { room: room(Some(0), None), ..start(refused, "又来") }).await.unwrap());
+        assert_eq!(back.conversation_id, moved.conversation_id);
+
+        // Open conversations are counted whenever they began.
+        let next = Start { room: room(None, Some(loads.open)), ..start(40, "新的") };
+        assert_eq!(db.start(next.clone()).await.unwrap(), Outcome::Full);
+        sent(db.start(Start { room: room(None, Some(loads.open + 1)), ..next }).await.unwrap());
+        let tomorrow = Start { room: Some(Room { new_contacts_per_day: Some(1), open_conversations: None, since: NOW.plus_days(1) }), ..start(41, "明天") };
+        sent(db.start(tomorrow).await.unwrap());
     })
     .await;
 }
@@ -443,7 +502,7 @@ async fn a_session_knows_what_was_shown_in_it_and_what_its_person_has() {
         let session = Session { id: SessionId(id()), staff_id: me, agent: String::new(), created_at: NOW, seen_at: NOW, ended_at: None };
         let this = session.id;
         write!(db, c => store::session::insert(c, &session, &[7]));
-        let live = async || store::session::by_key(&mut db.read().await.unwrap(), &[7], NOW.plus_days(-1)).await.unwrap().unwrap();
+        let live = async || store::session::by_key(&mut db.read().await.unwrap(), &[7], NOW.plus_days(-1), NOW).await.unwrap().unwrap();
         assert_eq!((live().await.factors, live().await.proven_at), (0, None));
         let app = Authenticator { staff_id: me, nonce: "a".into(), created_at: NOW, last_step: 0 };
         write!(db, c => store::second_factor::set_authenticator(c, &app));
@@ -634,6 +693,67 @@ async fn audit_entries_are_found_by_what_they_speak_of() {
         let found = store::audit::find(&mut conn, &filter(&["unit.create"]), 10).await.unwrap();
         assert_eq!(found.iter().map(|line| line.entry.seq).collect::<Vec<_>>(), [3, 1], "the newest first");
         assert!(store::audit::find(&mut conn, &filter(&[]), 10).await.unwrap().is_empty());
+
+/// A sticker of a post of its own, with this code.
+async fn point_with(db: &Db, code: &PointCode) -> ContactPointId {
+    let (unit, post, point, code) = (UnitId(id()), PostId(id()), ContactPointId(id()), code.clone());
+    db.write(move |c| {
+        Box::pin(async move {
+            let grid =
+                Unit { id: unit, parent_id: None, kind: UnitKind::Grid, name: "网格".into(), name_en: None, code: None, created_at: NOW, ended_at: None };
+            store::unit::insert(c, &grid).await?;
+            let seat = Post {
+                id: post,
+                unit_id: unit,
+                title: "网格员".into(),
+                title_en: None,
+                substitute_id: None,
+                welcome: None,
+                answering_id: None,
+                created_at: NOW,
+                ended_at: None,
+            };
+            store::post::insert(c, &seat).await?;
+            let sticker = ContactPoint {
+                id: point,
+                post_id: post,
+                code,
+                check_phrase: CheckPhrase::from_bits([0, 1, 2, 3]),
+                place: "门口".into(),
+                place_en: None,
+                topic: None,
+                welcome: None,
+                created_at: NOW,
+                revoked_at: None,
+            };
+            store::contact_point::insert(c, &sticker).await
+        })
+    })
+    .await
+    .unwrap();
+    point
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scans_of_a_day_are_added_to_those_that_were_counted_before_also_at_the_same_moment() {
+    on_both(async |db| {
+        let points = [point_with(&db, &PointCode::from_bits([1; 8])).await, point_with(&db, &PointCode::from_bits([2; 8])).await];
+        let write = |reversed: bool| {
+            let db = db.clone();
+            tokio::spawn(async move {
+                let mut rows: Vec<_> = points.map(|point_id| store::scan::Scanned { point_id, day: 20_000, count: 2, refused: 1 }).into();
+                if reversed {
+                    rows.reverse();
+                }
+                db.write(move |c| Box::pin(async move { store::scan::add(c, &rows).await })).await.unwrap();
+            })
+        };
+        for writing in (0..20).map(|i| write(i % 2 == 0)).collect::<Vec<_>>() {
+            writing.await.unwrap();
+        }
+        let days = store::scan::since(&mut db.read().await.unwrap(), &points, 20_000).await.unwrap();
+        assert_eq!(days.iter().map(|d| (d.day, d.count, d.refused)).collect::<Vec<_>>(), [(20_000, 40, 20); 2]);
+        assert_eq!(store::scan::since(&mut db.read().await.unwrap(), &points, 20_001).await.unwrap(), []);
     })
     .await;
 }
@@ -673,6 +793,124 @@ async fn settings_are_read_on_the_way_up_and_what_differs_on_the_way_down() {
         let below = store::setting::below(&mut conn, city).await.unwrap();
         assert_eq!(below.iter().map(|d| (d.unit_id, d.unit_name.as_str())).collect::<Vec<_>>(), [(street, "街道")]);
         assert!(store::setting::below(&mut conn, street).await.unwrap().is_empty());
+
+async fn a_code_that_is_taken_is_left_out_and_a_post_that_has_one_gets_none() {
+    on_both(async |db| {
+        let taken = PointCode::from_bits([3; 8]);
+        let (with, without) = (point_with(&db, &taken).await, point_with(&db, &PointCode::from_bits([4; 8])).await);
+        let post_of = async |point| store::contact_point::find(&mut db.read().await.unwrap(), point).await.unwrap().unwrap().post_id;
+        let (has_one, bare) = (post_of(with).await, post_of(without).await);
+        let make = async |post_id, code: PointCode| {
+            let new = store::print::New { id: ContactPointId(id()), post_id, code, check_phrase: CheckPhrase::from_bits([0; 4]) };
+            let place = store::print::Place { place: "门口".into(), place_en: None, topic: None, welcome: None };
+            db.write(move |c| Box::pin(async move { store::print::insert_points(c, &[new], &place, NOW).await })).await.unwrap()
+        };
+        db.write(move |c| Box::pin(async move { store::contact_point::revoke(c, without, NOW).await })).await.unwrap();
+        assert_eq!(make(has_one, PointCode::from_bits([5; 8])).await, 0);
+        assert_eq!(make(bare, taken.clone()).await, 0);
+        assert_eq!(make(bare, PointCode::from_bits([5; 8])).await, 1);
+        assert_eq!(make(bare, PointCode::from_bits([6; 8])).await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_old_sticker_ends_with_the_first_scan_of_the_new_one_and_once_only() {
+    on_both(async |db| {
+        let (old, new) = (point_with(&db, &PointCode::from_bits([7; 8])).await, point_with(&db, &PointCode::from_bits([8; 8])).await);
+        db.write(move |c| Box::pin(async move { store::replacement::insert(c, new, old, NOW, None).await })).await.unwrap();
+        let scanned = async |point| db.write(move |c| Box::pin(async move { store::scan::take_over(c, &[point], NOW).await })).await.unwrap();
+        assert_eq!(scanned(old).await, []);
+        assert_eq!(scanned(new).await, [(old, "门口".to_owned())]);
+        assert_eq!(scanned(new).await, []);
+        assert_eq!(store::contact_point::find(&mut db.read().await.unwrap(), old).await.unwrap().unwrap().revoked_at, Some(NOW));
+        let mut conn = db.read().await.unwrap();
+        assert_eq!(store::replacement::before(&mut conn, new).await.unwrap().unwrap().is_waiting, 0);
+        assert_eq!(store::replacement::after(&mut conn, old).await.unwrap().unwrap().id, new);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_register_is_written_in_one_go_changed_ended_and_brought_back() {
+    use store::import::{HoldingRow, PostRow, StaffRow, Steps, Touched, UnitRow};
+    on_both(async |db| {
+        let (top, grid, other) = (UnitId(id()), UnitId(id()), UnitId(id()));
+        let unit = |id, parent_id, kind, name: &str, code: Option<&str>| UnitRow {
+            id,
+            parent_id,
+            kind,
+            name: name.into(),
+            name_en: None,
+            code: code.map(str::to_owned),
+        };
+        let post = PostRow { id: PostId(id()), unit_id: grid, title: "网格员".into(), title_en: Some("Grid worker".into()) };
+        let stand_in = PostRow { id: PostId(id()), unit_id: other, title: "网格员".into(), title_en: None };
+        let person = StaffRow {
+            id: model::StaffId(id()),
+            email: "wang@x.cn".into(),
+            name: "王芳".into(),
+            title: None,
+            phone: Some("138".into()),
+            language: Language::Chinese,
+            unit_id: Some(grid),
+            is_activated: false,
+        };
+        let holding = HoldingRow { id: model::HoldingId(id()), post_id: post.id, staff_id: person.id, from_at: NOW, until_at: None };
+        let write = async |steps: Steps, at: At| -> Touched {
+            let packed = steps.packed();
+            db.write(move |c| Box::pin(async move { store::import::write(c, &packed, at, &|_| ()).await })).await.unwrap()
+        };
+        let units = vec![
+            unit(top, None, UnitKind::Community, "社区", Some("0")),
+            unit(grid, Some(top), UnitKind::Grid, "一", Some("1")),
+            unit(other, Some(top), UnitKind::Grid, "二", Some("2")),
+        ];
+        let all = Steps {
+            units: units.clone(),
+            posts: vec![post.clone(), stand_in.clone()],
+            staff: vec![person.clone()],
+            holdings: vec![holding.clone()],
+            substitutes: vec![(stand_in.id, post.id)],
+            ..Steps::default()
+        };
+        write(all.clone(), NOW).await;
+        let there = async || {
+            let mut c = db.read().await.unwrap();
+            let mut units = store::import::units(&mut c, top).await.unwrap();
+            units.sort_by(|a, b| a.code.cmp(&b.code));
+            let now = NOW.plus_minutes(2);
+            (
+                units,
+                store::import::posts(&mut c, top).await.unwrap().len(),
+                store::import::staff(&mut c, top, now).await.unwrap(),
+                store::import::holdings(&mut c, top, now).await.unwrap(),
+            )
+        };
+        assert_eq!(there().await, (units.clone(), 2, vec![person.clone()], vec![holding.clone()]));
+
+        // Two codes change places, which no order of single changes could do.
+        let swapped = vec![unit(grid, Some(top), UnitKind::Grid, "一", Some("2")), unit(other, Some(top), UnitKind::Grid, "二", Some("1"))];
+        write(Steps { freed: vec![grid, other], units: swapped, ..Steps::default() }, NOW).await;
+        assert_eq!(there().await.0.iter().map(|unit| unit.name.clone()).collect::<Vec<_>>(), ["社区", "二", "一"]);
+
+        let ending =
+            Steps { units_ended: vec![grid], posts_ended: vec![post.id], staff_ended: vec![person.id], holdings_ended: vec![holding.id], ..Steps::default() };
+        let touched = write(ending, NOW.plus_minutes(1)).await;
+        assert_eq!(touched.substitutes, [(stand_in.id, post.id)]);
+        let (units, posts, staff, holdings) = there().await;
+        assert_eq!((units.len(), posts, staff.len(), holdings.len()), (2, 1, 0, 0));
+
+        let back =
+            Steps { substitutes: touched.substitutes, units: vec![unit(grid, Some(top), UnitKind::Grid, "一", Some("2"))], posts: vec![post.clone()], ..all };
+        write(Steps { holdings: vec![holding.clone()], ..back }, NOW.plus_minutes(2)).await;
+        let (units, posts, staff, holdings) = there().await;
+        assert_eq!((units.len(), posts, staff, holdings), (3, 2, vec![person], vec![holding]));
+        let mut c = db.read().await.unwrap();
+        assert_eq!(store::post::find(&mut c, stand_in.id).await.unwrap().unwrap().substitute_id, Some(post.id));
+        assert_eq!(store::import::with_codes(&mut c, &["2".to_owned(), "9".to_owned()]).await.unwrap(), [(grid, "2".to_owned())]);
+        assert_eq!(store::import::with_emails(&mut c, &["wang@x.cn".to_owned()]).await.unwrap().len(), 1);
+        assert_eq!(store::import::kept(&mut c, other, NOW.plus_minutes(2)).await.unwrap().len(), 1);
     })
     .await;
 }

@@ -230,7 +230,7 @@ async fn admin_roles_are_given_and_taken_within_ones_own_units() {
         let path = format!("/admin/staff/{wang}");
         let (community, street) = (sticker.community.to_string(), sticker.street.to_string());
         admin.post(&path, &[("intent", "give"), ("unit", &community)]).await.is(303);
-        admin.post(&path, &[("intent", "give"), ("unit", &community)]).await.is(422).has("已经有管理权");
+        admin.post(&path, &[("intent", "give"), ("unit", &community)]).await.is(422).has("已经有这项授权");
         let mut wangs = app.signed_in(wang).await;
         wangs.get(&format!("/admin/units/{community}")).await.is(200);
         wangs.get(&format!("/admin/units/{street}")).await.is(404);

@@ -133,6 +133,62 @@ impl TestApp {
         Sticker { street, community, post, point, code }
     }
 
+    pub async fn unit(&self, parent_id: Option<UnitId>, kind: UnitKind, name: &str) -> UnitId {
+        let unit = domain::row::Unit {
+            id: UnitId(self.domain.id()),
+            parent_id,
+            kind,
+            name: name.into(),
+            name_en: None,
+            code: None,
+            created_at: self.domain.now(),
+            ended_at: None,
+        };
+        let id = unit.id;
+        self.domain.db.write(move |c| Box::pin(async move { store::unit::insert(c, &unit).await })).await.unwrap();
+        id
+    }
+
+    /// A post with a sticker at a unit that is there already, without a holder; the street is the unit itself.
+    pub async fn post_at(&self, unit: UnitId) -> Sticker {
+        let now = self.domain.now();
+        let (post, point, code) = (PostId(self.domain.id()), ContactPointId(self.domain.id()), domain::contact_point::new_code(&self.domain.random));
+        let seat = domain::row::Post {
+            id: post,
+            unit_id: unit,
+            title: "网格员".into(),
+            title_en: None,
+            substitute_id: None,
+            welcome: None,
+            answering_id: None,
+            created_at: now,
+            ended_at: None,
+        };
+        let row = domain::row::ContactPoint {
+            id: point,
+            post_id: post,
+            code: code.clone(),
+            check_phrase: CheckPhrase::from_bits([0, 1, 2, 3]),
+            place: "门口".into(),
+            place_en: None,
+            topic: None,
+            welcome: None,
+            created_at: now,
+            revoked_at: None,
+        };
+        self.domain
+            .db
+            .write(move |c| {
+                Box::pin(async move {
+                    store::post::insert(c, &seat).await?;
+                    store::contact_point::insert(c, &row).await
+                })
+            })
+            .await
+            .unwrap();
+        Sticker { street: unit, community: unit, post, point, code }
+    }
+
     /// Gives the sticker's unit, post and place their English names.
     pub async fn english_names(&self, sticker: &Sticker) {
         let (community, post, point) = (sticker.community, sticker.post, sticker.point);
@@ -160,6 +216,15 @@ impl TestApp {
 
     /// An activated member of staff.
     pub async fn staff(&self, name: &str) -> StaffId {
+        self.person(name, Some(self.domain.now())).await
+    }
+
+    /// Somebody who has not signed in yet.
+    pub async fn newcomer(&self, name: &str) -> StaffId {
+        self.person(name, None).await
+    }
+
+    async fn person(&self, name: &str, activated_at: Option<At>) -> StaffId {
         let (id, now, name) = (StaffId(self.domain.id()), self.domain.now(), name.to_owned());
         let staff = store::staff::Staff {
             id,
@@ -169,7 +234,7 @@ impl TestApp {
             language: Language::Chinese,
             password_hash: None,
             created_at: now,
-            activated_at: Some(now),
+            activated_at,
             ended_at: None,
             off_duty_since: None,
             off_duty_until: None,

@@ -185,6 +185,7 @@ fn duty_section(visit: &Visit, duty: &Duty, typed: &Typed) -> impl IntoView + us
             <form class="task" method="post" action="/account/off-duty">
                 {visit.csrf_field()}
                 {rest_choices(l, duty, typed, now)}
+                <p class="hint">{t!(l, people.rest_or_absence)}" "<a href="/account/absences">{t!(l, people.absences)}</a></p>
                 <button class=if is_off { "btn alt" } else { "btn" }>
                     {icon(Icon::Rest)}{if is_off { t!(l, account.rest_change) } else { t!(l, account.rest_start) }}
                 </button>

@@ -92,7 +92,7 @@ fn events(seen: &mut Seen, news: &News) -> Vec<Event> {
         seen.promise = Some(html);
     }
     if seen.card != news.promise.card {
-        events.push(event("who", &render(&visit, || who(visit.language, &news.promise.card).into_any())));
+        events.push(event("who", &render(&visit, || who(&visit, &news.promise).into_any())));
         seen.card = news.promise.card.clone();
     }
     events

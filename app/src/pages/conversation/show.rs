@@ -3,7 +3,7 @@
 use super::email;
 use crate::{
     components::{
-        card::{disc, unit_mark},
+        card::{away, disc, unit_mark},
         icon::{Icon, icon},
         log::{Log, Side},
         qr::qr,
@@ -22,11 +22,10 @@ use axum::{
 use domain::{
     claim::{self, ClaimError},
     conversation::{self, Promise, SendError, Typed, View},
-    row::Card,
 };
 use i18n::{t, when};
 use leptos::prelude::*;
-use model::{At, ClientKey, ConversationId, Language, calendar::Calendar};
+use model::{At, ClientKey, ConversationId, calendar::Calendar};
 use qrcode::EcLevel;
 use serde::Deserialize;
 
@@ -121,7 +120,7 @@ pub fn page_with_email(visit: &Visit, view: &View, draft: Draft, status: StatusC
     };
     let main = view! {
         <main id="main" class="col chat">
-            <div id="who">{who(l, card)}</div>
+            <div id="who">{who(visit, &view.promise)}</div>
             <div id="promise">{promise(visit, &view.promise)}</div>
             {other_devices(visit, view)}
             {older}
@@ -142,10 +141,12 @@ pub fn page_with_email(visit: &Visit, view: &View, draft: Draft, status: StatusC
 }
 
 /// Who answers, with the words for the box below, which change with them.
-pub fn who(l: Language, card: &Card) -> impl IntoView + use<> {
+pub fn who(visit: &Visit, promise: &Promise) -> impl IntoView + use<> {
+    let (l, card) = (visit.language, &promise.card);
     let name = card.name_in(l).to_owned();
     let write = t!(l, resident.write_to, name = name.clone());
-    view! { <section class="who mini" data-write=write>{disc(card)}<div><h1>{name}</h1>{unit_mark(l, card.unit_in(l))}</div></section> }
+    let away = promise.away.as_ref().map(|gone| away(visit, &promise.calendar.calendar, gone, &name));
+    view! { <section class="who mini" data-write=write>{disc(card)}<div><h1>{name}</h1>{unit_mark(l, card.unit_in(l))}{away}</div></section> }
 }
 
 fn talk(visit: &Visit, id: ConversationId, last_seq: i64) -> impl IntoView + use<> {

@@ -18,6 +18,7 @@ use axum::{
 use domain::{
     Staff,
     desk::{self, Asked, Inbox, Post, Row, Today},
+    overflow::Reached,
 };
 use i18n::{t, when};
 use leptos::prelude::*;
@@ -126,6 +127,7 @@ pub fn pane(visit: &Visit, staff: &Staff, inbox: &Inbox, asking: &Asking, open: 
                 </form>
             </header>
             {off_duty(visit, staff)}
+            {reached(l, inbox)}
             {done}
             {rows(visit, staff, inbox, asking, open)}
         </section>
@@ -148,6 +150,22 @@ fn off_duty(visit: &Visit, staff: &Staff) -> Option<impl IntoView + use<>> {
             </div>
         }
     })
+}
+
+/// Said calmly: today's new residents go elsewhere, so that those who are here are served well.
+fn reached(l: Language, inbox: &Inbox) -> Vec<AnyView> {
+    let words = |r: &Reached| {
+        let post = t!(l, inbox.group, unit = r.unit_name.clone(), title = r.title.clone());
+        let enough = match (r.per_day, r.open) {
+            (Some(most), _) => t!(l, people.reached_day, post = post, count = most),
+            (None, most) => t!(l, people.reached_open, post = post, count = most.unwrap_or_default()),
+        };
+        let by = r.by.clone().map(|(unit, name)| t!(l, people.reached_by, unit = unit, name = name));
+        let elsewhere = (r.elsewhere > 0).then(|| t!(l, people.reached_elsewhere, count = r.elsewhere));
+        [Some(enough), by, elsewhere].into_iter().flatten().collect::<String>()
+    };
+    let line = |r| view! { <div class="banner slim" role="status">{icon(Icon::People)}<div><p>{words(r)}</p></div></div> }.into_any();
+    inbox.reached.iter().map(line).collect()
 }
 
 fn waiting(l: Language, inbox: &Inbox) -> String {

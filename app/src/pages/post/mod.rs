@@ -3,7 +3,7 @@
 mod new;
 mod show;
 
-pub use show::day_error;
+pub use show::{day_error, who_error};
 
 use crate::routes::{Policy, Routes};
 

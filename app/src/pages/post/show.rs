@@ -2,14 +2,14 @@
 
 use crate::{
     components::{
-        admin::{Danger, Done, area, choice, crumbs, saved},
+        admin::{Done, area, choice, crumbs, open_waits, saved},
         field::Field,
         icon::{Icon, icon},
         term::terms,
     },
     error::AppError,
     form::{Posted, text_error},
-    pages::unit::named,
+    pages::{absence, unit::named},
     shell::Page,
     visit::{AsAdmin, Visit},
 };
@@ -22,6 +22,7 @@ use domain::{
     Admin,
     holding::{self, DayError, HoldingError, Typed, WhoError},
     post::{self, PostError, View},
+    routing::Orphan,
     row::Term,
 };
 use i18n::t;
@@ -42,6 +43,10 @@ pub struct Draft {
     from: String,
     until: String,
     holding: String,
+    /// Instead of whoever holds it then, not beside them.
+    instead: String,
+    /// Which post takes the conversations of one that ends.
+    to: String,
     confirm: String,
     #[serde(skip)]
     errors: Errors,
@@ -59,6 +64,9 @@ struct Errors {
     until: Option<String>,
     release: Option<String>,
     end: Option<String>,
+    to: Option<String>,
+    /// Where somebody waits whom nobody would answer.
+    open: Vec<Orphan>,
 }
 
 pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<PostId>, Query(done): Query<Done>) -> Result<Response, AppError> {
@@ -115,7 +123,7 @@ async fn substitute(visit: &Visit, admin: &Admin, id: PostId, draft: &Draft) -> 
     let error = match post::set_substitute(&visit.app.domain, admin, id, chosen).await {
         Ok(()) => return Ok(None),
         Err(PostError::NotNearby) => t!(l, admin.not_nearby),
-        Err(PostError::Ownerless) => t!(l, admin.ownerless),
+        Err(PostError::Ownerless(open)) => return Ok(Some(Errors { substitute: Some(t!(l, admin.ownerless)), open, ..Errors::default() })),
         Err(PostError::Store(e)) => return Err(e.into()),
         Err(_) => return Err(AppError::NotFound),
     };
@@ -125,8 +133,13 @@ async fn substitute(visit: &Visit, admin: &Admin, id: PostId, draft: &Draft) -> 
 async fn hold(visit: &Visit, admin: &Admin, id: PostId, draft: &Draft) -> Result<Option<Errors>, AppError> {
     let l = visit.language;
     let typed = Typed { who: &draft.who, from: &draft.from, until: &draft.until };
-    match holding::add(&visit.app.domain, admin, id, typed).await {
+    let done = match draft.instead.as_str() {
+        "yes" => holding::hand_over(&visit.app.domain, admin, id, typed).await,
+        _ => holding::add(&visit.app.domain, admin, id, typed).await,
+    };
+    match done {
         Ok(()) => Ok(None),
+        Err(HoldingError::Ownerless(open)) => Ok(Some(Errors { who: Some(t!(l, admin.ownerless)), open, ..Errors::default() })),
         Err(HoldingError::Invalid(mistakes)) => Ok(Some(Errors {
             who: mistakes.who.map(|e| who_error(l, e)),
             from: mistakes.from.map(|e| day_error(l, e)),
@@ -135,7 +148,7 @@ async fn hold(visit: &Visit, admin: &Admin, id: PostId, draft: &Draft) -> Result
         })),
         Err(HoldingError::Overlap) => Ok(Some(Errors { who: Some(t!(l, admin.holds_already)), ..Errors::default() })),
         Err(HoldingError::Store(e)) => Err(e.into()),
-        Err(HoldingError::NotFound | HoldingError::Ownerless) => Err(AppError::NotFound),
+        Err(HoldingError::NotFound) => Err(AppError::NotFound),
     }
 }
 
@@ -161,7 +174,7 @@ async fn release(visit: &Visit, admin: &Admin, draft: &Draft) -> Result<Option<E
     let error = match holding::end(&visit.app.domain, admin, holding, &draft.until).await {
         Ok(_) => return Ok(None),
         Err(HoldingError::Invalid(mistakes)) => mistakes.until.map_or_else(String::new, |e| day_error(l, e)),
-        Err(HoldingError::Ownerless) => t!(l, admin.ownerless),
+        Err(HoldingError::Ownerless(open)) => return Ok(Some(Errors { release: Some(t!(l, admin.ownerless)), open, ..Errors::default() })),
         Err(HoldingError::Store(e)) => return Err(e.into()),
         Err(HoldingError::NotFound | HoldingError::Overlap) => return Err(AppError::NotFound),
     };
@@ -175,9 +188,15 @@ async fn end(visit: &Visit, admin: &Admin, id: PostId, draft: &Draft) -> Result<
     if draft.confirm != "yes" {
         return refused(t!(l, admin.tick_first));
     }
-    match post::end(&visit.app.domain, admin, id).await {
+    let to = match draft.to.as_str() {
+        "" => None,
+        // What is no id is no post nearby either.
+        text => Some(text.parse().unwrap_or(id)),
+    };
+    match post::end(&visit.app.domain, admin, id, to).await {
         Ok(unit) => Ok(Ok(format!("/admin/units/{unit}"))),
-        Err(PostError::Ownerless) => refused(t!(l, admin.ownerless)),
+        Err(PostError::Ownerless(open)) => Ok(Err(Errors { end: Some(t!(l, admin.ownerless)), open, ..Errors::default() })),
+        Err(PostError::NotNearby) => Ok(Err(Errors { to: Some(t!(l, admin.not_nearby)), ..Errors::default() })),
         Err(PostError::Store(e)) => Err(e.into()),
         Err(_) => Err(AppError::NotFound),
     }
@@ -188,19 +207,12 @@ async fn page(visit: &Visit, admin: &Admin, id: PostId, done: &Done, draft: Draf
     let l = visit.language;
     let name = named(&view.post.title, Some(&view.line.unit_name));
     let errors = draft.errors;
-    let end = Danger {
-        intent: "end",
-        title: t!(l, admin.end_post),
-        text: t!(l, admin.end_post_text),
-        confirm: t!(l, admin.end_post_confirm, name = name.clone()),
-        button: t!(l, admin.end_post),
-        error: errors.end,
-    };
     let main = view! {
         <main id="main" class="wide">
             {crumbs(l, &view.above)}
             <div class="head"><h1>{name.clone()}</h1>{state(l, &view)}</div>
             {saved(l, done.saved.is_some())}
+            {open_waits(visit, &errors.open)}
             <div class="two">
                 <div>
                     {points(l, &view)}
@@ -234,12 +246,13 @@ async fn page(visit: &Visit, admin: &Admin, id: PostId, done: &Done, draft: Draf
                             )}
                             <button class="btn">{t!(l, common.save)}</button>
                         </form>
-                        {end.view(visit)}
+                        {end_form(visit, &view, &name, &draft.to, errors.end, errors.to)}
                     </section>
                 </div>
                 <div>
                     {holders(visit, &view, errors.release, &draft.holding)}
-                    {appoint(visit, &view, (draft.who, draft.from, draft.until), (errors.who, errors.from, errors.until))}
+                    {absences(visit, &view)}
+                    {appoint(visit, &view, (draft.who, draft.from, draft.until), draft.instead == "yes", (errors.who, errors.from, errors.until))}
                 </div>
             </div>
         </main>
@@ -344,12 +357,72 @@ fn holders(visit: &Visit, view: &View, error: Option<String>, failed: &str) -> i
     view! { <section><h2>{t!(l, admin.holders)}</h2>{empty}{lines}</section> }
 }
 
-fn appoint(visit: &Visit, view: &View, typed: (String, String, String), errors: (Option<String>, Option<String>, Option<String>)) -> impl IntoView + use<> {
+/// Which of the holders will be away, and who stands in.
+fn absences(visit: &Visit, view: &View) -> Option<impl IntoView + use<>> {
+    let l = visit.language;
+    let lines: Vec<_> = view.absences.iter().map(|(name, a)| view! { <li><span><b>{name.clone()}</b><br/>{absence::line(visit, a)}</span></li> }).collect();
+    (!lines.is_empty()).then(|| view! { <section><h2>{t!(l, people.absences)}</h2><ul class="links items">{lines}</ul></section> })
+}
+
+/// Ends the post; its conversations go to whoever routing finds, or to a post that is chosen here.
+fn end_form(visit: &Visit, view: &View, name: &str, chosen: &str, error: Option<String>, to_error: Option<String>) -> impl IntoView + use<> {
+    let l = visit.language;
+    let is_bad = error.is_some();
+    let is_open = is_bad || to_error.is_some();
+    let mut options = vec![(String::new(), t!(l, people.heir_usual))];
+    options.extend(view.nearby.iter().filter(|line| line.holders > 0).map(|line| {
+        let holder = line.holder.clone().unwrap_or_default();
+        (line.id.to_string(), t!(l, admin.post_of, post = named(&line.title, Some(&line.unit_name)), name = holder))
+    }));
+    let described = is_bad.then_some("end-confirm-e");
+    view! {
+        <details class="fold" open=is_open.then_some("")>
+            <summary>{icon(Icon::Stop)}<span>{t!(l, admin.end_post)}</span><span class="turn">{icon(Icon::Turn)}</span></summary>
+            <form class="body" method="post">
+                {visit.csrf_field()}
+                <input type="hidden" name="intent" value="end"/>
+                <p>{t!(l, people.end_post_text)}</p>
+                {choice("to", t!(l, people.heir), options, chosen, None, to_error)}
+                {crate::form::field_error("end-confirm", error)}
+                <div class="pick">
+                    <input
+                        type="checkbox"
+                        id="end-confirm"
+                        name="confirm"
+                        value="yes"
+                        required
+                        aria-invalid=is_bad.then_some("true")
+                        aria-describedby=described
+                    />
+                    <label for="end-confirm">{t!(l, admin.end_post_confirm, name = name.to_owned())}</label>
+                </div>
+                <button class="btn bad">{t!(l, admin.end_post)}</button>
+            </form>
+        </details>
+    }
+}
+
+fn appoint(
+    visit: &Visit,
+    view: &View,
+    typed: (String, String, String),
+    instead: bool,
+    errors: (Option<String>, Option<String>, Option<String>),
+) -> impl IntoView + use<> {
     let l = visit.language;
     let is_bad = errors.0.is_some();
+    let is_held = view.terms.iter().any(|t| t.until_at.is_none_or(|until| until > visit.now));
+    let instead = is_held.then(|| {
+        view! {
+            <div class="pick">
+                <input type="checkbox" id="instead" name="instead" value="yes" checked=instead/>
+                <label for="instead">{t!(l, people.instead)}</label>
+            </div>
+        }
+    });
     let names: Vec<_> = view.people.iter().map(|s| view! { <option value=s.email.clone()>{s.name.clone()}</option> }).collect();
     view! {
-        <section>
+        <section id="hand-over">
             <h2>{t!(l, admin.appoint_next)}</h2>
             <form class="task" method="post">
                 {visit.csrf_field()}
@@ -373,6 +446,8 @@ fn appoint(visit: &Visit, view: &View, typed: (String, String, String), errors: 
                 </div>
                 {Field::new("from", t!(l, admin.from)).kind("date").short().optional().value(typed.1).hint(t!(l, admin.from_hint)).error(errors.1).view()}
                 {Field::new("until", t!(l, admin.until)).kind("date").short().optional().value(typed.2).hint(t!(l, admin.until_hint)).error(errors.2).view()}
+                {instead}
+                <p class="hint">{t!(l, people.hand_over_hint)}</p>
                 <button class="btn alt">{t!(l, admin.appoint)}</button>
             </form>
             <p><a href=format!("/admin/staff/new?post={}", view.post.id)>{t!(l, admin.invite_for_post)}</a></p>

@@ -142,12 +142,14 @@ pub fn state(visit: &Visit, line: &Line) -> AnyView {
             Some(seconds) => {
                 view! { <span class="tag time">{icon(Icon::Clock)}{t!(l, admin.invited_left, time = when::duration(l, seconds))}</span> }.into_any()
             }
+            // Brought in with a register: nobody has written to them yet.
+            None if line.invitation.is_none() => view! { <span class="tag off">{icon(Icon::Mail)}{t!(l, import.not_invited)}</span> }.into_any(),
             None => view! { <span class="tag bad">{icon(Icon::Alert)}{t!(l, admin.invitation_over)}</span> }.into_any(),
         };
     }
-    if line.staff.is_off_duty(now) {
+    if let Some((_, until)) = line.off {
         let calendar = Calendar::standard();
-        let until = line.staff.off_duty_until.map(|at| when::moment(l, &calendar.local(at), &calendar.local(now)));
+        let until = until.map(|at| when::moment(l, &calendar.local(at), &calendar.local(now)));
         let text = until.map_or_else(|| t!(l, admin.off_duty), |when| t!(l, admin.off_duty_until, when = when));
         return view! { <span class="tag off">{icon(Icon::Rest)}{text}</span> }.into_any();
     }

@@ -3,14 +3,19 @@
 use super::list::{role_name, state};
 use crate::{
     components::{
-        admin::{Danger, Done, choice, crumb_links, saved},
-        field::Field,
+        admin::{Danger, Done, choice, crumb_links, open_waits, saved},
+        field::{Field, described_by},
         icon::{Icon, icon},
         term::terms,
     },
     error::AppError,
     form::{Posted, field_error, text_error},
-    pages::{post::day_error, unit::named},
+    pages::{
+        absence,
+        grant::{mistake, span, waiting},
+        post::day_error,
+        unit::named,
+    },
     shell::Page,
     visit::{AsAdmin, Visit},
 };
@@ -24,6 +29,7 @@ use domain::{
     grant::{self, GrantError},
     holding::{self, HoldingError, Typed},
     invitation::{self, CorrectError, REMINDERS},
+    routing::Orphan,
     row::{Invitation, Term},
     second_factor::{self, ResetError},
     staff::{self, StaffError, View},
@@ -31,7 +37,7 @@ use domain::{
 };
 use i18n::{t, when};
 use leptos::prelude::*;
-use model::{GrantId, HoldingId, PostId, Role, StaffId, UnitId, calendar::Calendar};
+use model::{GrantId, HoldingId, Language, PostId, Role, StaffId, UnitId, calendar::Calendar};
 use serde::Deserialize;
 
 /// The forms of the page in one: `intent` says which was sent.
@@ -44,6 +50,7 @@ pub struct Draft {
     until: String,
     holding: String,
     unit: String,
+    role: String,
     grant: String,
     email: String,
     confirm: String,
@@ -59,10 +66,15 @@ struct Errors {
     until: Option<String>,
     release: Option<String>,
     grant: Option<String>,
+    role: Option<String>,
+    grant_from: Option<String>,
+    grant_until: Option<String>,
     end: Option<String>,
     reset: Option<String>,
     again: Option<String>,
     email: Option<String>,
+    /// Where somebody waits whom nobody would answer.
+    open: Vec<Orphan>,
 }
 
 pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<StaffId>, Query(done): Query<Done>) -> Result<Response, AppError> {
@@ -73,7 +85,7 @@ pub async fn change(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<StaffI
     let errors = match draft.intent.as_str() {
         "hold" => hold(&visit, &admin, id, &draft).await?,
         "release" => release(&visit, &admin, &draft).await?,
-        "give" | "take" => change_grant(&visit, &admin, id, &draft).await?,
+        "give" | "take" | "confirm" | "refuse" => change_grant(&visit, &admin, id, &draft).await?,
         "again" => again(&visit, &admin, id).await?,
         "correct" => correct(&visit, &admin, id, &draft).await?,
         "reset" => reset_second_factor(&visit, &admin, id, &draft).await?,
@@ -116,7 +128,7 @@ async fn release(visit: &Visit, admin: &Admin, draft: &Draft) -> Result<Option<E
     let error = match holding::end(&visit.app.domain, admin, holding, &draft.until).await {
         Ok(_) => return Ok(None),
         Err(HoldingError::Invalid(mistakes)) => mistakes.until.map_or_else(String::new, |e| day_error(l, e)),
-        Err(HoldingError::Ownerless) => t!(l, admin.ownerless),
+        Err(HoldingError::Ownerless(open)) => return Ok(Some(Errors { release: Some(t!(l, admin.ownerless)), open, ..Errors::default() })),
         Err(HoldingError::Store(e)) => return Err(e.into()),
         Err(_) => return Err(AppError::NotFound),
     };
@@ -125,21 +137,28 @@ async fn release(visit: &Visit, admin: &Admin, draft: &Draft) -> Result<Option<E
 
 async fn change_grant(visit: &Visit, admin: &Admin, id: StaffId, draft: &Draft) -> Result<Option<Errors>, AppError> {
     let (l, domain) = (visit.language, &visit.app.domain);
-    let result = if draft.intent == "give" {
-        let unit: UnitId = draft.unit.parse().map_err(|_| AppError::NotFound)?;
-        grant::give(domain, admin, id, unit).await
-    } else {
-        let grant: GrantId = draft.grant.parse().map_err(|_| AppError::NotFound)?;
-        grant::take(domain, admin, id, grant).await
+    let grant = || draft.grant.parse::<GrantId>().map_err(|_| AppError::NotFound);
+    let result = match draft.intent.as_str() {
+        "give" => {
+            let unit: UnitId = draft.unit.parse().map_err(|_| AppError::NotFound)?;
+            let role = if draft.role.is_empty() { Role::Admin.as_str() } else { &draft.role };
+            let typed = grant::Typed { role, from: &draft.from, until: &draft.until };
+            grant::give(domain, admin, id, unit, typed).await.map(|_| ())
+        }
+        "confirm" => grant::confirm(domain, admin, grant()?).await.map(|_| ()),
+        "refuse" => grant::refuse(domain, admin, grant()?).await.map(|_| ()),
+        _ => grant::take(domain, admin, grant()?).await.map(|_| ()),
     };
-    let error = match result {
-        Ok(()) => return Ok(None),
-        Err(GrantError::Own) => t!(l, admin.grant_own),
-        Err(GrantError::Already) => t!(l, admin.grant_already),
-        Err(GrantError::NotFound) => return Err(AppError::NotFound),
-        Err(GrantError::Store(e)) => return Err(e.into()),
-    };
-    Ok(Some(Errors { grant: Some(error), ..Errors::default() }))
+    match result {
+        Ok(()) => Ok(None),
+        Err(GrantError::Invalid(m)) => Ok(Some(Errors {
+            role: m.role.then(|| t!(l, people.choose_role)),
+            grant_from: m.from.map(|e| day_error(l, e)),
+            grant_until: m.until.map(|e| day_error(l, e)),
+            ..Errors::default()
+        })),
+        Err(e) => Ok(Some(Errors { grant: Some(mistake(l, e)?), ..Errors::default() })),
+    }
 }
 
 async fn again(visit: &Visit, admin: &Admin, id: StaffId) -> Result<Option<Errors>, AppError> {
@@ -188,7 +207,7 @@ async fn end(visit: &Visit, admin: &Admin, id: StaffId, draft: &Draft) -> Result
             Ok(()) => return Ok(None),
             Err(StaffError::Own) => t!(l, admin.end_self),
             Err(StaffError::Elsewhere) => t!(l, admin.end_elsewhere),
-            Err(StaffError::Ownerless) => t!(l, admin.ownerless),
+            Err(StaffError::Ownerless(open)) => return Ok(Some(Errors { end: Some(t!(l, admin.ownerless)), open, ..Errors::default() })),
             Err(StaffError::Store(e)) => return Err(e.into()),
             Err(_) => return Err(AppError::NotFound),
         }
@@ -202,7 +221,9 @@ async fn page(visit: &Visit, admin: &Admin, id: StaffId, is_saved: bool, draft: 
     let view = staff::view(&visit.app.domain, admin, id).await?.ok_or(AppError::NotFound)?;
     let l = visit.language;
     let name = view.line.staff.name.clone();
-    let errors = draft.errors;
+    let mut errors = draft.errors;
+    let open = std::mem::take(&mut errors.open);
+    let is_grant = matches!(draft.intent.as_str(), "give" | "take" | "confirm" | "refuse");
     let end = Danger {
         intent: "end",
         title: t!(l, admin.end_staff),
@@ -222,23 +243,35 @@ async fn page(visit: &Visit, admin: &Admin, id: StaffId, is_saved: bool, draft: 
         button: t!(l, secure.reset),
         error: errors.reset,
     });
-    let typed = (draft.post, draft.from, draft.until);
+    let given = Given {
+        role: draft.role,
+        unit: draft.unit,
+        from: if is_grant { draft.from.clone() } else { String::new() },
+        until: if is_grant { draft.until.clone() } else { String::new() },
+        errors: [errors.grant, errors.role, errors.grant_from, errors.grant_until],
+    };
+    let typed = if is_grant { Default::default() } else { (draft.post, draft.from, draft.until) };
     let main = view! {
         <main id="main" class="wide">
             {crumb_links(l, vec![("/admin/staff".to_owned(), t!(l, admin.staff))])}
             <div class="head"><h1>{name.clone()}</h1>{state(visit, &view.line)}</div>
             <p class="soft">{view.line.staff.email.clone()}</p>
             {saved(l, is_saved)}
+            {open_waits(visit, &open)}
+            {leaves(visit, &view)}
             {invitation(visit, &view, is_held_back, (errors.again, errors.email, draft.email))}
+            {waiting(visit, &view.waiting, &format!("/admin/staff/{id}"))}
             <div class="two">
                 <div>
                     {posts(visit, &view, errors.release, &draft.holding)}
                     {hold_form(visit, &view, typed, (errors.post, errors.from, errors.until))}
                 </div>
                 <div>
-                    {grants(visit, &view, errors.grant)}
+                    {absences(visit, &view)}
+                    {grants(visit, &view, given)}
                     {forgotten(visit, &view)}
                     {reset.map(|reset| reset.view(visit))}
+                    {(!view.is_self).then(|| leave(l, id))}
                     {(!view.is_self).then(|| end.view(visit))}
                 </div>
             </div>
@@ -263,6 +296,7 @@ fn invitation(
     let open = view.line.invitation.as_ref().filter(|i| i.expires_at > visit.now);
     let until = |i: &Invitation| when::moment(l, &calendar.local(i.expires_at), &calendar.local(visit.now));
     let text = match open {
+        None if view.line.invitation.is_none() => t!(l, import.not_invited),
         None => t!(l, admin.invitation_over_text),
         Some(i) if visit.app.sends_mail && is_held_back => t!(l, secure.trial_by_hand, when = until(i)),
         Some(i) if visit.app.sends_mail => t!(l, admin.invitation_open_text, when = until(i)),
@@ -342,11 +376,62 @@ fn hold_form(visit: &Visit, view: &View, typed: (String, String, String), errors
     .into_any()
 }
 
-fn grants(visit: &Visit, view: &View, error: Option<String>) -> impl IntoView + use<> {
+/// When they will be away, and the way to change it.
+fn absences(visit: &Visit, view: &View) -> impl IntoView + use<> {
+    let l = visit.language;
+    let lines: Vec<_> = view.absences.iter().map(|a| view! { <li>{absence::line(visit, a)}</li> }).collect();
+    let none = lines.is_empty().then(|| view! { <p>{t!(l, people.no_absence)}</p> });
+    let href = format!("/admin/staff/{}/absences", view.line.staff.id);
+    view! {
+        <section>
+            <h2>{t!(l, people.absences)}</h2>
+            {none}
+            <ul class="links items">{lines}</ul>
+            <p><a class="btn alt" href=href>{icon(Icon::Rest)}{t!(l, people.plan_absence)}</a></p>
+        </section>
+    }
+}
+
+/// Leaving on a day, with what becomes of each post.
+fn leave(l: Language, id: StaffId) -> impl IntoView + use<> {
+    view! {
+        <section>
+            <h2>{t!(l, people.leave)}</h2>
+            <p>{t!(l, people.leave_hint)}</p>
+            <p><a class="btn alt" href=format!("/admin/staff/{id}/leave")>{icon(Icon::Out)}{t!(l, people.leave)}</a></p>
+        </section>
+    }
+}
+
+fn leaves(visit: &Visit, view: &View) -> Option<impl IntoView + use<>> {
+    let l = visit.language;
+    let calendar = Calendar::standard();
+    view.leaves_at.map(|at| {
+        let day = when::date(l, &calendar.local(at.plus_seconds(-1)), &calendar.local(visit.now));
+        let href = format!("/admin/staff/{}/leave", view.line.staff.id);
+        view! {
+            <div class="banner time">
+                {icon(Icon::Out)}
+                <div><p>{t!(l, people.leaves_on, day = day)}</p><p class="acts"><a class="btn alt" href=href>{t!(l, admin.edit)}</a></p></div>
+            </div>
+        }
+    })
+}
+
+/// A grant as typed, with what is wrong with it: as a whole, its role, its beginning, its end.
+struct Given {
+    role: String,
+    unit: String,
+    from: String,
+    until: String,
+    errors: [Option<String>; 4],
+}
+
+fn grants(visit: &Visit, view: &View, given: Given) -> impl IntoView + use<> {
     let l = visit.language;
     let is_self = view.is_self;
+    let [error, role_error, from_error, until_error] = given.errors;
     let lines: Vec<_> = view
-        .line
         .grants
         .iter()
         .map(|grant| {
@@ -359,21 +444,31 @@ fn grants(visit: &Visit, view: &View, error: Option<String>) -> impl IntoView + 
                     </form>
                 }
             });
-            view! { <li><span>{role_name(l, grant.role)}" · "{grant.unit_name.clone()}</span>{take}</li> }
+            let what = format!("{} · {}", role_name(l, grant.role), grant.unit_name);
+            view! { <li><span>{what}<br/><small class="soft">{span(visit, grant.from_at, grant.until_at)}</small></span>{take}</li> }
         })
         .collect();
     let empty = lines.is_empty().then(|| view! { <p>{t!(l, admin.no_grants)}</p> });
     let units = view.grantable.iter().map(|u| (u.id.to_string(), u.name.clone())).collect();
+    let roles = Role::ALL.iter().map(|role| (role.to_string(), t!(l, people.role_and_what, role = role_name(l, *role), what = role_text(l, *role)))).collect();
+    let is_bad = [&role_error, &from_error, &until_error].iter().any(|e| e.is_some());
     let form = if is_self {
         view! { <p class="soft">{t!(l, admin.grant_own)}</p> }.into_any()
     } else {
         view! {
-            <form class="task" method="post">
-                {visit.csrf_field()}
-                <input type="hidden" name="intent" value="give"/>
-                {choice("unit", t!(l, admin.grant_unit), units, "", Some(t!(l, admin.grant_hint)), None)}
-                <button class="btn alt">{t!(l, admin.grant_give)}</button>
-            </form>
+            <details class="fold" open=is_bad.then_some("")>
+                <summary>{icon(Icon::Key)}<span>{t!(l, people.give_grant)}</span><span class="turn">{icon(Icon::Turn)}</span></summary>
+                <form class="body" method="post">
+                    {visit.csrf_field()}
+                    <input type="hidden" name="intent" value="give"/>
+                    {choice("role", t!(l, people.role), roles, &given.role, None, role_error)}
+                    {choice("unit", t!(l, people.grant_unit), units, &given.unit, Some(t!(l, admin.grant_hint)), None)}
+                    {day("grant-from", "from", t!(l, admin.from), t!(l, admin.from_hint), given.from, from_error)}
+                    {day("grant-until", "until", t!(l, admin.until), t!(l, admin.until_hint), given.until, until_error)}
+                    <p class="hint">{t!(l, people.grant_second)}</p>
+                    <button class="btn alt">{t!(l, people.give_grant)}</button>
+                </form>
+            </details>
         }
         .into_any()
     };
@@ -385,5 +480,35 @@ fn grants(visit: &Visit, view: &View, error: Option<String>) -> impl IntoView + 
             <ul class="links items">{lines}</ul>
             {form}
         </section>
+    }
+}
+
+/// A day of a second form on the page, whose id is not its name.
+fn day(id: &'static str, name: &'static str, label: String, hint: String, value: String, error: Option<String>) -> impl IntoView + use<> {
+    let is_bad = error.is_some();
+    view! {
+        <div class=if is_bad { "f bad" } else { "f" }>
+            <label for=id>{label}</label>
+            <p class="hint" id=format!("{id}-h")>{hint}</p>
+            {field_error(id, error)}
+            <input
+                class="in short"
+                id=id
+                name=name
+                type="date"
+                value=value
+                aria-invalid=is_bad.then_some("true")
+                aria-describedby=described_by(id, true, is_bad)
+            />
+        </div>
+    }
+}
+
+/// What a role allows, in a few words.
+fn role_text(l: Language, role: Role) -> String {
+    match role {
+        Role::Admin => t!(l, people.what_admin),
+        Role::Supervisor => t!(l, people.what_supervisor),
+        Role::Auditor => t!(l, people.what_auditor),
     }
 }

@@ -178,6 +178,7 @@ fn what(l: Language, kind: MailKind) -> String {
     match kind {
         MailKind::Invitation => t!(l, secure.kind_invitation),
         MailKind::Answer => t!(l, secure.kind_answer),
+        MailKind::HandOver => t!(l, people.kind_hand_over),
         MailKind::Password => t!(l, secure.kind_password),
         MailKind::SecondFactor => t!(l, secure.kind_second_factor),
     }

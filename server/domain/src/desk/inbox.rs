@@ -4,6 +4,7 @@ use super::Row;
 use crate::{
     Domain, Staff,
     calendar::{self, UnitCalendar},
+    overflow::{self, Reached},
 };
 use model::{At, ConversationId, ConversationState, PostId, search};
 use std::{cmp::Reverse, collections::HashMap, sync::Arc};
@@ -40,6 +41,8 @@ pub struct Inbox {
     pub quiet: Vec<Row>,
     /// Where the next page begins.
     pub next: Option<ConversationId>,
+    /// Posts that have as many as they serve well today.
+    pub reached: Vec<Reached>,
     /// The first post's, for the times on the page.
     pub calendar: Arc<UnitCalendar>,
 }
@@ -68,9 +71,10 @@ pub async fn inbox(domain: &Domain, staff: &Staff, asked: &Asked) -> Result<Inbo
         Some(post) => calendar::of_unit(domain, &mut conn, post.unit_id).await?,
         None => Arc::new(UnitCalendar::standard()),
     };
+    let reached = overflow::reached(domain, &mut conn, &posts).await?;
     if !asked.query.trim().is_empty() {
         let quiet = find(&mut conn, staff, now, &posts, &asked.query).await?;
-        return Ok(Inbox { posts, groups: Vec::new(), quiet, next: None, calendar });
+        return Ok(Inbox { posts, groups: Vec::new(), quiet, next: None, reached, calendar });
     }
     let state = if asked.closed { ConversationState::Closed } else { ConversationState::Open };
     let start = match asked.after {
@@ -93,7 +97,7 @@ pub async fn inbox(domain: &Domain, staff: &Staff, asked: &Asked) -> Result<Inbo
     waiting.truncate(PAGE);
     quiet.truncate(PAGE - waiting.len());
     let next = quiet.last().or(waiting.last()).filter(|_| is_more).map(|row| row.id);
-    Ok(Inbox { groups: grouped(&posts, waiting), posts, quiet, next, calendar })
+    Ok(Inbox { groups: grouped(&posts, waiting), posts, quiet, next, reached, calendar })
 }
 
 /// The quiet conversations of several posts, in one order.

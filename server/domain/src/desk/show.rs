@@ -5,6 +5,7 @@ use crate::{
     Domain, Staff, audit,
     calendar::{self, UnitCalendar},
     conversation::{PAGE, topics},
+    duty,
     live::Topic,
 };
 use model::{At, ConversationId, StaffId};
@@ -120,7 +121,7 @@ async fn standing(domain: &Domain, c: &mut Conn, staff: StaffId, conversation: C
 pub(super) async fn later(domain: &Domain, c: &mut Conn, staff: StaffId, post: &Card) -> Result<Option<At>> {
     let now = domain.now();
     let Some(person) = store::staff::find(c, staff).await? else { return Ok(None) };
-    let off_duty = person.is_off_duty(now).then_some(person.off_duty_until);
+    let off_duty = duty::off(c, &person, now).await?.map(|(_, until)| until);
     let calendar = calendar::of_unit(domain, c, post.unit_id).await?;
     Ok(later_at(&calendar, off_duty, now))
 }

@@ -2,7 +2,7 @@
 
 use crate::{Domain, audit};
 use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders, PartType};
-use model::{MailKind, OutboxId};
+use model::OutboxId;
 use store::{Conn, outbox::Mail};
 
 /// How long after sending an address alone is enough to know a mail by.
@@ -117,7 +117,7 @@ async fn find(c: &mut Conn, notice: &Notice, now: model::At) -> store::Result<Op
 }
 
 async fn forget_address(c: &mut Conn, mail: &Mail, now: model::At) -> store::Result<()> {
-    if mail.kind != MailKind::Answer {
+    if !mail.kind.is_for_residents() {
         return Ok(());
     }
     let Some(answer) = store::outbox::answer(c, mail.id).await? else { return Ok(()) };

@@ -4,7 +4,7 @@ use super::{
     template::{self, Answered, Invited, Letter},
 };
 use crate::{
-    Domain, invitation, return_link,
+    Domain, invitation, post, return_link,
     setting::{self, Effective},
     trial,
 };
@@ -64,6 +64,7 @@ async fn deal_with(domain: &Domain, mailer: &Mailer, mail: Mail) -> Result<()> {
         let mut conn = domain.db.read().await?;
         match mail.kind {
             MailKind::Answer => judge_answer(domain, &mut conn, &mail).await?,
+            MailKind::HandOver => judge_hand_over(domain, &mut conn, &mail).await?,
             MailKind::Invitation | MailKind::Password => judge_invitation(domain, &mut conn, &mail).await?,
             MailKind::SecondFactor => judge_second_factor(domain, &mut conn, &mail).await?,
         }
@@ -117,7 +118,7 @@ enum Then {
 /// Whether trying again is of no use. Somebody in the house can correct an address of staff, so a clear no is taken at once there; for residents
 /// nobody can, and servers are mistaken sometimes.
 fn is_final(mail: &Mail, failure: Failure) -> bool {
-    let is_no_mailbox = failure == Failure::NoMailbox && mail.kind != MailKind::Answer;
+    let is_no_mailbox = failure == Failure::NoMailbox && !mail.kind.is_for_residents();
     failure == Failure::Address || is_no_mailbox || mail.attempts + 1 >= ATTEMPTS
 }
 
@@ -169,6 +170,32 @@ async fn judge_answer(domain: &Domain, conn: &mut Conn, mail: &Mail) -> Result<V
         stop_url: return_link::stop_link(domain, mail.id),
     };
     Ok(Verdict::Send(Box::new(template::answered(mail.language, mail.recipient.clone(), answered))))
+}
+
+/// Who waits hears that somebody else answers now, unless they have looked or been answered meanwhile.
+async fn judge_hand_over(domain: &Domain, conn: &mut Conn, mail: &Mail) -> Result<Verdict> {
+    let now = domain.now();
+    let Some(told) = store::outbox::told(conn, mail.id).await? else { return Ok(Verdict::Cancel) };
+    let is_wanted = told.email.as_deref() == Some(mail.recipient.as_str());
+    if told.waits == 0 || told.has_seen > 0 || !is_wanted || return_link::is_over(mail, now) {
+        return Ok(Verdict::Cancel);
+    }
+    let Some(answering) = post::answering(domain, conn, told.post_id).await? else { return Ok(Verdict::Cancel) };
+    if let Some(free) = held(&answering.calendar.calendar, now) {
+        return Ok(Verdict::Hold(free));
+    }
+    let (local, today) = (answering.calendar.calendar.local(return_link::until(mail)), answering.calendar.calendar.local(now));
+    let card = answering.card();
+    let l = mail.language;
+    let letter = Answered {
+        name: card.name_in(l).to_owned(),
+        title: card.title_in(l).to_owned(),
+        unit: card.unit_in(l).to_owned(),
+        until: when::date(l, &local, &today),
+        open_url: return_link::link(domain, mail.id, told.claim_version),
+        stop_url: return_link::stop_link(domain, mail.id),
+    };
+    Ok(Verdict::Send(Box::new(template::handed_over(l, mail.recipient.clone(), letter))))
 }
 
 async fn judge_invitation(domain: &Domain, conn: &mut Conn, mail: &Mail) -> Result<Verdict> {

@@ -53,6 +53,23 @@ pub(super) fn answered(l: Language, recipient: String, a: Answered) -> Letter {
     }
 }
 
+/// Somebody else answers from now on; the same facts, about who that is.
+pub(super) fn handed_over(l: Language, recipient: String, a: Answered) -> Letter {
+    let subject = t!(l, mail.hand_over_subject, name = a.name.clone());
+    Letter {
+        language: l,
+        recipient,
+        sender: t!(l, mail.sender, unit = a.unit.clone()),
+        headline: subject.clone(),
+        subject,
+        lines: vec![t!(l, mail.hand_over_who, name = a.name, title = a.title, unit = a.unit.clone()), t!(l, mail.hand_over_promise)],
+        button: Link { words: t!(l, mail.answer_open), url: a.open_url },
+        small: vec![t!(l, mail.answer_until, date = a.until)],
+        stop: Some(Link { words: t!(l, mail.answer_stop), url: a.stop_url }),
+        foot: t!(l, mail.foot, unit = a.unit),
+    }
+}
+
 /// What a new member of staff is told.
 pub(super) struct Invited {
     /// They have a login: this gives them a new password.
@@ -163,18 +180,17 @@ mod tests {
     use super::*;
     use std::{env, fs, path::Path};
 
-    fn letters() -> [(&'static str, Letter); 4] {
-        let answer = |l, unit: &str, title: &str, name: &str, until: &str| {
-            let of = Answered {
-                name: name.into(),
-                title: title.into(),
-                unit: unit.into(),
-                until: until.into(),
-                open_url: "https://linli.example.cn/r/0199.abc".into(),
-                stop_url: "https://linli.example.cn/r/0199.def/stop".into(),
-            };
-            answered(l, "zhang@example.cn".into(), of)
+    fn letters() -> [(&'static str, Letter); 6] {
+        let of = |unit: &str, title: &str, name: &str, until: &str| Answered {
+            name: name.into(),
+            title: title.into(),
+            unit: unit.into(),
+            until: until.into(),
+            open_url: "https://linli.example.cn/r/0199.abc".into(),
+            stop_url: "https://linli.example.cn/r/0199.def/stop".into(),
         };
+        let answer = |l, unit, title, name, until| answered(l, "zhang@example.cn".into(), of(unit, title, name, until));
+        let hand_over = |l, unit, title, name, until| handed_over(l, "zhang@example.cn".into(), of(unit, title, name, until));
         let invitation = |l, organisation: &str, post: (&str, &str), name: &str, until: &str| {
             let of = Invited {
                 is_again: false,
@@ -190,6 +206,8 @@ mod tests {
         [
             ("answer.zh-CN", answer(zh, "云集路社区第三网格", "网格员", "王芳", "12月22日")),
             ("answer.en", answer(en, "Yunjilu Community Grid 3", "grid worker", "Wang Fang", "22 Dec")),
+            ("hand_over.zh-CN", hand_over(zh, "云集路社区第三网格", "网格员", "李明", "12月22日")),
+            ("hand_over.en", hand_over(en, "Yunjilu Community Grid 3", "grid worker", "Li Ming", "22 Dec")),
             ("invitation.zh-CN", invitation(zh, "西陵区", ("网格员", "云集路社区第三网格"), "陈丽", "11月29日 10:00")),
             ("invitation.en", invitation(en, "Xiling District", ("Grid worker", "Yunjilu Community Grid 3"), "Chen Li", "29 Nov 10:00")),
         ]
