@@ -95,7 +95,7 @@ struct Someone {
     email: &'static str,
 }
 
-const PEOPLE: [Someone; 11] = [
+const PEOPLE: [Someone; 12] = [
     Someone { role: "admin", name: "林岚", title: "系统管理员", email: "lin.lan@linli.example" },
     Someone { role: "worker", name: "王芳", title: "网格员", email: "wang.fang@linli.example" },
     Someone { role: "substitute", name: "李强", title: "网格员", email: "li.qiang@linli.example" },

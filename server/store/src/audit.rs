@@ -79,6 +79,7 @@ pub async fn unit_of(conn: &mut Conn, id: Uuid) -> Result<Option<UnitId>> {
              union all select p.unit_id from contact_points k join posts p on p.id = k.post_id where k.id = $1
              union all select p.unit_id from conversations v join posts p on p.id = v.post_id where v.id = $1
              union all select p.unit_id from holdings h join posts p on p.id = h.post_id where h.id = $1
+             union all select unit_id from imports where id = $1
              union all select p.unit_id from quick_replies q join posts p on p.id = q.post_id where q.id = $1
              union all select ",
             of_staff!(),

@@ -251,7 +251,7 @@ async fn give_back(domain: &Domain, c: &mut Conn, moved: Vec<(ConversationId, Po
 
 /// After the commit: caches are dropped, and whom it concerns is woken.
 fn after(domain: &Domain, changes: &Changes, written: Written) {
-    domain.calendars.clear();
+    domain.settings.clear();
     domain.figures.clear();
     routing::wake(domain, &written.routes);
     domain.hub.wake_all(written.conversations.into_iter().map(Topic::Conversation));

@@ -385,6 +385,23 @@ pub async fn below(domain: &Domain, admin: &Admin, id: UnitId, page: i64) -> Res
     Ok(Some(level))
 }
 
+/// A unit in the tree, for whoever may see it.
+pub(crate) async fn branch(domain: &Domain, c: &mut Conn, id: UnitId) -> Result<Option<Branch>> {
+    let index = index(domain, c).await?;
+    let Some(mut branch) = index.entry(id).map(|entry| index.branch(entry)) else { return Ok(None) };
+    name(domain, c, vec![&mut branch]).await?;
+    Ok(Some(branch))
+}
+
+/// One page of what is directly below a unit, for whoever may see it.
+pub(crate) async fn page_below(domain: &Domain, c: &mut Conn, id: UnitId, page: i64) -> Result<Page<Branch>> {
+    let index = index(domain, c).await?;
+    let Some(entry) = index.entry(id) else { return Ok(Page { lines: Vec::new(), page, has_more: false }) };
+    let mut level = level(&index, entry, &[], page);
+    name_holders(domain, c, &mut level.nodes).await?;
+    Ok(Page { lines: level.nodes.into_iter().map(|node| node.branch).collect(), page, has_more: level.has_more })
+}
+
 /// A unit in a list, with the names above it.
 pub struct Found {
     pub branch: Branch,
