@@ -651,49 +651,6 @@ async fn a_trial_begins_once_ends_once_and_gives_back_what_is_asked_for() {
     .await;
 }
 
-#[tokio::test]
-async fn audit_entries_are_found_by_what_they_speak_of() {
-    on_both(async |db| {
-        let conversation = conversation(&db).await;
-        let entry = |seq: i64, action: &str| store::audit::Entry {
-            seq,
-            at: NOW,
-            staff_id: None,
-            unit_id: None,
-            action: action.into(),
-            target: conversation.to_string(),
-            detail: String::new(),
-            previous_hash: Vec::new(),
-            hash: vec![0; 32],
-        };
-        let entries = [entry(1, "unit.create"), entry(2, "session.begin"), entry(3, "unit.create"), entry(4, "audit.export")];
-        db.write(move |c| {
-            Box::pin(async move {
-                for entry in &entries {
-                    store::audit::append(c, entry).await?;
-                }
-                Ok::<_, Error>(())
-            })
-        })
-        .await
-        .unwrap();
-        let mut conn = db.read().await.unwrap();
-        assert_eq!(store::audit::actions(&mut conn).await.unwrap(), ["audit.export", "session.begin", "unit.create"], "each once");
-        assert_eq!(store::audit::head(&mut conn).await.unwrap().seq, 4);
-        let named = store::audit::names(&mut conn, &[conversation.0, id()]).await.unwrap();
-        assert_eq!(named.iter().map(|n| (n.noun.as_str(), n.name.as_str())).collect::<Vec<_>>(), [("conversation", "第一网格 网格员")]);
-        let unit = store::audit::unit_of(&mut conn, conversation.0).await.unwrap();
-        assert!(unit.is_some(), "the unit of its post");
-        assert_eq!(store::audit::unit_of(&mut conn, id()).await.unwrap(), None);
-        let filter = |actions: &[&str]| store::audit::Filter {
-            targets: Some(vec![conversation.to_string()]),
-            actions: Some(actions.iter().map(|a| (*a).to_owned()).collect()),
-            ..store::audit::Filter::default()
-        };
-        let found = store::audit::find(&mut conn, &filter(&["unit.create"]), 10).await.unwrap();
-        assert_eq!(found.iter().map(|line| line.entry.seq).collect::<Vec<_>>(), [3, 1], "the newest first");
-        assert!(store::audit::find(&mut conn, &filter(&[]), 10).await.unwrap().is_empty());
-
 /// A sticker of a post of its own, with this code.
 async fn point_with(db: &Db, code: &PointCode) -> ContactPointId {
     let (unit, post, point, code) = (UnitId(id()), PostId(id()), ContactPointId(id()), code.clone());
@@ -759,41 +716,6 @@ async fn scans_of_a_day_are_added_to_those_that_were_counted_before_also_at_the_
 }
 
 #[tokio::test]
-async fn settings_are_read_on_the_way_up_and_what_differs_on_the_way_down() {
-    on_both(async |db| {
-        let (city, street) = (UnitId(id()), UnitId(id()));
-        let unit = |id, parent_id, name: &str| Unit {
-            id,
-            parent_id,
-            kind: UnitKind::Street,
-            name: name.into(),
-            name_en: None,
-            code: None,
-            created_at: NOW,
-            ended_at: None,
-        };
-        let units = [unit(city, None, "市"), unit(street, Some(city), "街道")];
-        db.write(move |c| {
-            Box::pin(async move {
-                for unit in &units {
-                    store::unit::insert(c, unit).await?;
-                }
-                store::setting::save(c, city, model::Setting::Promise, None, true, None, NOW).await?;
-                store::setting::save(c, street, model::Setting::Promise, Some("60"), false, None, NOW).await?;
-                store::setting::save(c, street, model::Setting::Promise, Some("90"), false, None, NOW).await?;
-                store::setting::save(c, street, model::Setting::Welcome, Some(""), false, None, NOW).await?;
-                store::setting::delete(c, street, model::Setting::Welcome).await
-            })
-        })
-        .await
-        .unwrap();
-        let mut conn = db.read().await.unwrap();
-        let up = store::setting::up(&mut conn, street).await.unwrap();
-        assert_eq!(up.iter().map(|r| (r.depth, r.value.as_deref(), r.is_locked)).collect::<Vec<_>>(), [(0, Some("90"), 0), (1, None, 1)]);
-        let below = store::setting::below(&mut conn, city).await.unwrap();
-        assert_eq!(below.iter().map(|d| (d.unit_id, d.unit_name.as_str())).collect::<Vec<_>>(), [(street, "街道")]);
-        assert!(store::setting::below(&mut conn, street).await.unwrap().is_empty());
-
 async fn a_code_that_is_taken_is_left_out_and_a_post_that_has_one_gets_none() {
     on_both(async |db| {
         let taken = PointCode::from_bits([3; 8]);
@@ -911,6 +833,91 @@ async fn a_register_is_written_in_one_go_changed_ended_and_brought_back() {
         assert_eq!(store::import::with_codes(&mut c, &["2".to_owned(), "9".to_owned()]).await.unwrap(), [(grid, "2".to_owned())]);
         assert_eq!(store::import::with_emails(&mut c, &["wang@x.cn".to_owned()]).await.unwrap().len(), 1);
         assert_eq!(store::import::kept(&mut c, other, NOW.plus_minutes(2)).await.unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn audit_entries_are_found_by_what_they_speak_of() {
+    on_both(async |db| {
+        let conversation = conversation(&db).await;
+        let entry = |seq: i64, action: &str| store::audit::Entry {
+            seq,
+            at: NOW,
+            staff_id: None,
+            unit_id: None,
+            action: action.into(),
+            target: conversation.to_string(),
+            detail: String::new(),
+            previous_hash: Vec::new(),
+            hash: vec![0; 32],
+        };
+        let entries = [entry(1, "unit.create"), entry(2, "session.begin"), entry(3, "unit.create"), entry(4, "audit.export")];
+        db.write(move |c| {
+            Box::pin(async move {
+                for entry in &entries {
+                    store::audit::append(c, entry).await?;
+                }
+                Ok::<_, Error>(())
+            })
+        })
+        .await
+        .unwrap();
+        let mut conn = db.read().await.unwrap();
+        assert_eq!(store::audit::actions(&mut conn).await.unwrap(), ["audit.export", "session.begin", "unit.create"], "each once");
+        assert_eq!(store::audit::head(&mut conn).await.unwrap().seq, 4);
+        let named = store::audit::names(&mut conn, &[conversation.0, id()]).await.unwrap();
+        assert_eq!(named.iter().map(|n| (n.noun.as_str(), n.name.as_str())).collect::<Vec<_>>(), [("conversation", "第一网格 网格员")]);
+        let unit = store::audit::unit_of(&mut conn, conversation.0).await.unwrap();
+        assert!(unit.is_some(), "the unit of its post");
+        assert_eq!(store::audit::unit_of(&mut conn, id()).await.unwrap(), None);
+        let filter = |actions: &[&str]| store::audit::Filter {
+            targets: Some(vec![conversation.to_string()]),
+            actions: Some(actions.iter().map(|a| (*a).to_owned()).collect()),
+            ..store::audit::Filter::default()
+        };
+        let found = store::audit::find(&mut conn, &filter(&["unit.create"]), 10).await.unwrap();
+        assert_eq!(found.iter().map(|line| line.entry.seq).collect::<Vec<_>>(), [3, 1], "the newest first");
+        assert!(store::audit::find(&mut conn, &filter(&[]), 10).await.unwrap().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn settings_are_read_on_the_way_up_and_what_differs_on_the_way_down() {
+    on_both(async |db| {
+        let (city, street) = (UnitId(id()), UnitId(id()));
+        let unit = |id, parent_id, name: &str| Unit {
+            id,
+            parent_id,
+            kind: UnitKind::Street,
+            name: name.into(),
+            name_en: None,
+            code: None,
+            created_at: NOW,
+            ended_at: None,
+        };
+        let units = [unit(city, None, "市"), unit(street, Some(city), "街道")];
+        db.write(move |c| {
+            Box::pin(async move {
+                for unit in &units {
+                    store::unit::insert(c, unit).await?;
+                }
+                store::setting::save(c, city, model::Setting::Promise, None, true, None, NOW).await?;
+                store::setting::save(c, street, model::Setting::Promise, Some("60"), false, None, NOW).await?;
+                store::setting::save(c, street, model::Setting::Promise, Some("90"), false, None, NOW).await?;
+                store::setting::save(c, street, model::Setting::Welcome, Some(""), false, None, NOW).await?;
+                store::setting::delete(c, street, model::Setting::Welcome).await
+            })
+        })
+        .await
+        .unwrap();
+        let mut conn = db.read().await.unwrap();
+        let up = store::setting::up(&mut conn, street).await.unwrap();
+        assert_eq!(up.iter().map(|r| (r.depth, r.value.as_deref(), r.is_locked)).collect::<Vec<_>>(), [(0, Some("90"), 0), (1, None, 1)]);
+        let below = store::setting::below(&mut conn, city).await.unwrap();
+        assert_eq!(below.iter().map(|d| (d.unit_id, d.unit_name.as_str())).collect::<Vec<_>>(), [(street, "街道")]);
+        assert!(store::setting::below(&mut conn, street).await.unwrap().is_empty());
     })
     .await;
 }
