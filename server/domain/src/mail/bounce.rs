@@ -117,16 +117,16 @@ async fn find(c: &mut Conn, notice: &Notice, now: model::At) -> store::Result<Op
 }
 
 async fn forget_address(c: &mut Conn, mail: &Mail, now: model::At) -> store::Result<()> {
-    if !mail.kind.is_for_residents() {
-        return Ok(());
-    }
-    let Some(answer) = store::outbox::answer(c, mail.id).await? else { return Ok(()) };
+    // Only residents are written to about a conversation.
+    let Some(id) = mail.conversation_id else { return Ok(()) };
+    let Some(conversation) = store::conversation::find(c, id).await? else { return Ok(()) };
+    let contact = store::contact::find(c, conversation.contact_id).await?;
     // One given since then may be right.
-    if answer.email.as_deref() != Some(mail.recipient.as_str()) {
+    if contact.and_then(|contact| contact.email).as_deref() != Some(mail.recipient.as_str()) {
         return Ok(());
     }
-    store::contact::set_email(c, answer.contact_id, None, mail.language).await?;
-    store::outbox::forget_contact(c, answer.contact_id, now).await
+    store::contact::set_email(c, conversation.contact_id, None, mail.language).await?;
+    store::outbox::forget_contact(c, conversation.contact_id, now).await
 }
 
 #[cfg(test)]
