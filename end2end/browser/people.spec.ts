@@ -16,19 +16,18 @@ test('a teacher is away for two days, parents read who answers, and she is back 
   await expect(page).toHaveURL(/\/account\/absences$/);
   await page.locator('#until').fill('2026-11-22');
   await page.locator('#reason').selectOption('training');
-  await page.locator('#substitute').selectOption({ index: 1 });
   await page.locator('form.task button').click();
   await expect(page.getByRole('status')).toBeVisible();
   await fits(page);
 
   const parent = await person();
-  await parent.goto(linli.stickerOf('三年级'));
+  await parent.goto(linli.stickerOf('三（2）班'));
   await expect(parent.locator('.card .facts')).toContainText('何静');
   await expect(parent.locator('.card h1')).not.toHaveText('何静');
   await fits(parent);
 
   await page.locator('button[value=end]').click();
-  await parent.goto(linli.stickerOf('三年级'));
+  await parent.goto(linli.stickerOf('三（2）班'));
   await expect(parent.locator('.card h1')).toHaveText('何静');
 });
 

@@ -73,12 +73,18 @@ async fn view(c: &mut Conn, staff_id: StaffId, name: String, now: At) -> Result<
     Ok(View { staff_id, name, absences: store::absence::of_staff(c, staff_id, now).await?, choices: choices(c, staff_id, now).await? })
 }
 
-/// Posts near those that somebody holds or will hold, but for their own.
+/// Posts near those that somebody holds or will hold, and those that stand in for them on other days, but for their own.
 async fn choices(c: &mut Conn, staff: StaffId, now: At) -> Result<Vec<post::Line>> {
     let own: Vec<PostId> = held(c, staff, now).await?;
     let (mut choices, mut seen) = (Vec::new(), HashSet::new());
     for id in &own {
-        for line in store::post::nearby(c, *id, now, CHOICES).await? {
+        let usual = store::post::find(c, *id).await?.and_then(|post| post.substitute_id);
+        let mut lines = match usual {
+            Some(usual) => store::post::line(c, usual, now).await?.into_iter().collect(),
+            None => Vec::new(),
+        };
+        lines.extend(store::post::nearby(c, *id, now, CHOICES).await?);
+        for line in lines {
             if !own.contains(&line.id) && seen.insert(line.id) {
                 choices.push(line);
             }
