@@ -288,7 +288,7 @@ async fn same_site(visit: &Visit, request: Request) -> Result<Request, AppError>
 /// The headers that keep a page to itself.
 fn protect(headers: &mut HeaderMap, visit: &Visit) {
     let nonce = visit.nonce.as_inner();
-    let frame = if visit.path.contains("/after/") { "'self'" } else { "'none'" };
+    let frame = if visit.path.contains("/after/") || visit.path.ends_with("/progress") { "'self'" } else { "'none'" };
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
          form-action 'self'; frame-src 'self'; frame-ancestors {frame}; base-uri 'none'"

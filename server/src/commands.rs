@@ -6,10 +6,11 @@ use domain::{
     backup::Content,
     first_admin::{self, CreateError},
     mail::bounce::{self, Taken},
+    print::{self, PrintError},
     sample::{self, Sample, SampleError},
     second_factor::{self, ResetError},
 };
-use model::Language;
+use model::{Language, PrintFormat, Which};
 use qrcode::{EcLevel, QrCode, render::unicode};
 use std::{
     fs,
@@ -136,6 +137,57 @@ fn print_sample(sample: &Sample, public_url: &str) {
         println!("For good, put this key into an authenticator app: {}", app.secret);
     }
     println!();
+}
+
+/// What `linli codes` was given.
+pub struct Codes {
+    pub unit: String,
+    pub format: String,
+    pub out: PathBuf,
+    /// A place for the codes that are missing.
+    pub make: Option<String>,
+    pub unscanned: bool,
+}
+
+/// Works beside a running server, and gives way to it.
+pub async fn print_codes(settings: &Settings, asked: Codes) -> Result<(), Stop> {
+    let _ = rustix::process::setpriority_process(None, 19);
+    let domain = open(settings).await?;
+    let unit = print::unit_by_code(&domain, &asked.unit).await.map_err(|e| format!("the database cannot be read: {e}"))?;
+    let unit = unit.ok_or_else(|| Stop::Failed(format!("no unit has the code {}", asked.unit)))?;
+    if let Some(place) = &asked.make {
+        let made = print::make_by_command(&domain, unit, place).await.map_err(|e| match e {
+            PrintError::Invalid(_) => "--make: a place is a line of at most 40 characters".to_owned(),
+            other => format!("no codes were made: {other}"),
+        })?;
+        println!("{made} codes made");
+    }
+    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&asked.out);
+    let file = file.map_err(|e| format!("{} cannot be written: {e}", asked.out.display()))?;
+    let format = asked.format.parse().unwrap_or(PrintFormat::Posters);
+    let which = if asked.unscanned { Which::Unscanned } else { Which::All };
+    let told = |made: usize, total: usize| {
+        if io::stderr().is_terminal() {
+            eprint!("\r{made} / {total}");
+        }
+    };
+    let made = print::to_file(&domain, unit, format, which, file, told).await.map_err(|e| {
+        // Half a file is none.
+        let _ = fs::remove_file(&asked.out);
+        match e {
+            PrintError::Nothing => "there is no such code to print; --make PLACE makes one for every post".to_owned(),
+            other => format!("nothing was printed: {other}"),
+        }
+    })?;
+    domain.db.close().await;
+    if io::stderr().is_terminal() {
+        eprintln!();
+    }
+    println!("{} ({} codes, {:.1} MB)", asked.out.display(), made.codes, made.bytes as f64 / 1e6);
+    if !made.missing.is_empty() {
+        println!("No font has these characters, so they are printed as boxes: {}. Install one that has them, such as fonts-noto-cjk.", made.missing);
+    }
+    Ok(())
 }
 
 /// What `linli admin create` was given.

@@ -48,6 +48,24 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print the codes of a unit and everything below it into a file
+    Codes {
+        /// The unit's code, such as 420502
+        #[arg(long)]
+        unit: String,
+        /// posters (PDF, one a page), stickers (PDF, eight a page) or svg (ZIP with a table)
+        #[arg(long, default_value = "posters", value_parser = ["posters", "stickers", "svg"])]
+        format: String,
+        /// Where to; must not be there yet
+        #[arg(long)]
+        out: PathBuf,
+        /// Make a code first for every post that has none, for this place
+        #[arg(long, value_name = "PLACE")]
+        make: Option<String>,
+        /// Only codes that nobody has scanned yet
+        #[arg(long)]
+        unscanned: bool,
+    },
     /// Work on admins
     Admin {
         #[command(subcommand)]

@@ -45,6 +45,8 @@ ids! {
     ScheduledReplyId
     OutboxId
     PasskeyId
+    PrintId
+    StickerReportId
     /// Chosen by the sender's page once per message, so that sending again is recognised.
     ClientKey
 }

@@ -109,6 +109,23 @@ kinds! {
         /// Somebody else answers from now on.
         HandOver = "hand_over",
     }
+    /// What a file of codes may be.
+    PrintFormat {
+        /// PDF, an A4 poster a page.
+        Posters = "posters",
+        /// PDF, eight stickers a page.
+        Stickers = "stickers",
+        /// ZIP of labels as SVG, with a table.
+        Svg = "svg",
+    }
+    /// Which codes of a subtree.
+    Which {
+        All = "all",
+        /// Never scanned: not put up yet.
+        Unscanned = "unscanned",
+    }
+    /// What a resident says is wrong with a sticker.
+    ReportReason { Place = "place", Damaged = "damaged", Fake = "fake", Other = "other" }
 }
 
 impl MailKind {

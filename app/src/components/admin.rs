@@ -22,6 +22,7 @@ pub enum Tab {
     Units,
     Staff,
     Grants,
+    Stickers,
 }
 
 pub fn tabs(l: Language, here: Tab) -> impl IntoView + use<> {
@@ -32,6 +33,7 @@ pub fn tabs(l: Language, here: Tab) -> impl IntoView + use<> {
             {link(Tab::Units, "/admin/units", t!(l, admin.units))}
             {link(Tab::Staff, "/admin/staff", t!(l, admin.staff))}
             {link(Tab::Grants, "/admin/grants", t!(l, people.grants))}
+            {link(Tab::Stickers, "/admin/contact-points", t!(l, codes.health))}
         </nav>
     }
 }

@@ -7,4 +7,5 @@ pub mod field;
 pub mod icon;
 pub mod log;
 pub mod qr;
+pub mod sparkline;
 pub mod term;

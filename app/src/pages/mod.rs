@@ -4,6 +4,7 @@ pub mod absence;
 pub mod account;
 pub mod admin;
 pub mod claim;
+pub mod codes;
 pub mod contact_point;
 pub mod conversation;
 pub mod first_admin;
@@ -26,6 +27,7 @@ use crate::routes::Routes;
 pub fn routes(routes: Routes) -> Routes {
     let routes = home::routes(routes);
     let routes = contact_point::routes(routes);
+    let routes = codes::routes(routes);
     let routes = conversation::routes(routes);
     let routes = claim::routes(routes);
     let routes = inbox::routes(routes);

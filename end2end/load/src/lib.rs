@@ -2,6 +2,7 @@
 
 pub mod addresses;
 pub mod backup;
+pub mod codes;
 pub mod growth;
 pub mod http;
 pub mod ledger;

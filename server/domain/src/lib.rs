@@ -11,6 +11,7 @@ pub mod claim;
 mod clock;
 pub mod contact_point;
 pub mod conversation;
+pub mod day_one;
 pub mod desk;
 pub mod doctor;
 pub mod duty;
@@ -30,6 +31,7 @@ pub mod passkey;
 mod password;
 pub mod photo;
 pub mod post;
+pub mod print;
 pub mod profile;
 pub mod quick_reply;
 mod random;
@@ -37,10 +39,12 @@ pub mod return_link;
 pub mod routing;
 pub mod row;
 pub mod sample;
+pub mod scan;
 pub mod second_factor;
 pub mod session;
 pub mod sign_in;
 pub mod staff;
+pub mod sticker;
 pub mod supervision;
 pub mod telling;
 pub mod trial;
@@ -72,6 +76,8 @@ pub struct Parts {
     pub invited: invitation::Counted,
     pub trial: trial::Remembered,
     pub overflow: overflow::Set,
+    pub scans: scan::Counts,
+    pub presses: print::Presses,
     /// Where people reach this installation, without a slash at the end: `https://linli.example.cn`.
     pub public_url: String,
 }
@@ -104,6 +110,8 @@ impl Domain {
             invited: invitation::Counted::default(),
             trial: trial::Remembered::default(),
             overflow: overflow::Set::default(),
+            scans: scan::Counts::default(),
+            presses: print::Presses::default(),
             public_url: public_url.trim_end_matches('/').to_owned(),
             clock,
             random,

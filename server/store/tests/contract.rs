@@ -650,3 +650,105 @@ async fn a_trial_begins_once_ends_once_and_gives_back_what_is_asked_for() {
     })
     .await;
 }
+
+/// A sticker of a post of its own, with this code.
+async fn point_with(db: &Db, code: &PointCode) -> ContactPointId {
+    let (unit, post, point, code) = (UnitId(id()), PostId(id()), ContactPointId(id()), code.clone());
+    db.write(move |c| {
+        Box::pin(async move {
+            let grid =
+                Unit { id: unit, parent_id: None, kind: UnitKind::Grid, name: "网格".into(), name_en: None, code: None, created_at: NOW, ended_at: None };
+            store::unit::insert(c, &grid).await?;
+            let seat = Post {
+                id: post,
+                unit_id: unit,
+                title: "网格员".into(),
+                title_en: None,
+                substitute_id: None,
+                welcome: None,
+                answering_id: None,
+                created_at: NOW,
+                ended_at: None,
+            };
+            store::post::insert(c, &seat).await?;
+            let sticker = ContactPoint {
+                id: point,
+                post_id: post,
+                code,
+                check_phrase: CheckPhrase::from_bits([0, 1, 2, 3]),
+                place: "门口".into(),
+                place_en: None,
+                topic: None,
+                welcome: None,
+                created_at: NOW,
+                revoked_at: None,
+            };
+            store::contact_point::insert(c, &sticker).await
+        })
+    })
+    .await
+    .unwrap();
+    point
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scans_of_a_day_are_added_to_those_that_were_counted_before_also_at_the_same_moment() {
+    on_both(async |db| {
+        let points = [point_with(&db, &PointCode::from_bits([1; 8])).await, point_with(&db, &PointCode::from_bits([2; 8])).await];
+        let write = |reversed: bool| {
+            let db = db.clone();
+            tokio::spawn(async move {
+                let mut rows: Vec<_> = points.map(|point_id| store::scan::Scanned { point_id, day: 20_000, count: 2, refused: 1 }).into();
+                if reversed {
+                    rows.reverse();
+                }
+                db.write(move |c| Box::pin(async move { store::scan::add(c, &rows).await })).await.unwrap();
+            })
+        };
+        for writing in (0..20).map(|i| write(i % 2 == 0)).collect::<Vec<_>>() {
+            writing.await.unwrap();
+        }
+        let days = store::scan::since(&mut db.read().await.unwrap(), &points, 20_000).await.unwrap();
+        assert_eq!(days.iter().map(|d| (d.day, d.count, d.refused)).collect::<Vec<_>>(), [(20_000, 40, 20); 2]);
+        assert_eq!(store::scan::since(&mut db.read().await.unwrap(), &points, 20_001).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_code_that_is_taken_is_left_out_and_a_post_that_has_one_gets_none() {
+    on_both(async |db| {
+        let taken = PointCode::from_bits([3; 8]);
+        let (with, without) = (point_with(&db, &taken).await, point_with(&db, &PointCode::from_bits([4; 8])).await);
+        let post_of = async |point| store::contact_point::find(&mut db.read().await.unwrap(), point).await.unwrap().unwrap().post_id;
+        let (has_one, bare) = (post_of(with).await, post_of(without).await);
+        let make = async |post_id, code: PointCode| {
+            let new = store::print::New { id: ContactPointId(id()), post_id, code, check_phrase: CheckPhrase::from_bits([0; 4]) };
+            let place = store::print::Place { place: "门口".into(), place_en: None, topic: None, welcome: None };
+            db.write(move |c| Box::pin(async move { store::print::insert_points(c, &[new], &place, NOW).await })).await.unwrap()
+        };
+        db.write(move |c| Box::pin(async move { store::contact_point::revoke(c, without, NOW).await })).await.unwrap();
+        assert_eq!(make(has_one, PointCode::from_bits([5; 8])).await, 0);
+        assert_eq!(make(bare, taken.clone()).await, 0);
+        assert_eq!(make(bare, PointCode::from_bits([5; 8])).await, 1);
+        assert_eq!(make(bare, PointCode::from_bits([6; 8])).await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_old_sticker_ends_with_the_first_scan_of_the_new_one_and_once_only() {
+    on_both(async |db| {
+        let (old, new) = (point_with(&db, &PointCode::from_bits([7; 8])).await, point_with(&db, &PointCode::from_bits([8; 8])).await);
+        db.write(move |c| Box::pin(async move { store::replacement::insert(c, new, old, NOW, None).await })).await.unwrap();
+        let scanned = async |point| db.write(move |c| Box::pin(async move { store::scan::take_over(c, &[point], NOW).await })).await.unwrap();
+        assert_eq!(scanned(old).await, []);
+        assert_eq!(scanned(new).await, [(old, "门口".to_owned())]);
+        assert_eq!(scanned(new).await, []);
+        assert_eq!(store::contact_point::find(&mut db.read().await.unwrap(), old).await.unwrap().unwrap().revoked_at, Some(NOW));
+        let mut conn = db.read().await.unwrap();
+        assert_eq!(store::replacement::before(&mut conn, new).await.unwrap().unwrap().is_waiting, 0);
+        assert_eq!(store::replacement::after(&mut conn, old).await.unwrap().unwrap().id, new);
+    })
+    .await;
+}

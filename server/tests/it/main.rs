@@ -7,6 +7,7 @@ mod actor;
 mod admin;
 mod app;
 mod claim;
+mod codes;
 mod contact_point;
 mod conversation;
 mod crowd;

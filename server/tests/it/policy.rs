@@ -46,7 +46,7 @@ impl Ids {
 }
 
 /// What forms do, each with everything it could need.
-const INTENTS: [&str; 24] = [
+const INTENTS: [&str; 27] = [
     "reset",
     "set",
     "codes",
@@ -71,6 +71,9 @@ const INTENTS: [&str; 24] = [
     "refuse",
     "plan",
     "stay",
+    "replace",
+    "settle",
+    "print",
 ];
 
 async fn ask(actor: &Actor, method: &Method, path: &str) -> Vec<crate::actor::Page> {
@@ -129,7 +132,15 @@ async fn no_route_gives_anybody_what_is_not_theirs() {
         let (mut worker, mut rightful) = (app.signed_in(wang).await, app.signed_in(chief).await);
         let mut as_it_is = async || {
             let mut seen = vec![steady(&owner.get(&conversation).await), steady(&worker.get(&conversation.replace("/c/", "/inbox/")).await)];
-            for path in ["/admin/units/{id}", "/admin/posts/{id}", "/admin/contact-points/{id}", "/admin/staff/{id}", "/admin/units/{id}/calendar"] {
+            for path in [
+                "/admin/units/{id}",
+                "/admin/posts/{id}",
+                "/admin/contact-points/{id}",
+                "/admin/staff/{id}",
+                "/admin/units/{id}/calendar",
+                "/admin/units/{id}/codes",
+                "/admin/units/{id}/day-one",
+            ] {
                 let page = rightful.get(&ids.fill(path)).await;
                 page.is(200);
                 seen.push(steady(&page));

@@ -3,7 +3,6 @@
 use crate::{
     components::{
         admin::{Danger, Done, crumbs, kind_name, page_number, pager, saved, tree_line},
-        card::week_of,
         field::Field,
         icon::{Icon, icon},
     },
@@ -88,6 +87,8 @@ async fn page(visit: &Visit, admin: &Admin, id: UnitId, done: &Done, draft: Draf
             <div class="head">
                 <h1>{view.unit.name.clone()}</h1>
                 <div class="acts">
+                    <a class="btn alt" href=format!("/admin/units/{id}/codes")>{icon(Icon::Qr)}{t!(l, codes.codes)}</a>
+                    <a class="btn alt" href=format!("/admin/units/{id}/day-one")>{icon(Icon::Check)}{t!(l, codes.day_one)}</a>
                     <a class="btn alt" href=format!("/admin/units/{id}/calendar")>{icon(Icon::Calendar)}{t!(l, admin.calendar)}</a>
                     {add}
                 </div>
@@ -221,7 +222,7 @@ fn working_time(l: Language, view: &View) -> impl IntoView + use<> {
     };
     let promise = i18n::when::working(l, view.calendar.promise_minutes * 60);
     view! {
-        <p>{week_of(l, &view.calendar.calendar)}</p>
+        <p>{i18n::when::week(l, &view.calendar.calendar)}</p>
         <p>{t!(l, admin.promise_is, time = promise)}</p>
         <p class="soft">{whose}</p>
         <p><a class="btn alt" href=format!("/admin/units/{}/calendar", view.unit.id)>{icon(Icon::Calendar)}{t!(l, admin.calendar)}</a></p>
