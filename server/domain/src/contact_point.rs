@@ -50,8 +50,17 @@ impl Point {
     }
 }
 
-/// What the sticker with this code leads the device to. A scan is counted; staff who only look are none.
-pub async fn scan(domain: &Domain, device: Option<&Device>, code: &PointCode, is_counted: bool) -> Result<Scan> {
+/// What the sticker with this code leads the device to. The scan is counted.
+pub async fn scan(domain: &Domain, device: Option<&Device>, code: &PointCode) -> Result<Scan> {
+    way(domain, device, code, true).await
+}
+
+/// The same for somebody who only looks, as staff do.
+pub async fn look(domain: &Domain, device: Option<&Device>, code: &PointCode) -> Result<Scan> {
+    way(domain, device, code, false).await
+}
+
+async fn way(domain: &Domain, device: Option<&Device>, code: &PointCode, is_counted: bool) -> Result<Scan> {
     let mut conn = domain.db.read().await?;
     let Some(point) = store::contact_point::by_code(&mut conn, code).await? else { return Ok(Scan::Unknown) };
     let Some(answering) = post::answering(domain, &mut conn, point.post_id).await? else { return Ok(Scan::Unknown) };

@@ -263,7 +263,7 @@ async fn a_revoked_code_is_out_of_use_with_the_next_request_and_says_who_to_ask(
         // And on another node, which has seen it in use.
         let db = app.domain.db.clone();
         let other = domain::Domain::open(db, app.domain.clock.clone(), domain::Random::seeded(9), "http://linli.test").await.unwrap();
-        let scan = domain::contact_point::scan(&other, None, &sticker.code, true).await.unwrap();
+        let scan = domain::contact_point::scan(&other, None, &sticker.code).await.unwrap();
         assert!(matches!(scan, domain::contact_point::Scan::Revoked(_)));
     })
     .await;

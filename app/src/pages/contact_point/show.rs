@@ -29,7 +29,9 @@ use serde::Deserialize;
 
 pub async fn show(visit: Visit, Path(typed): Path<String>) -> Result<Response, AppError> {
     let Some(code) = PointCode::read(&typed) else { return Ok(unknown(&visit, &typed)) };
-    Ok(match contact_point::scan(&visit.app.domain, visit.device.as_ref(), &code, !visit.is_staffs_browser()).await? {
+    let (domain, device) = (&visit.app.domain, visit.device.as_ref());
+    let scan = if visit.is_staffs_browser() { contact_point::look(domain, device, &code).await? } else { contact_point::scan(domain, device, &code).await? };
+    Ok(match scan {
         Scan::Unknown => unknown(&visit, &typed),
         Scan::Revoked(withdrawn) => revoked(&visit, &withdrawn),
         Scan::Nobody(answering) => nobody(&visit, &answering),
@@ -102,7 +104,7 @@ impl Draft {
 
 /// The page again with what was typed and what is wrong with it.
 async fn again(visit: &Visit, code: &PointCode, draft: Draft, status: StatusCode) -> Result<Response, AppError> {
-    let mut response = match contact_point::scan(&visit.app.domain, None, code, false).await? {
+    let mut response = match contact_point::look(&visit.app.domain, None, code).await? {
         Scan::Point(point) => with_device(visit, |visit| write_page(visit, &point, draft)),
         Scan::Revoked(withdrawn) => return Ok(revoked(visit, &withdrawn)),
         Scan::Nobody(answering) => return Ok(nobody(visit, &answering)),
