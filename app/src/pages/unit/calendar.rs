@@ -3,7 +3,6 @@
 use crate::{
     components::{
         admin::{Done, choice, crumbs, saved},
-        card::week_of,
         field::{Field, summary, titled_summary},
         icon::{Icon, icon},
     },
@@ -182,7 +181,7 @@ async fn page(visit: &Visit, admin: &Admin, id: UnitId, done: &Done, said: Said,
     let news = said.imported.as_ref().map(|imported| import_banner(visit, &view, imported));
     // What a unit above has locked can be looked at here, not changed.
     let is_open = view.locked_by.is_none();
-    let week = if is_open { week_form(visit, &view, said.week).into_any() } else { view! { <p>{week_of(l, &view.calendar.calendar)}</p> }.into_any() };
+    let week = if is_open { week_form(visit, &view, said.week).into_any() } else { view! { <p>{when::week(l, &view.calendar.calendar)}</p> }.into_any() };
     let forms = is_open.then(|| view! { {day_form(visit, first, said.day, said.typed_day)}{import_forms(visit, &view, said.ics.clone())} });
     let main = view! {
         <main id="main" class="wide">

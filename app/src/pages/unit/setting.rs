@@ -3,7 +3,6 @@
 use crate::{
     components::{
         admin::{Done, crumbs, saved},
-        card::week_of,
         field::{described_by, titled_summary},
         icon::{Icon, icon},
     },
@@ -144,7 +143,7 @@ pub fn in_words(l: Language, setting: Setting, value: &str) -> String {
 /// One setting: what is in force, where from, and the choice between inheriting and one's own.
 fn part(l: Language, view: &View, line: &Line, fields: &Fields, error: Option<String>) -> AnyView {
     let is_calendar = line.setting == Setting::Calendar;
-    let value = if is_calendar { week_of(l, &view.effective.calendar.calendar) } else { in_words(l, line.setting, &line.value) };
+    let value = if is_calendar { when::week(l, &view.effective.calendar.calendar) } else { in_words(l, line.setting, &line.value) };
     let from = match &line.from {
         Some(unit) if unit.id == view.unit.id => t!(l, setting.from_here).into_any(),
         Some(unit) => view! { <a href=format!("/admin/units/{}/settings", unit.id)>{t!(l, setting.from, name = unit.name.clone())}</a> }.into_any(),

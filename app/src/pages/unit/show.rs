@@ -3,7 +3,6 @@
 use crate::{
     components::{
         admin::{Danger, Done, crumbs, kind_name, page_number, pager, saved},
-        card::week_of,
         field::Field,
         icon::{Icon, icon},
         tree::line,

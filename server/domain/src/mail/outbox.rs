@@ -181,7 +181,8 @@ async fn judge_hand_over(domain: &Domain, conn: &mut Conn, mail: &Mail) -> Resul
         return Ok(Verdict::Cancel);
     }
     let Some(answering) = post::answering(domain, conn, told.post_id).await? else { return Ok(Verdict::Cancel) };
-    if let Some(free) = held(&answering.calendar.calendar, now) {
+    let settings = setting::of(domain, conn, answering.post.unit_id).await?;
+    if let Some(free) = held(&settings, now) {
         return Ok(Verdict::Hold(free));
     }
     let (local, today) = (answering.calendar.calendar.local(return_link::until(mail)), answering.calendar.calendar.local(now));
