@@ -5,7 +5,7 @@ use leptos_i18n_parser::parse_locales::{
 use std::{env, error::Error, fs, path::Path};
 
 /// One file per part of the product, in `locales/<language>/`.
-const NAMESPACES: [&str; 10] = ["common", "resident", "inbox", "account", "admin", "mail", "error", "print", "doctor", "secure"];
+const NAMESPACES: [&str; 11] = ["common", "resident", "inbox", "account", "admin", "import", "mail", "error", "print", "doctor", "secure"];
 
 // leptos_i18n_build does the same, but brings the whole of ICU's data generation along, minutes of building for nothing used here.
 fn main() -> Result<(), Box<dyn Error>> {

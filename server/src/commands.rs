@@ -1,11 +1,22 @@
 //! The commands besides `serve`.
 
 use crate::settings::{Settings, Stop};
+use app::pages::import::words;
 use domain::{
     Db, Domain, Random, backup,
     backup::Content,
     first_admin::{self, CreateError},
+    import::{
+        self, ImportError, Upload,
+        change::{Counts, What},
+        heads::Kind,
+        plan::Mode,
+        read::{FILE_LIMIT, ReadError},
+        shown::Shown,
+        work,
+    },
     mail::bounce::{self, Taken},
+    row::Import,
     sample::{self, Sample, SampleError},
     second_factor::{self, ResetError},
 };
@@ -212,4 +223,87 @@ fn say_invalid(wrong: &first_admin::Invalid) -> String {
     let fields = [("name", wrong.name), ("email", wrong.email), ("password", wrong.password), ("unit", wrong.unit)];
     let said: Vec<String> = fields.iter().filter_map(|(field, e)| e.map(|e| format!("{field}: {e}"))).collect();
     said.join("; ")
+}
+
+/// What `linli import` was given.
+pub struct Ordered {
+    pub file: PathBuf,
+    pub is_dry: bool,
+    pub unit: Option<String>,
+    pub kind: Option<String>,
+    pub is_replace: bool,
+    pub ending: Option<usize>,
+}
+
+/// Mistakes and changes printed; the page shows them all.
+const PRINTED: usize = 50;
+
+/// Works beside a running server, and without one.
+pub async fn import(settings: &Settings, ordered: Ordered) -> Result<(), Stop> {
+    let kind = match ordered.kind.as_deref().map(str::parse::<Kind>) {
+        None => None,
+        Some(Ok(kind)) if kind != Kind::Nothing => Some(kind),
+        Some(_) => return Err(Stop::Setting("--kind: roster, units, posts, staff or holdings".to_owned())),
+    };
+    let size = fs::metadata(&ordered.file).map_err(|e| Stop::Setting(format!("{}: {e}", ordered.file.display())))?.len();
+    if size > FILE_LIMIT as u64 {
+        return Err(Stop::Failed(format!("{}: {}", ordered.file.display(), ReadError::TooLarge)));
+    }
+    let bytes = fs::read(&ordered.file).map_err(|e| Stop::Setting(format!("{}: {e}", ordered.file.display())))?;
+    let file_name = ordered.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let domain = open(settings).await?;
+    let outcome = bring_in(&domain, &ordered, kind, Upload { file_name, bytes }).await;
+    domain.db.close().await;
+    outcome
+}
+
+async fn bring_in(domain: &Domain, ordered: &Ordered, kind: Option<Kind>, upload: Upload) -> Result<(), Stop> {
+    let mode = if ordered.is_replace { Mode::Replace } else { Mode::Add };
+    let order = work::Ordered { unit: ordered.unit.as_deref(), kind, mode };
+    let (import, shown) = work::order(domain, &order, upload).await.map_err(|e| match e {
+        ImportError::NotFound if ordered.unit.is_some() => Stop::Setting("--unit: no unit has this code".to_owned()),
+        ImportError::NotFound => Stop::Setting("there is no unit yet: `linli admin create --unit NAME` makes the first one".to_owned()),
+        e => Stop::Failed(format!("{}: {e}", ordered.file.display())),
+    })?;
+    print_plan(&import, &shown);
+    let plan = &shown.plan;
+    let failed = |why: String| Err(Stop::Failed(why));
+    if !plan.mistakes.is_empty() {
+        work::give_up(domain, import.id).await.map_err(|e| e.to_string())?;
+        return failed("the file has mistakes; nothing was changed".to_owned());
+    }
+    if ordered.is_dry || plan.changes.is_empty() {
+        work::give_up(domain, import.id).await.map_err(|e| e.to_string())?;
+        return Ok(());
+    }
+    match work::carry_out(domain, &import, ordered.ending).await {
+        Ok(None) => {}
+        Ok(Some(trouble)) => return failed(words::trouble(Language::English, &trouble)),
+        Err(ImportError::Number(count)) => return failed(format!("{count} things would end, more than a tenth of what is there; say --ending {count} if that is meant")),
+        Err(e) => return failed(e.to_string()),
+    }
+    println!("Imported in one transaction of {} ms. It can be undone for {} days at /admin/imports/{}", domain.imports.took().as_millis(), import::UNDO_DAYS, import.id);
+    Ok(())
+}
+
+fn print_plan(import: &Import, shown: &Shown) {
+    let (l, plan) = (Language::English, &shown.plan);
+    let settings: import::Settings = serde_json::from_str(&import.choices).unwrap_or_default();
+    for mistake in plan.mistakes.iter().take(PRINTED) {
+        let place = words::place(l, &settings, mistake.place);
+        println!("{place}, {} {:?}: {}", words::field(l, mistake.field), mistake.value, words::wrong(l, &mistake.wrong));
+    }
+    for warning in plan.warnings.iter().take(PRINTED) {
+        println!("{}, {}: {}", words::place(l, &settings, warning.place), warning.value, words::warning(l, warning));
+    }
+    let more = (plan.mistakes.len() + plan.warnings.len()).saturating_sub(2 * PRINTED);
+    if more > 0 {
+        println!("… and {more} more");
+    }
+    if plan.mistakes.is_empty() {
+        println!("{:<10}{:>8}{:>8}{:>8}{:>10}", "", "units", "posts", "staff", "holdings");
+        let line = |name: String, c: Counts| println!("{name:<10}{:>8}{:>8}{:>8}{:>10}", c.units, c.posts, c.staff, c.holdings);
+        What::ALL.into_iter().for_each(|what| line(words::what(l, what).to_lowercase(), plan.changes.count(what)));
+        line("unchanged".to_owned(), plan.unchanged);
+    }
 }

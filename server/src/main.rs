@@ -43,6 +43,9 @@ fn main() -> ExitCode {
             Command::Restore { file } => commands::restore(&settings, &file).await,
             Command::Demo { json } => commands::demo(&settings, json).await,
             Command::Bounce => commands::take_bounce(&settings).await,
+            Command::Import { file, dry_run, unit, kind, replace, ending } => {
+                commands::import(&settings, commands::Ordered { file, is_dry: dry_run, unit, kind, is_replace: replace, ending }).await
+            }
             Command::Doctor => Ok(doctor::run(&settings).await?),
             Command::Admin { admin: AdminCommand::ResetSecondFactor { email } } => commands::reset_second_factor(&settings, &email).await,
             Command::Admin { admin: AdminCommand::Create { name, email, unit, password_stdin } } => {

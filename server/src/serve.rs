@@ -18,7 +18,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use domain::{Domain, backup, desk, first_admin, holding, mail, nodes, routing};
+use domain::{Domain, backup, desk, first_admin, holding, import, mail, nodes, routing};
 use std::{sync::Arc, time::Duration};
 use tokio::{signal::unix, sync::watch, time};
 use tower::ServiceBuilder;
@@ -111,6 +111,9 @@ async fn upkeep(domain: Domain, mut stopping: watch::Receiver<bool>) {
         domain.limits.forget_idle();
         domain.calendars.clear();
         domain.hub.forget_unwatched();
+        if let Err(e) = import::forget_old(&domain).await {
+            tracing::error!(error = %e, "old imports could not be forgotten");
+        }
         if let Err(e) = routing::refresh(&domain).await {
             tracing::error!(error = %e, "routing could not be refreshed");
         }

@@ -48,6 +48,25 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Bring in a register: units, posts, staff and who holds what, from XLSX, CSV or OneRoster. Ends with 1 if the file has mistakes
+    Import {
+        file: PathBuf,
+        /// Only say what would change
+        #[arg(long)]
+        dry_run: bool,
+        /// The code of the unit it belongs to; only that and what is below is touched [default: the whole tree]
+        #[arg(long)]
+        unit: Option<String>,
+        /// What every row is: roster, units, posts, staff or holdings [default: found out from the heads]
+        #[arg(long)]
+        kind: Option<String>,
+        /// What the file does not mention ends
+        #[arg(long)]
+        replace: bool,
+        /// How many things may end, where it is more than a tenth of what is there
+        #[arg(long)]
+        ending: Option<usize>,
+    },
     /// Work on admins
     Admin {
         #[command(subcommand)]

@@ -44,6 +44,7 @@ ids! {
     ScheduledReplyId
     OutboxId
     PasskeyId
+    ImportId
     /// Chosen by the sender's page once per message, so that sending again is recognised.
     ClientKey
 }

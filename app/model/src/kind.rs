@@ -96,6 +96,19 @@ kinds! {
         /// They have a login.
         Answered = "answered",
     }
+    /// How far an import has come.
+    ImportState {
+        /// Being read and compared with what is there.
+        Planning = "planning",
+        /// To be looked at: with mistakes or without.
+        Ready = "ready",
+        Applying = "applying",
+        Applied = "applied",
+        Undoing = "undoing",
+        Undone = "undone",
+        /// Given up before it was applied.
+        Dropped = "dropped",
+    }
     /// What a mail in the outbox is about.
     MailKind {
         Invitation = "invitation",

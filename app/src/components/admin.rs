@@ -14,12 +14,13 @@ use leptos::prelude::*;
 use model::{At, Language, UnitId, UnitKind, calendar::Calendar};
 use serde::Deserialize;
 
-/// The three top pages.
+/// The top pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tab {
     Overview,
     Units,
     Staff,
+    Imports,
 }
 
 pub fn tabs(l: Language, here: Tab) -> impl IntoView + use<> {
@@ -29,6 +30,7 @@ pub fn tabs(l: Language, here: Tab) -> impl IntoView + use<> {
             {link(Tab::Overview, "/admin", t!(l, admin.overview))}
             {link(Tab::Units, "/admin/units", t!(l, admin.units))}
             {link(Tab::Staff, "/admin/staff", t!(l, admin.staff))}
+            {link(Tab::Imports, "/admin/imports", t!(l, import.imports))}
         </nav>
     }
 }
@@ -189,12 +191,17 @@ pub struct Danger {
 
 impl Danger {
     pub fn view(self, visit: &Visit) -> impl IntoView + use<> {
+        self.to(visit, None)
+    }
+
+    /// The same from a page whose own address takes something else.
+    pub fn to(self, visit: &Visit, action: Option<String>) -> impl IntoView + use<> {
         let id = format!("{}-confirm", self.intent);
         let is_bad = self.error.is_some();
         view! {
             <details class="fold" open=is_bad.then_some("")>
                 <summary>{icon(Icon::Stop)}<span>{self.title}</span><span class="turn">{icon(Icon::Turn)}</span></summary>
-                <form class="body" method="post">
+                <form class="body" method="post" action=action>
                     {visit.csrf_field()}
                     <input type="hidden" name="intent" value=self.intent/>
                     <p>{self.text}</p>

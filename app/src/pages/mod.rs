@@ -7,6 +7,7 @@ pub mod contact_point;
 pub mod conversation;
 pub mod first_admin;
 pub mod home;
+pub mod import;
 pub mod inbox;
 pub mod invitation;
 pub mod post;
@@ -33,6 +34,7 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = second_factor::routes(routes);
     let routes = quick_reply::routes(routes);
     let routes = admin::routes(routes);
+    let routes = import::routes(routes);
     let routes = unit::routes(routes);
     let routes = post::routes(routes);
     let routes = staff::routes(routes);

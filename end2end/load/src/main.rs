@@ -5,6 +5,7 @@ use load::{
     addresses::{self, Crowd},
     backup,
     growth::{self, Size},
+    import,
     machine, pages,
     person::Errand,
     phase::{self, Phase},
@@ -12,6 +13,7 @@ use load::{
     scene::Scene,
     scratch,
     server::Recipe,
+    sheets,
     storm::{self, Storm},
     streams::{self, Measured},
     town::Town,
@@ -50,6 +52,10 @@ enum Instrument {
     Addresses(Addresses),
     /// How soon answers reach the phones that wait for them, and what a waiting phone costs
     Streams(Streams),
+    /// Writes Yichang's register as XLSX and CSV: 16,777 units, 15,000 posts, staff and who holds what
+    Sheets { folder: PathBuf },
+    /// What it costs to bring that register in
+    Import(Import),
 }
 
 /// A Friday at ten in the morning.
@@ -195,6 +201,16 @@ struct Streams {
 }
 
 #[derive(Args)]
+struct Import {
+    /// The program that brings it in
+    #[arg(long, default_value = "target/release/linli")]
+    binary: PathBuf,
+    /// An empty PostgreSQL database instead of SQLite
+    #[arg(long, env = "LINLI_DATABASE_URL", hide_env_values = true)]
+    database: Option<String>,
+}
+
+#[derive(Args)]
 struct Sends {
     /// The server to start, on a fresh database beside it
     #[arg(long, default_value = "target/release/linli")]
@@ -221,6 +237,8 @@ async fn main() -> ExitCode {
         Instrument::Storm(typed) => storm(&typed).await,
         Instrument::Addresses(typed) => addresses(&typed).await,
         Instrument::Streams(typed) => streams(&typed).await,
+        Instrument::Sheets { folder } => sheets::yichang().and_then(|all| all.save(&folder)).map(|()| true),
+        Instrument::Import(typed) => import::measure(&typed.binary, typed.database.as_deref()).await,
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -17,6 +17,7 @@ pub mod first_admin;
 pub mod forgotten;
 pub mod grant;
 pub mod holding;
+pub mod import;
 pub mod invitation;
 mod keys;
 pub mod limits;
@@ -66,6 +67,7 @@ pub struct Parts {
     pub usual_times: post::UsualTimes,
     pub invited: invitation::Counted,
     pub trial: trial::Remembered,
+    pub imports: import::Work,
     /// Where people reach this installation, without a slash at the end: `https://linli.example.cn`.
     pub public_url: String,
 }
@@ -97,6 +99,7 @@ impl Domain {
             usual_times: post::UsualTimes::default(),
             invited: invitation::Counted::default(),
             trial: trial::Remembered::default(),
+            imports: import::Work::default(),
             public_url: public_url.trim_end_matches('/').to_owned(),
             clock,
             random,

@@ -92,7 +92,7 @@ async fn count_usual_seconds(conn: &mut Conn, post: PostId, calendar: &UnitCalen
 
 /// Characters in a post's title, in its English title and in a welcome text.
 pub(crate) const TITLE_LIMIT: usize = 40;
-const TITLE_EN_LIMIT: usize = 80;
+pub(crate) const TITLE_EN_LIMIT: usize = 80;
 pub(crate) const WELCOME_LIMIT: usize = 500;
 /// Posts to choose a substitute from, and people to choose a holder from.
 const CHOICES: i64 = 100;
@@ -289,7 +289,7 @@ pub async fn end(domain: &Domain, admin: &Admin, id: PostId) -> std::result::Res
     Ok(unit_id)
 }
 
-async fn hand_all_over(domain: &Domain, c: &mut Conn, from: PostId, to: PostId, now: At) -> Result<Vec<ConversationId>> {
+pub(crate) async fn hand_all_over(domain: &Domain, c: &mut Conn, from: PostId, to: PostId, now: At) -> Result<Vec<ConversationId>> {
     let open = store::post::open_conversations(c, from).await?;
     store::post::move_conversations(c, from, to).await?;
     let card = store::post::card(c, to, now).await?;

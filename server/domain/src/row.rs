@@ -4,6 +4,7 @@ pub use store::{
     contact_point::{ContactPoint, Line as PointLine},
     conversation::Conversation,
     holding::{Held, Holding, Term},
+    import::{HoldingRow, Import, PostRow, StaffRow, UnitRow},
     invitation::{Invitation, Line as InvitationLine},
     message::Message,
     outbox::Mail,

@@ -18,9 +18,9 @@ pub use store::{admin::Figures, unit::Lack};
 /// Units on one page of a list.
 pub const PAGE: i64 = 50;
 /// Characters in a unit's name, in its English name and in its code.
-const NAME_LIMIT: usize = 60;
-const NAME_EN_LIMIT: usize = 100;
-const CODE_LIMIT: usize = 40;
+pub(crate) const NAME_LIMIT: usize = 60;
+pub(crate) const NAME_EN_LIMIT: usize = 100;
+pub(crate) const CODE_LIMIT: usize = 40;
 
 #[derive(Debug, thiserror::Error)]
 pub enum UnitError {
@@ -131,6 +131,12 @@ pub struct CountedFigures(Cache<StaffId, Figures>);
 impl Default for CountedFigures {
     fn default() -> CountedFigures {
         CountedFigures(Cache::builder().max_capacity(1_000).time_to_live(Duration::from_secs(10)).build())
+    }
+}
+
+impl CountedFigures {
+    pub(crate) fn clear(&self) {
+        self.0.invalidate_all();
     }
 }
 

@@ -28,6 +28,7 @@ pub mod contact_point;
 pub mod conversation;
 pub mod first_message;
 pub mod holding;
+pub mod import;
 pub mod inbox;
 pub mod installation;
 pub mod invitation;

@@ -591,3 +591,84 @@ async fn a_trial_begins_once_ends_once_and_gives_back_what_is_asked_for() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_register_is_written_in_one_go_changed_ended_and_brought_back() {
+    use store::import::{HoldingRow, PostRow, StaffRow, Steps, Touched, UnitRow};
+    on_both(async |db| {
+        let (top, grid, other) = (UnitId(id()), UnitId(id()), UnitId(id()));
+        let unit = |id, parent_id, kind, name: &str, code: Option<&str>| UnitRow { id, parent_id, kind, name: name.into(), name_en: None, code: code.map(str::to_owned) };
+        let post = PostRow { id: PostId(id()), unit_id: grid, title: "网格员".into(), title_en: Some("Grid worker".into()) };
+        let stand_in = PostRow { id: PostId(id()), unit_id: other, title: "网格员".into(), title_en: None };
+        let person = StaffRow {
+            id: model::StaffId(id()),
+            email: "wang@x.cn".into(),
+            name: "王芳".into(),
+            title: None,
+            phone: Some("138".into()),
+            language: Language::Chinese,
+            unit_id: Some(grid),
+            is_activated: false,
+        };
+        let holding = HoldingRow { id: model::HoldingId(id()), post_id: post.id, staff_id: person.id, from_at: NOW, until_at: None };
+        let write = async |steps: Steps, at: At| -> Touched {
+            let packed = steps.packed();
+            db.write(move |c| Box::pin(async move { store::import::write(c, &packed, at, &|_| ()).await })).await.unwrap()
+        };
+        let units = vec![
+            unit(top, None, UnitKind::Community, "社区", Some("0")),
+            unit(grid, Some(top), UnitKind::Grid, "一", Some("1")),
+            unit(other, Some(top), UnitKind::Grid, "二", Some("2")),
+        ];
+        let all = Steps {
+            units: units.clone(),
+            posts: vec![post.clone(), stand_in.clone()],
+            staff: vec![person.clone()],
+            holdings: vec![holding.clone()],
+            substitutes: vec![(stand_in.id, post.id)],
+            ..Steps::default()
+        };
+        write(all.clone(), NOW).await;
+        let there = async || {
+            let mut c = db.read().await.unwrap();
+            let mut units = store::import::units(&mut c, top).await.unwrap();
+            units.sort_by(|a, b| a.code.cmp(&b.code));
+            let now = NOW.plus_minutes(2);
+            (
+                units,
+                store::import::posts(&mut c, top).await.unwrap().len(),
+                store::import::staff(&mut c, top, now).await.unwrap(),
+                store::import::holdings(&mut c, top, now).await.unwrap(),
+            )
+        };
+        assert_eq!(there().await, (units.clone(), 2, vec![person.clone()], vec![holding.clone()]));
+
+        // Two codes change places, which no order of single changes could do.
+        let swapped = vec![unit(grid, Some(top), UnitKind::Grid, "一", Some("2")), unit(other, Some(top), UnitKind::Grid, "二", Some("1"))];
+        write(Steps { freed: vec![grid, other], units: swapped, ..Steps::default() }, NOW).await;
+        assert_eq!(there().await.0.iter().map(|unit| unit.name.clone()).collect::<Vec<_>>(), ["社区", "二", "一"]);
+
+        let ending = Steps {
+            units_ended: vec![grid],
+            posts_ended: vec![post.id],
+            staff_ended: vec![person.id],
+            holdings_ended: vec![holding.id],
+            ..Steps::default()
+        };
+        let touched = write(ending, NOW.plus_minutes(1)).await;
+        assert_eq!(touched.substitutes, [(stand_in.id, post.id)]);
+        let (units, posts, staff, holdings) = there().await;
+        assert_eq!((units.len(), posts, staff.len(), holdings.len()), (2, 1, 0, 0));
+
+        let back = Steps { substitutes: touched.substitutes, units: vec![unit(grid, Some(top), UnitKind::Grid, "一", Some("2"))], posts: vec![post.clone()], ..all };
+        write(Steps { holdings: vec![holding.clone()], ..back }, NOW.plus_minutes(2)).await;
+        let (units, posts, staff, holdings) = there().await;
+        assert_eq!((units.len(), posts, staff, holdings), (3, 2, vec![person], vec![holding]));
+        let mut c = db.read().await.unwrap();
+        assert_eq!(store::post::find(&mut c, stand_in.id).await.unwrap().unwrap().substitute_id, Some(post.id));
+        assert_eq!(store::import::with_codes(&mut c, &["2".to_owned(), "9".to_owned()]).await.unwrap(), [(grid, "2".to_owned())]);
+        assert_eq!(store::import::with_emails(&mut c, &["wang@x.cn".to_owned()]).await.unwrap().len(), 1);
+        assert_eq!(store::import::kept(&mut c, other, NOW.plus_minutes(2)).await.unwrap().len(), 1);
+    })
+    .await;
+}

@@ -10,6 +10,7 @@ mod claim;
 mod contact_point;
 mod conversation;
 mod crowd;
+mod import;
 mod inbox;
 mod invitation;
 mod look;
