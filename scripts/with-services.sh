@@ -22,6 +22,9 @@ fi
 # From its own folder: user postgres may not be allowed to stand in ours.
 pg() { (cd "$dir" && "${as[@]}" "$@"); }
 end() {
+  local status=$?
+  # A PostgreSQL that went away (a full disk, no memory) says so here and nowhere else.
+  if [ "$status" != 0 ] && ! pg "$bin/pg_ctl" -D "$dir/data" status >/dev/null 2>&1; then tail -20 "$dir/data/log" >&2; fi
   pg "$bin/pg_ctl" -D "$dir/data" -m immediate -s stop 2>/dev/null || true
   rm -rf "$dir"
 }

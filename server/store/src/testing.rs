@@ -11,12 +11,29 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// A database of one test, gone when dropped (PostgreSQL's goes with its whole cluster).
+/// A database of one test, gone when dropped: hundreds of them at once would fill a small disk.
 pub struct TestDb {
     pub db: Db,
     pub url: String,
     _folder: Option<TempDir>,
 }
+
+impl Drop for TestDb {
+    fn drop(&mut self) {
+        if self._folder.is_some() {
+            return;
+        }
+        let Ok(server) = env::var(SERVER) else { return };
+        let Some(name) = self.url.rsplit('/').next().and_then(|last| last.split('?').next()).map(str::to_owned) else { return };
+        // Drop cannot wait, and the test's own runtime may be going.
+        let gone = std::thread::spawn(move || {
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map(|runtime| runtime.block_on(drop_postgres(&server, &name)))
+        });
+        drop(gone.join());
+    }
+}
+
+const SERVER: &str = "LINLI_TEST_POSTGRES_URL";
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
@@ -27,7 +44,7 @@ static COUNT: AtomicU32 = AtomicU32::new(0);
 #[allow(clippy::unwrap_used)]
 pub async fn databases() -> Vec<TestDb> {
     let mut all = vec![sqlite().await];
-    match env::var("LINLI_TEST_POSTGRES_URL") {
+    match env::var(SERVER) {
         Ok(server) => all.push(postgres(&server).await),
         Err(_) => eprintln!("LINLI_TEST_POSTGRES_URL is not set: on SQLite only. scripts/with-services.sh runs a command beside PostgreSQL."),
     }
@@ -64,6 +81,13 @@ async fn new_postgres(server: &str) -> String {
     let (base, rest) = server.rsplit_once('/').unwrap();
     let options = rest.split_once('?').map(|(_, o)| format!("?{o}")).unwrap_or_default();
     format!("{base}/{name}{options}")
+}
+
+/// Also where the program under test is still connected.
+async fn drop_postgres(server: &str, name: &str) -> sqlx::Result<()> {
+    let mut connection = PgConnection::connect(server).await?;
+    sqlx::query(sqlx::AssertSqlSafe(format!("drop database if exists {name} with (force)"))).execute(&mut connection).await?;
+    connection.close().await
 }
 
 /// Cuts every other connection to a PostgreSQL database, as a restart of the server does; how many there were.
