@@ -5,7 +5,8 @@ use leptos_i18n_parser::parse_locales::{
 use std::{env, error::Error, fs, path::Path};
 
 /// One file per part of the product, in `locales/<language>/`.
-const NAMESPACES: [&str; 11] = ["common", "resident", "inbox", "account", "admin", "mail", "error", "print", "doctor", "secure", "people"];
+const NAMESPACES: [&str; 16] =
+    ["common", "resident", "inbox", "account", "admin", "mail", "error", "print", "doctor", "secure", "codes", "import", "setting", "audit", "tree", "people"];
 
 // leptos_i18n_build does the same, but brings the whole of ICU's data generation along, minutes of building for nothing used here.
 fn main() -> Result<(), Box<dyn Error>> {

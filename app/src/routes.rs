@@ -131,7 +131,7 @@ impl Routes {
     }
 
     fn add(mut self, entry: Entry, handler: MethodRouter<App>) -> Routes {
-        let guard = Guard { app: self.app.clone(), policy: entry.policy, is_csrf_exempt: entry.is_csrf_exempt };
+        let guard = Guard { app: self.app.clone(), policy: entry.policy, is_csrf_exempt: entry.is_csrf_exempt, route: Some(entry.path) };
         self.router = self.router.route(entry.path, handler.layer(middleware::from_fn_with_state(guard, admit)));
         self.table.push(entry);
         self
@@ -143,7 +143,7 @@ impl Routes {
 
     /// The finished router; what matches no route is a page that says so.
     pub fn into_router(self) -> Router {
-        let guard = Guard { app: self.app.clone(), policy: Policy::Public, is_csrf_exempt: true };
+        let guard = Guard { app: self.app.clone(), policy: Policy::Public, is_csrf_exempt: true, route: None };
         let not_found = (async || AppError::NotFound).layer(middleware::from_fn_with_state(guard, admit));
         self.router.fallback(not_found.clone()).method_not_allowed_fallback(not_found).with_state(self.app)
     }
@@ -154,6 +154,8 @@ struct Guard {
     app: App,
     policy: Policy,
     is_csrf_exempt: bool,
+    /// Its path as it was added; nothing where no route is.
+    route: Option<&'static str>,
 }
 
 /// Reads who is asking, lets them in or not, and turns what went wrong into a page.
@@ -161,6 +163,7 @@ async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Resp
     let is_staff_route = guard.policy.is_for_staff();
     let looks_for = LooksFor { device: !is_staff_route, staff: is_staff_route };
     let (headers, path, address) = (request.headers().clone(), path_of(&request), guard.app.address(&request));
+    let method = request.method().clone();
     let visit = match Visit::read(&guard.app, &headers, path, address, looks_for).await {
         Ok(visit) => visit,
         Err(e) => return e.into_response(),
@@ -174,7 +177,11 @@ async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Resp
         Err(Refusal::SetUp) => Redirect::to(&format!("/account/second-factor?back={}", encode(page_of(&visit.path)))).into_response(),
         Err(Refusal::Error(e)) => e.into_response(),
     };
-    let mut response = match response.extensions().get::<AppError>().cloned().or_else(|| extractor_refusal(&response)) {
+    let error = response.extensions().get::<AppError>().cloned().or_else(|| extractor_refusal(&response));
+    if is_staff_route && matches!(error, Some(AppError::NotFound | AppError::Forbidden)) {
+        record(&guard, &visit, &method).await;
+    }
+    let mut response = match error {
         Some(e) => e.page(&visit),
         None => response,
     };
@@ -183,6 +190,16 @@ async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Resp
     }
     protect(response.headers_mut(), &visit);
     response
+}
+
+/// Keeps that somebody was refused a page of staff: what they asked for, and the first id in it.
+async fn record(guard: &Guard, visit: &Visit, method: &Method) {
+    let Some(route) = guard.route else { return };
+    let path = visit.path.split('?').next().unwrap_or("");
+    let id = path.split('/').find_map(|part| part.parse().ok());
+    if let Err(e) = domain::audit::refused(&guard.app.domain, visit.staff.as_ref(), &format!("{method} {route}"), id).await {
+        tracing::error!(error = %e, "a refused access could not be recorded");
+    }
 }
 
 /// What axum's own extractors refuse, before a handler runs, is plain English text: a path such as `/c/x` or a form that is no form.
@@ -288,7 +305,7 @@ async fn same_site(visit: &Visit, request: Request) -> Result<Request, AppError>
 /// The headers that keep a page to itself.
 fn protect(headers: &mut HeaderMap, visit: &Visit) {
     let nonce = visit.nonce.as_inner();
-    let frame = if visit.path.contains("/after/") { "'self'" } else { "'none'" };
+    let frame = if visit.path.contains("/after/") || visit.path.ends_with("/progress") { "'self'" } else { "'none'" };
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
          form-action 'self'; frame-src 'self'; frame-ancestors {frame}; base-uri 'none'"

@@ -224,12 +224,14 @@ fn staff_bar(visit: &Visit, staff: &Staff, unread: i64) -> impl IntoView + use<>
     let l = visit.language;
     let path = visit.path.clone();
     let link = move |href: &'static str, glyph: Icon, name: String, badge: Option<AnyView>| {
-        let is_here = path.split('?').next().is_some_and(|p| p == href || p.starts_with(&format!("{href}/")));
+        let is_here =
+            path.split('?').next().is_some_and(|p| p == href || (p.starts_with(&format!("{href}/")) && (href != "/admin" || !p.starts_with("/admin/audit"))));
         view! { <a href=href aria-current=is_here.then_some("page")>{icon(glyph)}{name}{badge}</a> }
     };
     let badge = view! { <span class="n" hidden={unread == 0}><span class="sr">{t!(l, inbox.unread)}</span><span id="unread">{at_most(unread)}</span></span> }
         .into_any();
     let admin = staff.is_admin().then(|| link("/admin", Icon::Gear, t!(l, common.nav_admin), None));
+    let audit = staff.has(Role::Auditor).then(|| link("/admin/audit", Icon::Eye, t!(l, audit.nav), None));
     let supervision = staff.has(Role::Supervisor).then(|| link("/supervision", Icon::Eye, t!(l, people.supervision), None));
     let (other, name) = other_language(l);
     view! {
@@ -240,6 +242,7 @@ fn staff_bar(visit: &Visit, staff: &Staff, unread: i64) -> impl IntoView + use<>
                 {link("/quick-replies", Icon::Quick, t!(l, common.nav_quick_replies), None)}
                 {supervision}
                 {admin}
+                {audit}
                 {link("/account", if staff.is_off_duty { Icon::Rest } else { Icon::Person }, staff.name.clone(), None)}
             </nav>
             <form class="quick" method="post" action="/view">

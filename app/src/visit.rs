@@ -149,6 +149,11 @@ impl Visit {
         self.device_key.is_some() || self.staff.is_some()
     }
 
+    /// Whether somebody works here in this browser: what they open to look at it is not what residents do.
+    pub fn is_staffs_browser(&self) -> bool {
+        self.session_key.is_some()
+    }
+
     /// The hidden field every POST form carries.
     pub fn csrf_field(&self) -> impl IntoView + use<> {
         view! { <input type="hidden" name="csrf" value=self.csrf.clone()/> }

@@ -1,15 +1,29 @@
 //! The commands besides `serve`.
 
 use crate::settings::{Settings, Stop};
+use app::pages::import::words;
 use domain::{
-    Db, Domain, Random, backup,
+    Db, Domain, Random,
+    audit::{self, verify::Anchor},
+    backup,
     backup::Content,
     first_admin::{self, CreateError},
+    import::{
+        self, ImportError, Upload,
+        change::{Counts, What},
+        heads::Kind,
+        plan::Mode,
+        read::{FILE_LIMIT, ReadError},
+        shown::Shown,
+        work,
+    },
     mail::bounce::{self, Taken},
+    print::{self, PrintError},
+    row::Import,
     sample::{self, Sample, SampleError},
     second_factor::{self, ResetError},
 };
-use model::Language;
+use model::{Language, PrintFormat, Which};
 use qrcode::{EcLevel, QrCode, render::unicode};
 use std::{
     fs,
@@ -60,7 +74,29 @@ pub async fn restore(settings: &Settings, file: &Path) -> Result<(), Stop> {
 }
 
 fn content(found: &Content) -> String {
-    format!("{} conversations, {} messages, {} audit entries", found.conversations, found.messages, found.audit_entries)
+    let Content { conversations, messages, audit_entries, audit } = found;
+    format!("{conversations} conversations, {messages} messages, {audit_entries} audit entries up to {}", Anchor::from(audit.clone()))
+}
+
+/// Looks through the audit trail. What was noted in the data folder counts like an anchor that was given.
+pub async fn verify_audit(settings: &Settings, mut anchors: Vec<Anchor>) -> Result<(), Stop> {
+    let missing = settings.database_url.strip_prefix("sqlite:").filter(|path| !Path::new(path.split('?').next().unwrap_or(path)).exists());
+    if let Some(path) = missing {
+        return Err(Stop::Setting(format!("database_url: there is no database at {path}")));
+    }
+    let domain = open(settings).await?;
+    anchors.extend(audit::anchors_in(&settings.anchors()));
+    let count = anchors.len();
+    let found = async { audit::verify::verify(&mut domain.db.read().await?, anchors).await }.await;
+    let found = found.map_err(|e| format!("the audit trail cannot be read: {e}"))?;
+    domain.db.close().await;
+    let whole = found.map_err(|fault| Stop::Failed(format!("the audit trail is not whole: {fault}")))?;
+    let emptied = if whole.emptied > 0 { format!(", {} of them emptied after their time", whole.emptied) } else { String::new() };
+    println!("{} audit entries{emptied}: none changed, missing or out of order; {count} anchors fit.", whole.count);
+    if let Some(anchor) = whole.anchor {
+        println!("The end of the chain, to be kept outside the database:\n{anchor}");
+    }
+    Ok(())
 }
 
 /// Fills an empty database with the sample district. What a person needs in order to use it stays in the data folder, because passwords
@@ -138,6 +174,57 @@ fn print_sample(sample: &Sample, public_url: &str) {
     println!();
 }
 
+/// What `linli codes` was given.
+pub struct Codes {
+    pub unit: String,
+    pub format: String,
+    pub out: PathBuf,
+    /// A place for the codes that are missing.
+    pub make: Option<String>,
+    pub unscanned: bool,
+}
+
+/// Works beside a running server, and gives way to it.
+pub async fn print_codes(settings: &Settings, asked: Codes) -> Result<(), Stop> {
+    let _ = rustix::process::setpriority_process(None, 19);
+    let domain = open(settings).await?;
+    let unit = print::unit_by_code(&domain, &asked.unit).await.map_err(|e| format!("the database cannot be read: {e}"))?;
+    let unit = unit.ok_or_else(|| Stop::Failed(format!("no unit has the code {}", asked.unit)))?;
+    if let Some(place) = &asked.make {
+        let made = print::make_by_command(&domain, unit, place).await.map_err(|e| match e {
+            PrintError::Invalid(_) => "--make: a place is a line of at most 40 characters".to_owned(),
+            other => format!("no codes were made: {other}"),
+        })?;
+        println!("{made} codes made");
+    }
+    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&asked.out);
+    let file = file.map_err(|e| format!("{} cannot be written: {e}", asked.out.display()))?;
+    let format = asked.format.parse().unwrap_or(PrintFormat::Posters);
+    let which = if asked.unscanned { Which::Unscanned } else { Which::All };
+    let told = |made: usize, total: usize| {
+        if io::stderr().is_terminal() {
+            eprint!("\r{made} / {total}");
+        }
+    };
+    let made = print::to_file(&domain, unit, format, which, file, told).await.map_err(|e| {
+        // Half a file is none.
+        let _ = fs::remove_file(&asked.out);
+        match e {
+            PrintError::Nothing => "there is no such code to print; --make PLACE makes one for every post".to_owned(),
+            other => format!("nothing was printed: {other}"),
+        }
+    })?;
+    domain.db.close().await;
+    if io::stderr().is_terminal() {
+        eprintln!();
+    }
+    println!("{} ({} codes, {:.1} MB)", asked.out.display(), made.codes, made.bytes as f64 / 1e6);
+    if !made.missing.is_empty() {
+        println!("No font has these characters, so they are printed as boxes: {}. Install one that has them, such as fonts-noto-cjk.", made.missing);
+    }
+    Ok(())
+}
+
 /// What `linli admin create` was given.
 pub struct NewAdmin {
     pub name: String,
@@ -212,4 +299,94 @@ fn say_invalid(wrong: &first_admin::Invalid) -> String {
     let fields = [("name", wrong.name), ("email", wrong.email), ("password", wrong.password), ("unit", wrong.unit)];
     let said: Vec<String> = fields.iter().filter_map(|(field, e)| e.map(|e| format!("{field}: {e}"))).collect();
     said.join("; ")
+}
+
+/// What `linli import` was given.
+pub struct Ordered {
+    pub file: PathBuf,
+    pub is_dry: bool,
+    pub unit: Option<String>,
+    pub kind: Option<String>,
+    pub is_replace: bool,
+    pub ending: Option<usize>,
+}
+
+/// Mistakes and changes printed; the page shows them all.
+const PRINTED: usize = 50;
+
+/// Works beside a running server, and without one.
+pub async fn import(settings: &Settings, ordered: Ordered) -> Result<(), Stop> {
+    let kind = match ordered.kind.as_deref().map(str::parse::<Kind>) {
+        None => None,
+        Some(Ok(kind)) if kind != Kind::Nothing => Some(kind),
+        Some(_) => return Err(Stop::Setting("--kind: roster, units, posts, staff or holdings".to_owned())),
+    };
+    let size = fs::metadata(&ordered.file).map_err(|e| Stop::Setting(format!("{}: {e}", ordered.file.display())))?.len();
+    if size > FILE_LIMIT as u64 {
+        return Err(Stop::Failed(format!("{}: {}", ordered.file.display(), ReadError::TooLarge)));
+    }
+    let bytes = fs::read(&ordered.file).map_err(|e| Stop::Setting(format!("{}: {e}", ordered.file.display())))?;
+    let file_name = ordered.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let domain = open(settings).await?;
+    let outcome = bring_in(&domain, &ordered, kind, Upload { file_name, bytes }).await;
+    domain.db.close().await;
+    outcome
+}
+
+async fn bring_in(domain: &Domain, ordered: &Ordered, kind: Option<Kind>, upload: Upload) -> Result<(), Stop> {
+    let mode = if ordered.is_replace { Mode::Replace } else { Mode::Add };
+    let order = work::Ordered { unit: ordered.unit.as_deref(), kind, mode };
+    let (import, shown) = work::order(domain, &order, upload).await.map_err(|e| match e {
+        ImportError::NotFound if ordered.unit.is_some() => Stop::Setting("--unit: no unit has this code".to_owned()),
+        ImportError::NotFound => Stop::Setting("there is no unit yet: `linli admin create --unit NAME` makes the first one".to_owned()),
+        e => Stop::Failed(format!("{}: {e}", ordered.file.display())),
+    })?;
+    print_plan(&import, &shown);
+    let plan = &shown.plan;
+    let failed = |why: String| Err(Stop::Failed(why));
+    if !plan.mistakes.is_empty() {
+        work::give_up(domain, import.id).await.map_err(|e| e.to_string())?;
+        return failed("the file has mistakes; nothing was changed".to_owned());
+    }
+    if ordered.is_dry || plan.changes.is_empty() {
+        work::give_up(domain, import.id).await.map_err(|e| e.to_string())?;
+        return Ok(());
+    }
+    match work::carry_out(domain, &import, ordered.ending).await {
+        Ok(None) => {}
+        Ok(Some(trouble)) => return failed(words::trouble(Language::English, &trouble)),
+        Err(ImportError::Number(count)) => {
+            return failed(format!("{count} things would end, more than a tenth of what is there; say --ending {count} if that is meant"));
+        }
+        Err(e) => return failed(e.to_string()),
+    }
+    println!(
+        "Imported in one transaction of {} ms. It can be undone for {} days at /admin/imports/{}",
+        domain.imports.took().as_millis(),
+        import::UNDO_DAYS,
+        import.id
+    );
+    Ok(())
+}
+
+fn print_plan(import: &Import, shown: &Shown) {
+    let (l, plan) = (Language::English, &shown.plan);
+    let settings: import::Settings = serde_json::from_str(&import.choices).unwrap_or_default();
+    for mistake in plan.mistakes.iter().take(PRINTED) {
+        let place = words::place(l, &settings, mistake.place);
+        println!("{place}, {} {:?}: {}", words::field(l, mistake.field), mistake.value, words::wrong(l, &mistake.wrong));
+    }
+    for warning in plan.warnings.iter().take(PRINTED) {
+        println!("{}, {}: {}", words::place(l, &settings, warning.place), warning.value, words::warning(l, warning));
+    }
+    let more = (plan.mistakes.len() + plan.warnings.len()).saturating_sub(2 * PRINTED);
+    if more > 0 {
+        println!("… and {more} more");
+    }
+    if plan.mistakes.is_empty() {
+        println!("{:<10}{:>8}{:>8}{:>8}{:>10}", "", "units", "posts", "staff", "holdings");
+        let line = |name: String, c: Counts| println!("{name:<10}{:>8}{:>8}{:>8}{:>10}", c.units, c.posts, c.staff, c.holdings);
+        What::ALL.into_iter().for_each(|what| line(words::what(l, what).to_lowercase(), plan.changes.count(what)));
+        line("unchanged".to_owned(), plan.unchanged);
+    }
 }

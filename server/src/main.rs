@@ -3,9 +3,9 @@
 use clap::Parser;
 use rustix::{fs::Mode, process::umask};
 use server::{
-    commands::{self, NewAdmin},
+    commands::{self, Codes, NewAdmin},
     doctor, log, serve,
-    settings::{self, AdminCommand, Cli, Command, Stop},
+    settings::{self, AdminCommand, AuditCommand, Cli, Command, Stop},
 };
 use std::process::ExitCode;
 
@@ -43,6 +43,11 @@ fn main() -> ExitCode {
             Command::Restore { file } => commands::restore(&settings, &file).await,
             Command::Demo { json } => commands::demo(&settings, json).await,
             Command::Bounce => commands::take_bounce(&settings).await,
+            Command::Codes { unit, format, out, make, unscanned } => commands::print_codes(&settings, Codes { unit, format, out, make, unscanned }).await,
+            Command::Import { file, dry_run, unit, kind, replace, ending } => {
+                commands::import(&settings, commands::Ordered { file, is_dry: dry_run, unit, kind, is_replace: replace, ending }).await
+            }
+            Command::Audit { audit: AuditCommand::Verify { anchor } } => commands::verify_audit(&settings, anchor).await,
             Command::Doctor => Ok(doctor::run(&settings).await?),
             Command::Admin { admin: AdminCommand::ResetSecondFactor { email } } => commands::reset_second_factor(&settings, &email).await,
             Command::Admin { admin: AdminCommand::Create { name, email, unit, password_stdin } } => {

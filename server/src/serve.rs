@@ -18,7 +18,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use domain::{Domain, backup, desk, first_admin, grant, holding, leaving, mail, nodes, routing, telling};
+use domain::{Domain, audit, backup, desk, first_admin, grant, holding, import, leaving, mail, nodes, routing, scan, telling};
 use std::{sync::Arc, time::Duration};
 use tokio::{signal::unix, sync::watch, time};
 use tower::ServiceBuilder;
@@ -65,7 +65,9 @@ pub async fn serve(settings: &Settings, sample: bool) -> Result<(), Stop> {
         let _ = told.wait_for(|s| *s).await;
     }));
     let scheduled = tokio::spawn(send_scheduled(domain.clone(), stopping.clone()));
+    let scans = tokio::spawn(write_scans(domain.clone(), stopping.clone()));
     let backups = settings.backup.clone().map(|plan| tokio::spawn(backup::run(domain.clone(), settings.database_url.clone(), plan, stopping.clone())));
+    let records = tokio::spawn(audit::look_after(domain.clone(), settings.audit_keep.clone(), settings.anchors(), stopping.clone()));
     let nodes = tokio::spawn(nodes::run(domain.clone(), stopping.clone()));
 
     let told = async {
@@ -76,7 +78,7 @@ pub async fn serve(settings: &Settings, sample: bool) -> Result<(), Stop> {
     };
     listen::serve(listener, router(app), told).await;
     // A mail that is on its way is finished; one that hangs stays in the outbox for the next start. A database may hang too.
-    let _ = time::timeout(LAST_MAIL, async { tokio::join!(upkeep, mails, scheduled, nodes) }).await;
+    let _ = time::timeout(LAST_MAIL, async { tokio::join!(upkeep, mails, scheduled, records, nodes, scans) }).await;
     if let Some(backups) = backups {
         let _ = backups.await;
     }
@@ -97,7 +99,8 @@ async fn signal() {
     }
 }
 
-/// What the minute brings: people who leave, holdings and absences that begin or end, who is told of it, forgotten limits, calendars changed elsewhere.
+/// What the minute brings: people who leave, holdings and absences that begin or end, who is told of it, forgotten limits, settings whose change on
+/// another node was not heard.
 async fn upkeep(domain: Domain, mut stopping: watch::Receiver<bool>) {
     let mut minute = time::interval(Duration::from_secs(60));
     minute.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
@@ -109,8 +112,14 @@ async fn upkeep(domain: Domain, mut stopping: watch::Receiver<bool>) {
         }
         let now = domain.now();
         domain.limits.forget_idle();
-        domain.calendars.clear();
+        domain.settings.forget();
         domain.hub.forget_unwatched();
+        if let Err(e) = import::forget_old(&domain).await {
+            tracing::error!(error = %e, "old imports could not be forgotten");
+        }
+        if let Err(e) = audit::note_repeats(&domain).await {
+            tracing::error!(error = %e, "repeated refusals could not be recorded");
+        }
         if let Err(e) = leaving::end_due(&domain).await {
             tracing::error!(error = %e, "logins could not be ended");
         }
@@ -146,6 +155,22 @@ async fn send_scheduled(domain: Domain, mut stopping: watch::Receiver<bool>) {
     }
 }
 
+/// Writes down how often stickers were scanned, and once more at the end.
+async fn write_scans(domain: Domain, mut stopping: watch::Receiver<bool>) {
+    let mut ticks = time::interval(Duration::from_secs(3));
+    ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+    let mut is_last = false;
+    while !is_last {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stopping.wait_for(|s| *s) => is_last = true,
+        }
+        if let Err(e) = scan::write(&domain).await {
+            tracing::error!(error = %e, "how often stickers were scanned could not be written");
+        }
+    }
+}
+
 /// Everything the server answers.
 pub fn router(app: App) -> Router {
     let gate = Gate::new(app.clone());
@@ -163,9 +188,14 @@ pub fn router_behind(app: App, gate: Gate) -> Router {
         .on_response(DefaultOnResponse::new().level(Level::INFO))
         .on_request(|_: &Request, _: &Span| {});
     // Not brotli: for a page made anew each time it costs five times as much and saves a tenth. Static files are packed with it beforehand.
-    let compression = CompressionLayer::new()
-        .quality(CompressionLevel::Precise(2))
-        .compress_when(SizeAbove::new(500).and(NotForContentType::SSE).and(NotForContentType::IMAGES).and(NotForContentType::const_new("application/wasm")));
+    let compression = CompressionLayer::new().quality(CompressionLevel::Precise(2)).compress_when(
+        SizeAbove::new(500)
+            .and(NotForContentType::SSE)
+            .and(NotForContentType::IMAGES)
+            .and(NotForContentType::const_new("application/wasm"))
+            .and(NotForContentType::const_new("application/pdf"))
+            .and(NotForContentType::const_new("application/zip")),
+    );
     let operations = Router::new().route("/up", get(up)).with_state(app.domain.clone()).merge(metrics::router(app.domain.clone()));
     let pages = routes(app).into_router().layer(DefaultBodyLimit::max(FORM_LIMIT)).layer(compression);
     pages.merge(operations).merge(assets::router()).layer(

@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use domain::{
     Clock,
+    audit::{Keep, verify::Anchor},
     backup::Plan,
     mail::{Mailer, MailerError},
 };
@@ -48,6 +49,43 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print the codes of a unit and everything below it into a file
+    Codes {
+        /// The unit's code, such as 420502
+        #[arg(long)]
+        unit: String,
+        /// posters (PDF, one a page), stickers (PDF, eight a page) or svg (ZIP with a table)
+        #[arg(long, default_value = "posters", value_parser = ["posters", "stickers", "svg"])]
+        format: String,
+        /// Where to; must not be there yet
+        #[arg(long)]
+        out: PathBuf,
+        /// Make a code first for every post that has none, for this place
+        #[arg(long, value_name = "PLACE")]
+        make: Option<String>,
+        /// Only codes that nobody has scanned yet
+        #[arg(long)]
+        unscanned: bool,
+    },
+    /// Bring in a register: units, posts, staff and who holds what, from XLSX, CSV or OneRoster. Ends with 1 if the file has mistakes
+    Import {
+        file: PathBuf,
+        /// Only say what would change
+        #[arg(long)]
+        dry_run: bool,
+        /// The code of the unit it belongs to; only that and what is below is touched [default: the whole tree]
+        #[arg(long)]
+        unit: Option<String>,
+        /// What every row is: roster, units, posts, staff or holdings [default: found out from the heads]
+        #[arg(long)]
+        kind: Option<String>,
+        /// What the file does not mention ends
+        #[arg(long)]
+        replace: bool,
+        /// How many things may end, where it is more than a tenth of what is there
+        #[arg(long)]
+        ending: Option<usize>,
+    },
     /// Work on admins
     Admin {
         #[command(subcommand)]
@@ -55,8 +93,23 @@ pub enum Command {
     },
     /// Read from standard input a mail that came back, and note whose invitation did not arrive: for a pipe of the mail server
     Bounce,
+    /// Look after the audit trail
+    Audit {
+        #[command(subcommand)]
+        audit: AuditCommand,
+    },
     /// Look at database, disk, clock, public URL and mail, and say what to do
     Doctor,
+}
+
+#[derive(Subcommand)]
+pub enum AuditCommand {
+    /// Look through every entry: names the first that was changed, is missing or stands elsewhere, with exit status 1; else prints the end of the chain
+    Verify {
+        /// The end of the chain as it was printed once, kept outside the database: NUMBER:HASH. May be given several times
+        #[arg(long, value_name = "NUMBER:HASH")]
+        anchor: Vec<Anchor>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -115,6 +168,9 @@ pub struct Typed {
     /// How many of these backups stay [default: 14]
     #[arg(long, global = true, env = "LINLI_BACKUP_KEEP", value_name = "COUNT")]
     backup_keep: Option<usize>,
+    /// Days after which audit entries of a kind are emptied, at least 190 each, such as sign_in=200,access=200; other kinds are kept for good
+    #[arg(long, global = true, env = "LINLI_AUDIT_KEEP", value_name = "KIND=DAYS,…")]
+    audit_keep: Option<String>,
     /// Take visitors' addresses from X-Forwarded-For; only behind a proxy of yours that writes it
     #[arg(long, global = true, env = "LINLI_TRUST_PROXY", value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
     trust_proxy: Option<bool>,
@@ -138,7 +194,15 @@ pub struct Settings {
     pub data_dir: PathBuf,
     pub trust_proxy: bool,
     pub backup: Option<Plan>,
+    pub audit_keep: Keep,
     pub clock: Clock,
+}
+
+impl Settings {
+    /// Where the end of the audit chain is noted once a day, outside the database.
+    pub fn anchors(&self) -> PathBuf {
+        self.data_dir.join("audit-anchors.txt")
+    }
 }
 
 /// Why the program stopped, in a sentence.
@@ -174,8 +238,9 @@ pub fn read(typed: Typed) -> Result<Settings, String> {
     let keep = typed.backup_keep.or(file.backup_keep).unwrap_or(14);
     let folder = typed.backup_dir.or(file.backup_dir).filter(|f| !f.as_os_str().is_empty());
     let backup = folder.map(|folder| Plan { folder, at: backup_at, keep });
+    let audit_keep = typed.audit_keep.or(file.audit_keep).unwrap_or_default().parse::<Keep>().map_err(|e| format!("audit_keep: {e}"))?;
     let clock = clock(typed.clock.or(file.clock))?;
-    let settings = Settings { database_url, addr, public_url, smtp_url, mail_from, data_dir, trust_proxy, backup, clock };
+    let settings = Settings { database_url, addr, public_url, smtp_url, mail_from, data_dir, trust_proxy, backup, audit_keep, clock };
     settings.mailer().map_err(|e| e.to_string())?;
     Ok(settings)
 }

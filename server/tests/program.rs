@@ -417,3 +417,34 @@ fn what_is_written_through_one_node_appears_on_a_stream_of_the_other() {
     drop(one);
     assert!(other.get(&conversation, &format!("Cookie: {cookie}\r\n")).contains("ACROSS"));
 }
+
+#[test]
+fn a_register_is_looked_at_refused_with_its_mistakes_and_brought_in() {
+    let place = Place::new();
+    std::fs::write(place.0.join("units.csv"), "代码,名称,类别,上级\nx1,云集街道,街道,\nx2,桃花岭社区,社区,云集街道\n").unwrap();
+    let run = |arguments: &[&str]| {
+        let output = place.run(arguments);
+        (output.status.code(), said(&output))
+    };
+    let (code, text) = run(&["import", "units.csv"]);
+    assert!(code == Some(2) && text.contains("linli admin create"), "{text}");
+    run(&["admin", "create", "--name", "林岚", "--email", "lin.lan@x.cn", "--unit", "西陵区"]);
+    let (code, text) = run(&["import", "units.csv", "--dry-run"]);
+    assert!(code == Some(0) && text.contains("added            2"), "{text}");
+    let (code, text) = run(&["import", "units.csv"]);
+    assert!(code == Some(0) && text.contains("Imported in one transaction"), "{text}");
+    let (code, text) = run(&["import", "units.csv"]);
+    assert!(code == Some(0) && text.contains("unchanged        2") && !text.contains("Imported"), "{text}");
+    std::fs::write(place.0.join("wrong.csv"), "代码,名称,类别,上级\nx3,第一网格,网格,没有的社区\n").unwrap();
+    let (code, text) = run(&["import", "wrong.csv"]);
+    assert!(code == Some(1) && text.contains("Row 2") && text.contains("no such unit above"), "{text}");
+    std::fs::write(place.0.join("fewer.csv"), "代码,名称,类别,上级\nx1,云集街道,街道,\nx9,别的社区,社区,云集街道\n").unwrap();
+    let (code, text) = run(&["import", "fewer.csv", "--replace"]);
+    assert!(code == Some(1) && text.contains("--ending 1"), "{text}");
+    let (code, text) = run(&["import", "fewer.csv", "--replace", "--ending", "1"]);
+    assert!(code == Some(0) && text.contains("Imported"), "{text}");
+    let (code, text) = run(&["import", "fewer.csv", "--kind", "boats"]);
+    assert!(code == Some(2) && text.contains("--kind"), "{text}");
+    let (code, text) = run(&["import", "fewer.csv", "--unit", "nowhere"]);
+    assert!(code == Some(2) && text.contains("--unit"), "{text}");
+}

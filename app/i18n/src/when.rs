@@ -2,7 +2,7 @@
 
 use crate::t;
 use jiff::Zoned;
-use model::Language;
+use model::{Language, calendar::Calendar};
 
 /// A moment seen from now: "10:00", "明天 10:00" / "tomorrow 10:00", "周二 10:00" / "Tue 10:00", "12月3日 10:00" / "3 Dec 10:00". Both in the same zone.
 pub fn moment(l: Language, at: &Zoned, now: &Zoned) -> String {
@@ -68,6 +68,22 @@ pub fn working(l: Language, seconds: i64) -> String {
         60 => t!(l, common.one_working_hour),
         minutes => t!(l, common.working_hours, count = (minutes + 59) / 60),
     }
+}
+
+/// Working hours of a week, equal days together: "周一至周五 8:30–12:00、14:30–18:00".
+pub fn week(l: Language, calendar: &Calendar) -> String {
+    let lines: Vec<String> = calendar
+        .week_lines()
+        .iter()
+        .filter(|line| !line.hours.is_empty())
+        .map(|line| {
+            let first = weekday_name(l, line.first);
+            let days = if line.first == line.last { first } else { t!(l, resident.days, first = first, last = weekday_name(l, line.last)) };
+            let hours: Vec<String> = line.hours.iter().map(|i| format!("{}–{}", i.from(), i.until())).collect();
+            format!("{days} {}", hours.join(&t!(l, common.comma)))
+        })
+        .collect();
+    lines.join(&t!(l, resident.week_separator))
 }
 
 #[cfg(test)]

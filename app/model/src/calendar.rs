@@ -39,6 +39,9 @@ impl Default for Quiet {
 }
 
 impl Quiet {
+    /// No quiet hours.
+    pub const NONE: Quiet = Quiet { from: TimeOfDay::minute(0), until: TimeOfDay::minute(0) };
+
     fn holds(self, minute: u16) -> bool {
         let (from, until) = (self.from.minutes(), self.until.minutes());
         if from % TimeOfDay::DAY == until % TimeOfDay::DAY {

@@ -45,6 +45,9 @@ ids! {
     ScheduledReplyId
     OutboxId
     PasskeyId
+    PrintId
+    StickerReportId
+    ImportId
     /// Chosen by the sender's page once per message, so that sending again is recognised.
     ClientKey
 }

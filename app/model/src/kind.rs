@@ -84,6 +84,21 @@ kinds! {
         /// 班: a make-up workday.
         Work = "work",
     }
+    /// What holds at a unit and below it, until a unit below has its own.
+    Setting {
+        Calendar = "calendar", Promise = "promise_minutes", QuietHours = "quiet_hours", Welcome = "welcome",
+        /// Contacts who may write to one post for the first time in a day.
+        NewContacts = "new_contacts_per_day",
+        /// Conversations one post may have open.
+        OpenConversations = "open_conversations",
+    }
+    /// What entries of the audit trail are about.
+    AuditKind {
+        SignIn = "sign_in", Access = "access", Reading = "reading", Export = "export", Organisation = "organisation", People = "people",
+        Setting = "setting", Conversation = "conversation",
+        /// About the trail itself.
+        Records = "records",
+    }
     Language { Chinese = "zh-CN", English = "en" }
     /// How far somebody's invitation has come.
     InvitationState {
@@ -98,6 +113,19 @@ kinds! {
         /// They have a login.
         Answered = "answered",
     }
+    /// How far an import has come.
+    ImportState {
+        /// Being read and compared with what is there.
+        Planning = "planning",
+        /// To be looked at: with mistakes or without.
+        Ready = "ready",
+        Applying = "applying",
+        Applied = "applied",
+        Undoing = "undoing",
+        Undone = "undone",
+        /// Given up before it was applied.
+        Dropped = "dropped",
+    }
     /// What a mail in the outbox is about.
     MailKind {
         Invitation = "invitation",
@@ -109,6 +137,23 @@ kinds! {
         /// Somebody else answers from now on.
         HandOver = "hand_over",
     }
+    /// What a file of codes may be.
+    PrintFormat {
+        /// PDF, an A4 poster a page.
+        Posters = "posters",
+        /// PDF, eight stickers a page.
+        Stickers = "stickers",
+        /// ZIP of labels as SVG, with a table.
+        Svg = "svg",
+    }
+    /// Which codes of a subtree.
+    Which {
+        All = "all",
+        /// Never scanned: not put up yet.
+        Unscanned = "unscanned",
+    }
+    /// What a resident says is wrong with a sticker.
+    ReportReason { Place = "place", Damaged = "damaged", Fake = "fake", Other = "other" }
 }
 
 impl MailKind {

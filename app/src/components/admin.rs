@@ -5,11 +5,7 @@ use super::{
     icon::{Icon, icon},
 };
 use crate::{form::field_error, visit::Visit};
-use domain::{
-    routing::Orphan,
-    row::{Branch, Unit},
-    unit::Node,
-};
+use domain::{routing::Orphan, row::Unit};
 use i18n::{t, when};
 use leptos::prelude::*;
 use model::{At, Language, UnitId, UnitKind, calendar::Calendar};
@@ -21,6 +17,8 @@ pub enum Tab {
     Overview,
     Units,
     Staff,
+    Stickers,
+    Imports,
     Grants,
 }
 
@@ -31,6 +29,8 @@ pub fn tabs(l: Language, here: Tab) -> impl IntoView + use<> {
             {link(Tab::Overview, "/admin", t!(l, admin.overview))}
             {link(Tab::Units, "/admin/units", t!(l, admin.units))}
             {link(Tab::Staff, "/admin/staff", t!(l, admin.staff))}
+            {link(Tab::Stickers, "/admin/contact-points", t!(l, codes.health))}
+            {link(Tab::Imports, "/admin/imports", t!(l, import.imports))}
             {link(Tab::Grants, "/admin/grants", t!(l, people.grants))}
         </nav>
     }
@@ -58,55 +58,6 @@ pub fn kind_name(l: Language, kind: UnitKind) -> String {
         UnitKind::School => t!(l, admin.kind_school),
         UnitKind::Grade => t!(l, admin.kind_grade),
         UnitKind::Class => t!(l, admin.kind_class),
-    }
-}
-
-/// The open part of the tree.
-pub fn tree(l: Language, nodes: Vec<Node>) -> AnyView {
-    view! { <ul class="tree">{items(l, nodes)}</ul> }.into_any()
-}
-
-fn items(l: Language, nodes: Vec<Node>) -> Vec<AnyView> {
-    let item = |node: Node| {
-        let line = tree_line(l, &node.branch, node.below.is_some());
-        let below = node.below.filter(|below| !below.is_empty()).map(|below| view! { <ul>{items(l, below)}</ul> });
-        view! { <li>{line}{below}</li> }.into_any()
-    };
-    nodes.into_iter().map(item).collect()
-}
-
-/// One unit: its name, and how many of the grids and classes below it are staffed, or who answers there.
-pub fn tree_line(l: Language, branch: &Branch, is_open: bool) -> AnyView {
-    let href = format!("/admin/units/{}", branch.id);
-    let name = view! { <span class="name"><a href=href>{branch.name.clone()}</a><small>{kind_name(l, branch.kind)}</small></span> };
-    if branch.children == 0 {
-        return view! { <div class="node"><span class="leaf">{icon(Icon::Pin)}</span>{name}{staffing(l, branch)}</div> }.into_any();
-    }
-    let to = if is_open { branch.parent_id } else { Some(branch.id) };
-    let to = to.map_or("/admin/units".to_owned(), |id| format!("/admin/units?open={id}"));
-    let label = if is_open { t!(l, admin.close_unit, name = branch.name.clone()) } else { t!(l, admin.open_unit, name = branch.name.clone()) };
-    let numbers = (branch.leaves > 0).then(|| {
-        view! {
-            <progress max=branch.leaves.to_string() value=branch.staffed.to_string() aria-hidden="true"></progress>
-            <span class="num">{format!("{} / {}", branch.staffed, branch.leaves)}</span>
-        }
-    });
-    view! {
-        <div class="node">
-            <a class="turn" href=to aria-expanded=if is_open { "true" } else { "false" } aria-label=label>{icon(Icon::Turn)}</a>
-            {name}
-            {numbers}
-        </div>
-    }
-    .into_any()
-}
-
-/// Who answers at a unit with nothing below it.
-fn staffing(l: Language, branch: &Branch) -> AnyView {
-    match &branch.holder {
-        Some(holder) => view! { <span class="tag">{icon(Icon::Tick)}{holder.clone()}</span> }.into_any(),
-        None if branch.posts > 0 || branch.leaves > 0 => view! { <span class="tag bad">{icon(Icon::Alert)}{t!(l, admin.nobody)}</span> }.into_any(),
-        None => view! { <span class="tag off">{t!(l, admin.no_post)}</span> }.into_any(),
     }
 }
 
@@ -192,12 +143,17 @@ pub struct Danger {
 
 impl Danger {
     pub fn view(self, visit: &Visit) -> impl IntoView + use<> {
+        self.to(visit, None)
+    }
+
+    /// The same from a page whose own address takes something else.
+    pub fn to(self, visit: &Visit, action: Option<String>) -> impl IntoView + use<> {
         let id = format!("{}-confirm", self.intent);
         let is_bad = self.error.is_some();
         view! {
             <details class="fold" open=is_bad.then_some("")>
                 <summary>{icon(Icon::Stop)}<span>{self.title}</span><span class="turn">{icon(Icon::Turn)}</span></summary>
-                <form class="body" method="post">
+                <form class="body" method="post" action=action>
                     {visit.csrf_field()}
                     <input type="hidden" name="intent" value=self.intent/>
                     <p>{self.text}</p>

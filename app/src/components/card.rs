@@ -116,22 +116,7 @@ fn duty(visit: &Visit, answering: &Answering) -> impl IntoView + use<> {
 
 /// "周一至周五 8:30–12:00，14:00–17:30".
 pub fn week(l: Language, answering: &Answering) -> String {
-    week_of(l, &answering.calendar.calendar)
-}
-
-pub fn week_of(l: Language, calendar: &Calendar) -> String {
-    let lines: Vec<String> = calendar
-        .week_lines()
-        .iter()
-        .filter(|line| !line.hours.is_empty())
-        .map(|line| {
-            let first = when::weekday_name(l, line.first);
-            let days = if line.first == line.last { first } else { t!(l, resident.days, first = first, last = when::weekday_name(l, line.last)) };
-            let hours: Vec<String> = line.hours.iter().map(|i| format!("{}–{}", i.from(), i.until())).collect();
-            format!("{days} {}", hours.join(&t!(l, common.comma)))
-        })
-        .collect();
-    lines.join(&t!(l, resident.week_separator))
+    when::week(l, &answering.calendar.calendar)
 }
 
 fn usual(l: Language, seconds: Option<i64>) -> impl IntoView + use<> {

@@ -7,4 +7,6 @@ pub mod field;
 pub mod icon;
 pub mod log;
 pub mod qr;
+pub mod sparkline;
 pub mod term;
+pub mod tree;

@@ -3,12 +3,15 @@
 pub mod absence;
 pub mod account;
 pub mod admin;
+pub mod audit;
 pub mod claim;
+pub mod codes;
 pub mod contact_point;
 pub mod conversation;
 pub mod first_admin;
 pub mod grant;
 pub mod home;
+pub mod import;
 pub mod inbox;
 pub mod invitation;
 pub mod post;
@@ -26,6 +29,7 @@ use crate::routes::Routes;
 pub fn routes(routes: Routes) -> Routes {
     let routes = home::routes(routes);
     let routes = contact_point::routes(routes);
+    let routes = codes::routes(routes);
     let routes = conversation::routes(routes);
     let routes = claim::routes(routes);
     let routes = inbox::routes(routes);
@@ -36,6 +40,8 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = second_factor::routes(routes);
     let routes = quick_reply::routes(routes);
     let routes = admin::routes(routes);
+    let routes = import::routes(routes);
+    let routes = audit::routes(routes);
     let routes = unit::routes(routes);
     let routes = post::routes(routes);
     let routes = staff::routes(routes);

@@ -2,8 +2,10 @@
 
 pub mod addresses;
 pub mod backup;
+pub mod codes;
 pub mod growth;
 pub mod http;
+pub mod import;
 pub mod ledger;
 pub mod machine;
 pub mod now;
@@ -16,6 +18,7 @@ pub mod resident;
 pub mod scene;
 pub mod scratch;
 pub mod server;
+pub mod sheets;
 pub mod storm;
 pub mod streams;
 pub mod town;

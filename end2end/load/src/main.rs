@@ -4,14 +4,16 @@ use clap::{Args, Parser, Subcommand};
 use load::{
     addresses::{self, Crowd},
     backup,
+    codes::{self, Codes},
     growth::{self, Size},
-    machine, pages,
+    import, machine, pages,
     person::Errand,
     phase::{self, Phase},
     resident::{self, FURTHER, Street},
     scene::Scene,
     scratch,
     server::Recipe,
+    sheets,
     storm::{self, Storm},
     streams::{self, Measured},
     town::Town,
@@ -48,8 +50,14 @@ enum Instrument {
     Storm(StormArgs),
     /// Two thousand parents behind one address, and one address that never stops asking
     Addresses(Addresses),
+    /// Codes for 15,000 posts: made, printed, and every one read from the rendered page
+    Codes(CodesArgs),
     /// How soon answers reach the phones that wait for them, and what a waiting phone costs
     Streams(Streams),
+    /// Writes Yichang's register as XLSX and CSV: 16,777 units, 15,000 posts, staff and who holds what
+    Sheets { folder: PathBuf },
+    /// What it costs to bring that register in
+    Import(Import),
 }
 
 /// A Friday at ten in the morning.
@@ -195,6 +203,29 @@ struct Streams {
 }
 
 #[derive(Args)]
+struct CodesArgs {
+    /// The server to start
+    #[arg(long, default_value = "target/release/linli")]
+    binary: PathBuf,
+    /// An empty PostgreSQL database instead of a fresh SQLite one
+    #[arg(long, env = "LINLI_DATABASE_URL", hide_env_values = true)]
+    database: Option<String>,
+    /// Only make and print, without rendering and reading every page
+    #[arg(long)]
+    unread: bool,
+}
+
+#[derive(Args)]
+struct Import {
+    /// The program that brings it in
+    #[arg(long, default_value = "target/release/linli")]
+    binary: PathBuf,
+    /// An empty PostgreSQL database instead of SQLite
+    #[arg(long, env = "LINLI_DATABASE_URL", hide_env_values = true)]
+    database: Option<String>,
+}
+
+#[derive(Args)]
 struct Sends {
     /// The server to start, on a fresh database beside it
     #[arg(long, default_value = "target/release/linli")]
@@ -220,7 +251,10 @@ async fn main() -> ExitCode {
         Instrument::Backup(typed) => backup(&typed).await,
         Instrument::Storm(typed) => storm(&typed).await,
         Instrument::Addresses(typed) => addresses(&typed).await,
+        Instrument::Codes(typed) => codes(&typed).await,
         Instrument::Streams(typed) => streams(&typed).await,
+        Instrument::Sheets { folder } => sheets::yichang().and_then(|all| all.save(&folder)).map(|()| true),
+        Instrument::Import(typed) => import::measure(&typed.binary, typed.database.as_deref()).await,
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -294,6 +328,14 @@ async fn addresses(typed: &Addresses) -> Result<bool, String> {
     let mut recipe = Recipe::new(&typed.binary, &typed.place.database, folder.path())?;
     let crowd = Crowd { town: typed.place.town(), per_second: typed.others, abuse: typed.abuse, seconds: typed.seconds, parents: typed.parents };
     addresses::run(crowd, &mut recipe).await
+}
+
+async fn codes(typed: &CodesArgs) -> Result<bool, String> {
+    let folder = tempfile::tempdir_in(typed.binary.parent().unwrap_or(Path::new("."))).map_err(|e| e.to_string())?;
+    let database = typed.database.clone().unwrap_or_else(|| format!("sqlite:{}", folder.path().join("codes.db").display()));
+    let town = Town { seed: 2020, residents: 0, messages: 0, now: At(NOW) };
+    println!("{}", machine::line());
+    codes::run(Codes { town, database: &database, binary: &typed.binary, folder: folder.path(), is_read: !typed.unread }).await
 }
 
 async fn streams(typed: &Streams) -> Result<bool, String> {

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub const PAGES: [Errand; 10] = [
+pub const PAGES: [Errand; 15] = [
     Errand::Up,
     Errand::Sticker,
     Errand::Conversation,
@@ -22,6 +22,11 @@ pub const PAGES: [Errand; 10] = [
     Errand::SearchEnglish,
     Errand::BusySearch,
     Errand::Figures,
+    Errand::Tree,
+    Errand::TreeBelow,
+    Errand::TreeSearch,
+    Errand::TreePinyin,
+    Errand::Settings,
 ];
 
 /// Each errand with so many people at a time.

@@ -42,6 +42,15 @@ pub enum Errand {
     BusySearch,
     /// An admin opens the overview.
     Figures,
+    /// An admin opens the tree of all units.
+    Tree,
+    /// … opens a unit in it.
+    TreeBelow,
+    /// … searches it, a letter more each time.
+    TreeSearch,
+    TreePinyin,
+    /// What holds at the top and differs below.
+    Settings,
 }
 
 impl Errand {
@@ -60,6 +69,11 @@ impl Errand {
             Errand::SearchEnglish => "search drain",
             Errand::BusySearch => "search 下水道 in the busiest grid",
             Errand::Figures => "figures",
+            Errand::Tree => "tree of 16,777 units",
+            Errand::TreeBelow => "tree, a unit opened",
+            Errand::TreeSearch => "tree, search 桃花",
+            Errand::TreePinyin => "tree, search xlq",
+            Errand::Settings => "settings of the city",
         }
     }
 }
@@ -81,6 +95,8 @@ pub struct Person {
     /// From one address only; else from another each time.
     visitor: Option<Ipv4Addr>,
     noted: Noted,
+    /// The first unit in the tree, once it has been seen.
+    unit: Option<String>,
 }
 
 /// Messages that were acknowledged: in which conversation, with which text. Every text is another.
@@ -100,9 +116,15 @@ pub async fn lost_or_doubled(db: &Db, noted: &Noted) -> Result<usize, String> {
     Ok(wrong)
 }
 
+/// The unit at the top of the tree's page.
+fn first_unit(page: &str) -> Option<String> {
+    let rest = page.split("below?unit=").nth(1)?;
+    Some(rest.chars().take_while(char::is_ascii_hexdigit).collect())
+}
+
 impl Person {
     pub fn new(town: Town, addr: SocketAddr, number: usize) -> Person {
-        Person { town, addr, rng: StdRng::seed_from_u64(town.seed ^ number as u64), connection: None, visitor: None, noted: Noted::default() }
+        Person { town, addr, rng: StdRng::seed_from_u64(town.seed ^ number as u64), connection: None, visitor: None, noted: Noted::default(), unit: None }
     }
 
     pub fn from(self, visitor: Ipv4Addr) -> Person {
@@ -161,6 +183,19 @@ impl Person {
             Errand::SearchEnglish => open.get_as("/inbox?q=drain", &session(grid)).await,
             Errand::BusySearch => open.get_as("/inbox?q=%E4%B8%8B%E6%B0%B4%E9%81%93", &session(BUSIEST)).await,
             Errand::Figures => open.get_as("/admin", &session(GRIDS)).await,
+            Errand::Tree => open.get_as("/admin/units", &session(GRIDS)).await,
+            Errand::TreeBelow | Errand::Settings => {
+                let admin = session(GRIDS);
+                if self.unit.is_none() {
+                    let page = open.get_as("/admin/units", &admin).await?;
+                    self.unit = first_unit(&String::from_utf8_lossy(&page.body));
+                }
+                let unit = self.unit.clone().ok_or(io::ErrorKind::NotFound)?;
+                let path = if errand == Errand::Settings { format!("/admin/units/{unit}/settings") } else { format!("/admin/units/below?unit={unit}") };
+                open.get_as(&path, &admin).await
+            }
+            Errand::TreeSearch => open.get_as("/admin/units/found?q=%E6%A1%83%E8%8A%B1", &session(GRIDS)).await,
+            Errand::TreePinyin => open.get_as("/admin/units/found?q=xlq", &session(GRIDS)).await,
         }?;
         if reply.status == 303
             && let Some(conversation) = reply.location.as_deref().and_then(sent_to)

@@ -148,6 +148,14 @@ impl Server {
         let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
         line.and_then(|l| l.trim().trim_end_matches(" kB").parse().ok()).ok_or_else(|| "no Pss in smaps_rollup".to_owned())
     }
+
+    /// The most memory it has had at once, in kB.
+    pub fn peak(&self) -> Result<u64, String> {
+        let id = self.child.id().ok_or("the server has ended")?;
+        let text = fs::read_to_string(format!("/proc/{id}/status")).map_err(|e| e.to_string())?;
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        line.and_then(|l| l.trim().trim_end_matches(" kB").parse().ok()).ok_or_else(|| "no VmHWM".to_owned())
+    }
 }
 
 pub fn free_address() -> Result<SocketAddr, String> {

@@ -15,13 +15,14 @@ use store::{
     holding::Holding,
     message::{New, NewWait},
     post::Post,
+    seen::Seen,
     session::Session,
     staff::{Grant, Staff},
     unit::Unit,
 };
 use uuid::Uuid;
 
-const UNITS: &str = include_str!("../../../server/domain/data/units.csv");
+pub(crate) const UNITS: &str = include_str!("../../../server/domain/data/units.csv");
 
 /// Grids of the reference deployment, each with one post and one member of staff.
 pub const GRIDS: usize = 15_000;
@@ -163,7 +164,7 @@ async fn write(db: &Db, rows: Work) -> store::Result<()> {
                     Row::Close(id, at) => store::conversation::close(c, id, at).await?,
                     Row::Seen(id, seq) => {
                         store::conversation::staff_saw(c, id, seq).await?;
-                        store::seen::mark(c, &[store::seen::Seen { conversation_id: id, seq }]).await?;
+                        store::seen::mark(c, &[Seen { conversation_id: id, seq }]).await?;
                     }
                 }
             }
@@ -413,8 +414,10 @@ fn staff(id: StaffId, name: String, email: String, at: At) -> Staff {
     }
 }
 
-const SURNAMES: [&str; 20] = ["王", "李", "张", "刘", "陈", "杨", "黄", "赵", "吴", "周", "徐", "孙", "马", "朱", "胡", "郭", "何", "林", "罗", "高"];
-const GIVEN: [&str; 20] = ["芳", "伟", "秀英", "娜", "敏", "静", "强", "磊", "军", "洋", "勇", "艳", "杰", "娟", "涛", "明", "超", "秀兰", "霞", "平"];
+pub(crate) const SURNAMES: [&str; 20] =
+    ["王", "李", "张", "刘", "陈", "杨", "黄", "赵", "吴", "周", "徐", "孙", "马", "朱", "胡", "郭", "何", "林", "罗", "高"];
+pub(crate) const GIVEN: [&str; 20] =
+    ["芳", "伟", "秀英", "娜", "敏", "静", "强", "磊", "军", "洋", "勇", "艳", "杰", "娟", "涛", "明", "超", "秀兰", "霞", "平"];
 
 const QUESTIONS: [&str; 24] = [
     "{n} 号楼二单元三楼的路灯又不亮了，老人晚上下楼看不清台阶。",

@@ -3,7 +3,7 @@
 
 use crate::{Admin, Domain, Staff, audit, calendar, holding, holding::DayError, live::Topic, routing, staff};
 use model::{AbsenceId, AbsenceReason, At, PostId, StaffId};
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 use store::{
     Conn, Result,
     absence::{Absence, Away, Line},
@@ -126,7 +126,7 @@ async fn write(domain: &Domain, admin: Option<StaffId>, by: StaffId, id: StaffId
         let unit = store::holding::of_staff(&mut conn, id).await?.first().map(|t| t.unit_id);
         match unit {
             Some(unit) => calendar::of_unit(domain, &mut conn, unit).await?.calendar.clone(),
-            None => model::calendar::Calendar::standard(),
+            None => Arc::new(model::calendar::Calendar::standard()),
         }
     };
     let read = read(&calendar, typed, now)?;

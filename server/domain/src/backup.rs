@@ -1,6 +1,6 @@
 //! A checked backup every day, the newest of which are kept.
 
-use crate::{Domain, calendar};
+use crate::{Domain, audit, calendar};
 use jiff::{ToSpan, Zoned, civil::Time};
 use model::At;
 use std::{
@@ -103,8 +103,13 @@ async fn make_due(domain: Domain, url: String, plan: Plan) {
     };
     match made {
         Ok(backup) => {
-            let Content { conversations, messages, .. } = backup.content;
-            tracing::info!(file = %backup.file.display(), bytes = backup.bytes, conversations, messages, "a backup was made, restored into a scratch database and found whole");
+            let Content { conversations, messages, audit, .. } = backup.content;
+            let file = backup.file.file_name().and_then(|n| n.to_str()).unwrap_or("").to_owned();
+            let anchor = audit::verify::Anchor::from(audit);
+            tracing::info!(file = %backup.file.display(), bytes = backup.bytes, conversations, messages, %anchor, "a backup was made, restored into a scratch database and found whole");
+            if let Err(e) = audit::record(&domain, None, "backup.make", String::new(), file).await {
+                tracing::error!(error = %e, "the backup could not be recorded");
+            }
             if let Err(e) = forget_old(&plan) {
                 tracing::error!(error = %e, "old backups could not be removed");
             }
@@ -123,7 +128,7 @@ async fn until_due(domain: Domain, plan: Plan) -> Result<Duration> {
     let mut conn = domain.db.read().await?;
     let calendar = match store::unit::roots(&mut conn).await?.first() {
         Some(root) => calendar::of_unit(&domain, &mut conn, root.id).await?.calendar.clone(),
-        None => model::calendar::Calendar::standard(),
+        None => std::sync::Arc::new(model::calendar::Calendar::standard()),
     };
     let now = domain.now();
     let newest = all(&plan.folder).pop().map(|(at, _)| at);

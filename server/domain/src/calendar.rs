@@ -1,16 +1,13 @@
 //! The working time that holds at a unit, and the promise made from it.
 
-use crate::{Admin, Domain, audit, unit};
+use crate::{Admin, Domain, audit, setting, unit};
 use jiff::civil::{Date, Weekday};
 use model::{
-    At, DayKind, StaffId, UnitId,
+    At, DayKind, Setting, StaffId, UnitId,
     calendar::{Calendar, Day, IcsError, IntervalError, Week, Zone, parse_intervals, read_ics},
     text::{self, TextError},
 };
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::BTreeMap, sync::Arc};
 use store::{
     Conn, Result,
     calendar::{CalendarRow, DayRow},
@@ -20,10 +17,10 @@ use store::{
 /// Working minutes within which an answer is promised where no unit says otherwise: one working day of the standard calendar.
 pub const PROMISE_MINUTES: i64 = 420;
 
-/// A unit's own or inherited calendar.
+/// The calendar that holds at a unit, and the promise made by it.
 #[derive(Clone, Debug)]
 pub struct UnitCalendar {
-    pub calendar: Calendar,
+    pub calendar: Arc<Calendar>,
     pub promise_minutes: i64,
     /// The unit whose calendar it is; `None` for the built-in one.
     pub unit_id: Option<UnitId>,
@@ -31,7 +28,7 @@ pub struct UnitCalendar {
 
 impl UnitCalendar {
     pub(crate) fn standard() -> UnitCalendar {
-        UnitCalendar { calendar: Calendar::standard(), promise_minutes: PROMISE_MINUTES, unit_id: None }
+        UnitCalendar { calendar: Arc::new(Calendar::standard()), promise_minutes: PROMISE_MINUTES, unit_id: None }
     }
 
     /// When a wait opened at `at` is due. A calendar without working time promises a week.
@@ -40,44 +37,17 @@ impl UnitCalendar {
     }
 }
 
-/// Calendars change a few times a year and are needed for every message.
-#[derive(Default)]
-pub struct Cache(Mutex<HashMap<UnitId, Arc<UnitCalendar>>>);
-
-impl Cache {
-    fn get(&self, unit: UnitId) -> Option<Arc<UnitCalendar>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&unit).cloned()
-    }
-
-    fn put(&self, unit: UnitId, calendar: Arc<UnitCalendar>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(unit, calendar);
-    }
-
-    /// After any calendar or the tree has changed, and once a minute for changes made by another node.
-    pub fn clear(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-}
-
 /// The calendar that holds at a unit.
 pub async fn of_unit(domain: &Domain, conn: &mut Conn, unit: UnitId) -> Result<Arc<UnitCalendar>> {
-    if let Some(found) = domain.calendars.get(unit) {
-        return Ok(found);
-    }
-    let calendar = Arc::new(load(conn, unit).await?);
-    domain.calendars.put(unit, calendar.clone());
-    Ok(calendar)
+    Ok(setting::of(domain, conn, unit).await?.calendar.clone())
 }
 
-async fn load(conn: &mut Conn, unit: UnitId) -> Result<UnitCalendar> {
-    let Some(row) = store::calendar::of_unit(conn, unit).await? else { return Ok(UnitCalendar::standard()) };
-    let days = store::calendar::days(conn, row.unit_id).await?;
+/// A unit's own calendar.
+pub(crate) async fn load(conn: &mut Conn, unit: UnitId) -> Result<Calendar> {
+    let Some(row) = store::calendar::own(conn, unit).await? else { return Ok(Calendar::standard()) };
+    let days = store::calendar::days(conn, unit).await?;
     let week: Week = serde_json::from_str(&row.week)?;
-    Ok(UnitCalendar {
-        calendar: Calendar { zone: zone(&row.zone), week, days: days.iter().filter_map(day).collect() },
-        promise_minutes: row.promise_minutes,
-        unit_id: Some(row.unit_id),
-    })
+    Ok(Calendar { zone: zone(&row.zone), week, days: days.iter().filter_map(day).collect() })
 }
 
 /// A zone was checked when it was kept.
@@ -100,6 +70,9 @@ pub enum CalendarError {
     Invalid(Box<Mistakes>),
     #[error("not a date")]
     NotADate,
+    /// A unit above has locked it.
+    #[error("locked")]
+    Locked,
     #[error(transparent)]
     Name(#[from] TextError),
     #[error(transparent)]
@@ -115,7 +88,6 @@ pub struct Mistakes {
     pub zone: bool,
     /// Monday first.
     pub days: [Option<IntervalError>; 7],
-    pub promise: bool,
     /// A promise needs at least one working hour in the week.
     pub no_hours: bool,
 }
@@ -125,8 +97,6 @@ pub struct Mistakes {
 pub struct Typed {
     pub zone: String,
     pub days: [String; 7],
-    /// Working minutes.
-    pub promise: String,
 }
 
 /// The working time of a unit as its admin sees it.
@@ -136,6 +106,8 @@ pub struct View {
     pub calendar: Arc<UnitCalendar>,
     /// The unit whose calendar holds here; nobody's is the built-in one.
     pub of: Option<Unit>,
+    /// The unit above that keeps everything below it to its own.
+    pub locked_by: Option<Unit>,
 }
 
 impl View {
@@ -146,11 +118,7 @@ impl View {
     /// What stands in the form before anything is typed.
     pub fn typed(&self) -> Typed {
         let week = &self.calendar.calendar.week;
-        Typed {
-            zone: self.calendar.calendar.zone.name().to_owned(),
-            days: WEEKDAYS.map(|day| week.on(day).to_string()),
-            promise: self.calendar.promise_minutes.to_string(),
-        }
+        Typed { zone: self.calendar.calendar.zone.name().to_owned(), days: WEEKDAYS.map(|day| week.on(day).to_string()) }
     }
 }
 
@@ -167,14 +135,17 @@ pub async fn view(domain: &Domain, admin: &Admin, id: UnitId) -> Result<Option<V
         Some(unit) => store::unit::find(c, unit).await?,
         None => None,
     };
-    Ok(Some(View { above: unit::above(c, by, id, now).await?, unit, calendar, of }))
+    let locked_by = match setting::locked_above(c, id, Setting::Calendar).await? {
+        Some(unit) => store::unit::find(c, unit).await?,
+        None => None,
+    };
+    Ok(Some(View { above: unit::above(c, by, id, now).await?, unit, calendar, of, locked_by }))
 }
 
-/// Reads a week and a promise; every mistake at once.
-fn read(typed: &Typed) -> std::result::Result<(Zone, Week, i64), CalendarError> {
+/// Reads a week; every mistake at once.
+fn read(typed: &Typed) -> std::result::Result<(Zone, Week), CalendarError> {
     let zone = typed.zone.trim().parse::<Zone>();
-    let promise = typed.promise.trim().parse::<i64>().ok().filter(|minutes| PROMISES.contains(minutes));
-    let mut mistakes = Mistakes { zone: zone.is_err(), promise: promise.is_none(), ..Mistakes::default() };
+    let mut mistakes = Mistakes { zone: zone.is_err(), ..Mistakes::default() };
     let mut week = Week::default();
     let mut has_hours = false;
     for (i, day) in WEEKDAYS.into_iter().enumerate() {
@@ -187,19 +158,20 @@ fn read(typed: &Typed) -> std::result::Result<(Zone, Week, i64), CalendarError> 
         }
     }
     mistakes.no_hours = !has_hours && mistakes.days.iter().all(Option::is_none);
-    match (zone, promise) {
-        (Ok(zone), Some(promise)) if mistakes == Mistakes::default() => Ok((zone, week, promise)),
+    match zone {
+        Ok(zone) if mistakes == Mistakes::default() => Ok((zone, week)),
         _ => Err(CalendarError::Invalid(Box::new(mistakes))),
     }
 }
 
-/// Keeps a unit's own week and promise. Waits that are open keep their due time.
+/// Keeps a unit's own week. Waits that are open keep their due time.
 pub async fn save(domain: &Domain, admin: &Admin, id: UnitId, typed: &Typed) -> std::result::Result<(), CalendarError> {
-    let (zone, week, promise_minutes) = read(typed)?;
+    let (zone, week) = read(typed)?;
+    let detail = WEEKDAYS.map(|day| week.on(day).to_string()).join(" | ");
     let week = serde_json::to_string(&week).map_err(store::Error::from)?;
     let zone = zone.name().to_owned();
-    change(domain, admin, id, "calendar.save", format!("{week} {promise_minutes}"), move |c, now| {
-        Box::pin(async move { store::calendar::save(c, &CalendarRow { unit_id: id, zone, week, promise_minutes, updated_at: now }).await })
+    change(domain, admin, id, "calendar.save", detail, move |c, now| {
+        Box::pin(async move { store::calendar::save(c, &CalendarRow { unit_id: id, zone, week, updated_at: now }).await })
     })
     .await
 }
@@ -218,6 +190,9 @@ where
         .write(move |c| {
             Box::pin(async move {
                 unit::mine(c, by, id, now).await?.ok_or(CalendarError::NotFound)?;
+                if setting::locked_above(c, id, Setting::Calendar).await?.is_some() {
+                    return Err(CalendarError::Locked);
+                }
                 if store::calendar::own(c, id).await?.is_none() {
                     copy_from_above(c, id, now).await?;
                 }
@@ -227,17 +202,20 @@ where
             })
         })
         .await?;
-    domain.calendars.clear();
+    domain.settings.clear();
     Ok(())
 }
 
 /// With its days: the holidays of the city go on holding at a school that has hours of its own.
 async fn copy_from_above(c: &mut Conn, id: UnitId, now: At) -> Result<()> {
-    let held = load(c, id).await?;
-    let week = serde_json::to_string(&held.calendar.week)?;
-    let zone = held.calendar.zone.name().to_owned();
-    store::calendar::save(c, &CalendarRow { unit_id: id, zone, week, promise_minutes: held.promise_minutes, updated_at: now }).await?;
-    save_days(c, id, &held.calendar.days).await
+    let held = match setting::found(&store::setting::up(c, id).await?, Setting::Calendar).from {
+        Some(unit) => load(c, unit).await?,
+        None => Calendar::standard(),
+    };
+    let week = serde_json::to_string(&held.week)?;
+    let zone = held.zone.name().to_owned();
+    store::calendar::save(c, &CalendarRow { unit_id: id, zone, week, updated_at: now }).await?;
+    save_days(c, id, &held.days).await
 }
 
 async fn save_days(c: &mut Conn, id: UnitId, days: &BTreeMap<Date, Day>) -> Result<()> {
@@ -306,6 +284,6 @@ pub async fn inherit(domain: &Domain, admin: &Admin, id: UnitId) -> std::result:
             })
         })
         .await?;
-    domain.calendars.clear();
+    domain.settings.clear();
     Ok(())
 }

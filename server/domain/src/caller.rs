@@ -54,6 +54,13 @@ impl Staff {
     }
 }
 
+/// A member of staff who looks through the records of the subtrees of `units`.
+#[derive(Clone, Debug)]
+pub struct Auditor {
+    pub staff: Staff,
+    pub units: Vec<UnitId>,
+}
+
 /// A member of staff with admin grants: for the subtrees of `units`.
 #[derive(Clone, Debug)]
 pub struct Admin {
@@ -64,13 +71,6 @@ pub struct Admin {
 /// A member of staff who may read, not write, what the posts in the subtrees of `units` do: every such read is on record.
 #[derive(Clone, Debug)]
 pub struct Supervisor {
-    pub staff: Staff,
-    pub units: Vec<UnitId>,
-}
-
-/// A member of staff who sees what was done in the subtrees of `units`, and no more.
-#[derive(Clone, Debug)]
-pub struct Auditor {
     pub staff: Staff,
     pub units: Vec<UnitId>,
 }

@@ -1,7 +1,7 @@
 //! Looks whether an installation can do its work, for `linli doctor`: changes nothing, and says what to do.
 
 use crate::{
-    Clock,
+    Clock, audit,
     mail::{Failure, Mailer, MailerError, Security},
 };
 use i18n::{t, when};
@@ -49,6 +49,7 @@ pub async fn examine(settings: &Settings<'_>, clock: &Clock, l: Language) -> Vec
     vec![
         check(t!(l, doctor.database), database(settings, &found, l)),
         check(t!(l, doctor.disk), said_of_disk(disk, settings.data_dir, l)),
+        check(t!(l, doctor.audit), said_of_trail(found.as_ref().ok(), l)),
         check(t!(l, doctor.backup), said_of_backups(settings.backup_dir, now, l)),
         check(t!(l, doctor.clock), said_of_clock(now, found.as_ref().ok(), file_clock, l)),
         check(t!(l, doctor.public_url), public_url(settings.public_url, l).await),
@@ -112,6 +113,15 @@ fn said_of_disk(free: io::Result<u64>, data_dir: &Path, l: Language) -> Found {
                 (Grade::Ok, t!(l, doctor.disk_ok, folder = folder, free = free))
             }
         }
+    }
+}
+
+/// A look at the newest entries; `linli audit verify` looks at all.
+fn said_of_trail(found: Option<&Inspection>, l: Language) -> Found {
+    let Some(Inspection { trail, .. }) = found else { return (Grade::Warn, t!(l, doctor.audit_unread)) };
+    match audit::verify::recent(trail) {
+        Ok(whole) => (Grade::Ok, t!(l, doctor.audit_ok, count = whole.count)),
+        Err(fault) => (Grade::Bad, t!(l, doctor.audit_bad, number = fault.seq())),
     }
 }
 
@@ -221,10 +231,11 @@ mod tests {
         let checks = examine(&settings, &clock, Language::English).await;
         let grades: Vec<_> = checks.iter().map(|c| (c.name.as_str(), c.grade)).collect();
         assert_eq!(grades[0], ("Database", Grade::Warn), "{checks:?}");
-        assert_eq!(grades[2], ("Backups", Grade::Warn));
-        assert_eq!(grades[3], ("Clock", Grade::Bad));
-        assert_eq!(grades[4], ("Public URL", Grade::Bad));
-        assert_eq!(grades[5], ("Mail", Grade::Bad), "a sender needs a public URL");
+        assert_eq!(grades[2].1, Grade::Warn, "no trail to look at");
+        assert_eq!(grades[3], ("Backups", Grade::Warn));
+        assert_eq!(grades[4], ("Clock", Grade::Bad));
+        assert_eq!(grades[5], ("Public URL", Grade::Bad));
+        assert_eq!(grades[6], ("Mail", Grade::Bad), "a sender needs a public URL");
         assert!(checks.iter().all(|c| !c.says.is_empty()));
         let chinese = examine(&settings, &clock, Language::Chinese).await;
         assert!(chinese.iter().all(|c| c.name.chars().any(|h| h > '\u{3000}') && c.says.ends_with('。')), "{chinese:?}");
@@ -233,7 +244,8 @@ mod tests {
     #[test]
     fn a_clock_that_runs_away_from_the_database_is_noticed() {
         let now = At(1_795_000_000_000);
-        let found = |clock, newest| Inspection { tables: Tables::Current, not_writable: None, clock, newest, waiting: 0, failed: 0 };
+        let found =
+            |clock, newest| Inspection { tables: Tables::Current, not_writable: None, clock, newest, waiting: 0, failed: 0, trail: store::Trail::default() };
         let grade = |f: &Inspection, file| said_of_clock(now, Some(f), file, Language::English).0;
         assert_eq!(grade(&found(Some(now.plus_seconds(2)), Some(now)), Some(now)), Grade::Ok);
         assert_eq!(grade(&found(Some(now.plus_seconds(-90)), None), None), Grade::Warn);

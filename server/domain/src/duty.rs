@@ -1,6 +1,6 @@
 //! Off duty (休息一下): from now until a moment, or until one comes back.
 
-use crate::{Domain, Staff, calendar, calendar::UnitCalendar, routing};
+use crate::{Domain, Staff, audit, calendar, calendar::UnitCalendar, routing};
 use jiff::civil::DateTime;
 use model::At;
 use std::sync::Arc;
@@ -106,6 +106,7 @@ pub async fn back(domain: &Domain, staff: &Staff) -> Result<()> {
 
 async fn set(domain: &Domain, staff: &Staff, since: Option<At>, until: Option<At>) -> Result<()> {
     let (id, now) = (staff.id, domain.now());
+    let action = if since.is_some() { "duty.rest" } else { "duty.back" };
     domain
         .db
         .write(move |c| {
@@ -116,7 +117,7 @@ async fn set(domain: &Domain, staff: &Staff, since: Option<At>, until: Option<At
                 {
                     store::absence::end(c, absence.id, now).await?;
                 }
-                Ok::<_, store::Error>(())
+                audit::append(c, now, Some(id), action, &id.to_string(), "").await
             })
         })
         .await?;

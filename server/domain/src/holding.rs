@@ -1,7 +1,7 @@
 //! Who holds a post, from which day until which.
 
 use crate::{Admin, Domain, audit, calendar, live::Topic, post, routing, routing::Orphan, telling, unit};
-use jiff::civil::Date;
+use jiff::{civil::Date, tz::TimeZone};
 use model::{At, HoldingId, PostId, StaffId, calendar::Calendar};
 use store::{Conn, holding::Holding, staff::Staff};
 
@@ -175,10 +175,13 @@ pub(crate) fn days(calendar: &Calendar, typed: Typed<'_>, now: At) -> Result<(At
 
 /// The first moment of a typed date, or of the day after it.
 pub(crate) fn start_of(calendar: &Calendar, typed: &str, days_later: i64, now: At) -> Option<At> {
-    let date: Date = typed.parse().ok()?;
+    start_of_day(calendar.local(now).time_zone(), typed.parse().ok()?, days_later)
+}
+
+/// The first moment of a date, or of a day so much after it, by a clock.
+pub(crate) fn start_of_day(zone: &TimeZone, date: Date, days_later: i64) -> Option<At> {
     let date = date.checked_add(jiff::Span::new().try_days(days_later).ok()?).ok()?;
-    let zone = calendar.local(now).time_zone().clone();
-    Some(At::from(date.to_zoned(zone).ok()?.timestamp()))
+    Some(At::from(date.to_zoned(zone.clone()).ok()?.timestamp()))
 }
 
 /// Somebody stops holding a post after a last day, or at once if that is empty. Gives the post.

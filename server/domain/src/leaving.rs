@@ -7,6 +7,7 @@ use crate::{
     session, staff, telling,
 };
 use model::{At, HoldingId, PostId, SessionId, StaffId};
+use std::sync::Arc;
 use store::{
     Conn, Result,
     holding::{Holding, Term},
@@ -174,7 +175,7 @@ async fn read(domain: &Domain, by: StaffId, id: StaffId, typed: Typed<'_>, now: 
     let terms = held(c, id, now).await?;
     let calendar = match terms.first() {
         Some(term) => calendar::of_unit(domain, c, term.unit_id).await?.calendar.clone(),
-        None => model::calendar::Calendar::standard(),
+        None => Arc::new(model::calendar::Calendar::standard()),
     };
     let at = match typed.last_day.trim() {
         "" => Ok(now),

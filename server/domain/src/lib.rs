@@ -11,6 +11,7 @@ pub mod claim;
 mod clock;
 pub mod contact_point;
 pub mod conversation;
+pub mod day_one;
 pub mod desk;
 pub mod doctor;
 pub mod duty;
@@ -18,6 +19,7 @@ pub mod first_admin;
 pub mod forgotten;
 pub mod grant;
 pub mod holding;
+pub mod import;
 pub mod invitation;
 mod keys;
 pub mod leaving;
@@ -30,6 +32,7 @@ pub mod passkey;
 mod password;
 pub mod photo;
 pub mod post;
+pub mod print;
 pub mod profile;
 pub mod quick_reply;
 mod random;
@@ -37,10 +40,13 @@ pub mod return_link;
 pub mod routing;
 pub mod row;
 pub mod sample;
+pub mod scan;
 pub mod second_factor;
 pub mod session;
+pub mod setting;
 pub mod sign_in;
 pub mod staff;
+pub mod sticker;
 pub mod supervision;
 pub mod telling;
 pub mod trial;
@@ -65,13 +71,17 @@ pub struct Parts {
     pub keys: Keys,
     pub hub: live::Hub,
     pub limits: limits::Limits,
-    pub calendars: calendar::Cache,
+    pub settings: setting::Cache,
     pub devices: caller::Devices,
     pub figures: unit::CountedFigures,
     pub usual_times: post::UsualTimes,
     pub invited: invitation::Counted,
     pub trial: trial::Remembered,
-    pub overflow: overflow::Set,
+    pub scans: scan::Counts,
+    pub presses: print::Presses,
+    pub imports: import::Work,
+    pub tree: unit::tree::Kept,
+    pub refusals: audit::Refusals,
     /// Where people reach this installation, without a slash at the end: `https://linli.example.cn`.
     pub public_url: String,
 }
@@ -90,20 +100,24 @@ impl Domain {
     /// Opens the installation behind a database; makes its secret when it is new.
     pub async fn open(db: Db, clock: Clock, random: Random, public_url: &str) -> Result<Domain, StoreError> {
         let proposal = random.bytes::<32>().to_vec();
-        let now = clock.now();
+        let (now, hub) = (clock.now(), live::Hub::default());
         let secret = db.write(move |c| Box::pin(async move { store::installation::secret(c, proposal, now).await })).await?;
         Ok(Domain(Arc::new(Parts {
             db,
             keys: Keys::new(secret),
-            hub: live::Hub::default(),
+            hub: hub.clone(),
             limits: limits::Limits::new(clock.clone()),
-            calendars: calendar::Cache::default(),
+            settings: setting::Cache::new(hub),
             devices: caller::Devices::default(),
             figures: unit::CountedFigures::default(),
             usual_times: post::UsualTimes::default(),
             invited: invitation::Counted::default(),
             trial: trial::Remembered::default(),
-            overflow: overflow::Set::default(),
+            scans: scan::Counts::default(),
+            presses: print::Presses::default(),
+            imports: import::Work::default(),
+            tree: unit::tree::Kept::default(),
+            refusals: audit::Refusals::default(),
             public_url: public_url.trim_end_matches('/').to_owned(),
             clock,
             random,

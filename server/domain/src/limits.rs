@@ -26,6 +26,8 @@ pub const CLAIMS_A_MINUTE: u32 = 20;
 
 /// Times in a minute that browsers at one address may be asked for a passkey: a whole town hall begins at eight.
 pub const PASSKEYS_A_MINUTE: u32 = 100;
+/// Stickers that may be reported from one address in a minute.
+pub const REPORTS_A_MINUTE: u32 = 5;
 
 /// Time as governor wants it. It never goes back: a clock that is set right would else keep everybody waiting until it has caught up.
 #[derive(Clone)]
@@ -104,6 +106,7 @@ pub struct Limits {
     new_conversations: Limit<Origin>,
     claims: Limit<Origin>,
     passkeys: Limit<Origin>,
+    reports: Limit<Origin>,
     requests: Limit<Origin>,
 }
 
@@ -117,6 +120,7 @@ impl Limits {
             ),
             claims: Limit::a_minute(CLAIMS_A_MINUTE, &clock),
             passkeys: Limit::a_minute(PASSKEYS_A_MINUTE, &clock),
+            reports: Limit::a_minute(REPORTS_A_MINUTE, &clock),
             requests: Limit::of(Quota::per_second(at_least_one(REQUESTS_A_SECOND)).allow_burst(at_least_one(REQUESTS_AT_ONCE)), &clock),
         }
     }
@@ -144,12 +148,17 @@ impl Limits {
         self.claims.check(&Origin::of(address))
     }
 
+    pub fn report(&self, address: IpAddr) -> Result<(), TooMany> {
+        self.reports.check(&Origin::of(address))
+    }
+
     /// Drops what has not been used lately; called once a minute.
     pub fn forget_idle(&self) {
         self.messages.forget_idle();
         self.new_conversations.forget_idle();
         self.claims.forget_idle();
         self.passkeys.forget_idle();
+        self.reports.forget_idle();
         self.requests.forget_idle();
     }
 }

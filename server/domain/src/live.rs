@@ -64,6 +64,7 @@ struct Neighbours {
     are_there: AtomicBool,
     /// What they have not been told yet.
     news: Mutex<News>,
+    has_changed_settings: AtomicBool,
     has_news: Notify,
     /// Who looks through which node, and when it was last heard of.
     looking: Mutex<HashMap<u64, (At, LookedAt)>>,
@@ -162,6 +163,18 @@ impl Hub {
         if self.0.neighbours.are_there.load(Ordering::Relaxed) && add(&mut self.news()) {
             self.0.neighbours.has_news.notify_one();
         }
+    }
+
+    /// What other nodes remember of settings and of the tree holds no more.
+    pub(crate) fn settings_changed(&self) {
+        if self.0.neighbours.are_there.load(Ordering::Relaxed) {
+            self.0.neighbours.has_changed_settings.store(true, Ordering::Relaxed);
+            self.0.neighbours.has_news.notify_one();
+        }
+    }
+
+    pub(crate) fn take_changed_settings(&self) -> bool {
+        self.0.neighbours.has_changed_settings.swap(false, Ordering::Relaxed)
     }
 
     fn presence_changed(&self, conversation: ConversationId) {

@@ -32,6 +32,9 @@ struct News {
     looking: Vec<(ConversationId, Vec<Looking>)>,
     #[serde(default)]
     is_leaving: bool,
+    /// What was remembered of settings and of the tree holds no more.
+    #[serde(default)]
+    has_changed_settings: bool,
 }
 
 /// Tells and hears until the server stops. Ends at once where there is one node only.
@@ -53,6 +56,13 @@ async fn tell(domain: &Domain, node: u64, mut stopping: watch::Receiver<bool>) {
             _ = beat.tick() => true,
             _ = stopping.wait_for(|s| *s) => break,
         };
+        if domain.hub.take_changed_settings()
+            && let Err(e) = signal(domain, &News { node, has_changed_settings: true, ..News::default() }).await
+        {
+            tracing::warn!(error = %e, "the other nodes could not be told of changed settings; it is tried again");
+            domain.hub.settings_changed();
+            time::sleep(Duration::from_secs(1)).await;
+        }
         let (topics, changed) = domain.hub.take_news();
         let looking = if is_beat { domain.hub.all_looking() } else { domain.hub.looking_here(&changed) };
         for news in parts(node, &topics, &looking) {
@@ -102,10 +112,14 @@ async fn hear_until_cut(domain: &Domain, node: u64) -> Result<()> {
     let Some(mut listener) = domain.db.listen().await? else { return Ok(()) };
     // What was signalled before there was a listener is not known.
     domain.hub.wake_everybody();
+    domain.settings.forget();
     loop {
         match listener.next().await? {
             Some(text) => take(domain, node, &text),
-            None => domain.hub.wake_everybody(),
+            None => {
+                domain.hub.wake_everybody();
+                domain.settings.forget();
+            }
         }
         domain.hub.forget_silent(domain.now().plus_seconds(-SILENCE));
     }
@@ -120,6 +134,9 @@ fn take(domain: &Domain, node: u64, text: &str) {
     if news.is_leaving {
         domain.hub.forget_node(news.node);
         return;
+    }
+    if news.has_changed_settings {
+        domain.settings.forget();
     }
     domain.hub.hear(news.node, news.looking, domain.now());
     news.topics.into_iter().for_each(|topic| domain.hub.wake_here(topic));

@@ -2,35 +2,18 @@
 //! at the nearest post above that has room and somebody on duty: that post answers for it, and its wait is that post's. Nobody is refused; where
 //! nobody above has room, the post behind the sticker takes it after all.
 
-use crate::{Domain, post};
+use crate::{Domain, post, setting};
 use model::{At, PostId, UnitId};
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-};
 use store::{Conn, Result, overflow::Room};
-
-/// Limits that hold at units, until settings do.
-#[derive(Default)]
-pub struct Set(Mutex<HashMap<UnitId, Most>>);
-
-/// New contacts a day, and open conversations.
-type Most = (Option<i64>, Option<i64>);
-
-impl Set {
-    pub fn put(&self, unit: UnitId, new_contacts_per_day: Option<i64>, open_conversations: Option<i64>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(unit, (new_contacts_per_day, open_conversations));
-    }
-}
 
 /// How much a post of a unit serves well, with the beginning of its day; `None` where nothing is said.
 pub(crate) async fn room(domain: &Domain, c: &mut Conn, unit: UnitId) -> Result<Option<Room>> {
-    let (new_contacts_per_day, open_conversations) = domain.overflow.0.lock().unwrap_or_else(PoisonError::into_inner).get(&unit).copied().unwrap_or_default();
+    let settings = setting::of(domain, c, unit).await?;
+    let (new_contacts_per_day, open_conversations) = (settings.new_contacts_per_day, settings.open_conversations);
     if new_contacts_per_day.is_none() && open_conversations.is_none() {
         return Ok(None);
     }
-    let calendar = crate::calendar::of_unit(domain, c, unit).await?;
-    Ok(Some(Room { new_contacts_per_day, open_conversations, since: start_of_day(&calendar.calendar, domain.now()) }))
+    Ok(Some(Room { new_contacts_per_day, open_conversations, since: start_of_day(&settings.calendar.calendar, domain.now()) }))
 }
 
 fn start_of_day(calendar: &model::calendar::Calendar, now: At) -> At {

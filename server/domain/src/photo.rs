@@ -1,6 +1,6 @@
 //! Photos of staff: whatever is uploaded is decoded and drawn anew, so that nothing hidden in a file, its place on the map least of all, gets out.
 
-use crate::{Domain, Staff};
+use crate::{Domain, Staff, audit};
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, codecs::jpeg::JpegEncoder, imageops::FilterType};
 use model::StaffId;
 use std::io::Cursor;
@@ -41,12 +41,26 @@ pub async fn save(domain: &Domain, staff: &Staff, upload: Vec<u8>) -> std::resul
     let drawn = spawn_blocking(move || redraw(&upload)).await.map_err(|_| PhotoError::NotPhoto)?;
     let drawn = drawn.ok_or(PhotoError::NotPhoto)?;
     let (id, now) = (staff.id, domain.now());
-    Ok(domain.db.write(move |c| Box::pin(async move { store::photo::save(c, id, &drawn, now).await })).await?)
+    let work = domain.db.write(move |c| {
+        Box::pin(async move {
+            store::photo::save(c, id, &drawn, now).await?;
+            audit::append(c, now, Some(id), "photo.change", &id.to_string(), "").await
+        })
+    });
+    Ok(work.await?)
 }
 
 pub async fn delete(domain: &Domain, staff: &Staff) -> Result<()> {
-    let id = staff.id;
-    domain.db.write(move |c| Box::pin(async move { store::photo::delete(c, id).await })).await
+    let (id, now) = (staff.id, domain.now());
+    domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                store::photo::delete(c, id).await?;
+                audit::append(c, now, Some(id), "photo.remove", &id.to_string(), "").await
+            })
+        })
+        .await
 }
 
 /// The photo of somebody who holds a post; anybody else's is nobody's business.

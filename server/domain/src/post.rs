@@ -100,7 +100,7 @@ async fn count_usual_seconds(conn: &mut Conn, post: PostId, calendar: &UnitCalen
 
 /// Characters in a post's title, in its English title and in a welcome text.
 pub(crate) const TITLE_LIMIT: usize = 40;
-const TITLE_EN_LIMIT: usize = 80;
+pub(crate) const TITLE_EN_LIMIT: usize = 80;
 pub(crate) const WELCOME_LIMIT: usize = 500;
 /// Posts to choose a substitute from, and people to choose a holder from.
 const CHOICES: i64 = 100;
@@ -318,7 +318,7 @@ async fn heirs(c: &mut Conn, admin: StaffId, id: PostId, now: At) -> Result<Vec<
     Ok(nearby.into_iter().filter(|line| line.holders > 0).collect())
 }
 
-async fn hand_all_over(domain: &Domain, c: &mut Conn, from: PostId, to: PostId, now: At) -> Result<Vec<ConversationId>> {
+pub(crate) async fn hand_all_over(domain: &Domain, c: &mut Conn, from: PostId, to: PostId, now: At) -> Result<Vec<ConversationId>> {
     let open = store::post::open_conversations(c, from).await?;
     store::post::move_conversations(c, from, to).await?;
     let card = store::post::card(c, to, now).await?;

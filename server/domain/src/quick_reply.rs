@@ -1,6 +1,6 @@
 //! Quick replies: texts a post keeps ready, with places that fill themselves in.
 
-use crate::{Domain, Staff};
+use crate::{Domain, Staff, audit};
 use model::{
     PostId, QuickReplyId,
     text::{self, TextError},
@@ -137,19 +137,42 @@ pub async fn add(domain: &Domain, staff: &Staff, post: PostId, title: &str, body
     let (title, body) = checked(title, body)?;
     let id = QuickReplyId(domain.id());
     let reply = QuickReply { id, post_id: post, title, body, created_at: now };
-    domain.db.write(move |c| Box::pin(async move { store::quick_reply::insert(c, &reply).await })).await?;
+    domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                store::quick_reply::insert(c, &reply).await?;
+                audit::append(c, now, Some(staff), "quick_reply.create", &id.to_string(), &reply.title).await
+            })
+        })
+        .await?;
     Ok(id)
 }
 
 pub async fn edit(domain: &Domain, staff: &Staff, id: QuickReplyId, title: &str, body: &str) -> std::result::Result<(), QuickReplyError> {
     find(domain, staff, id).await?;
     let (title, body) = checked(title, body)?;
-    Ok(domain.db.write(move |c| Box::pin(async move { store::quick_reply::update(c, id, &title, &body).await })).await?)
+    let (staff, now) = (staff.id, domain.now());
+    let work = domain.db.write(move |c| {
+        Box::pin(async move {
+            store::quick_reply::update(c, id, &title, &body).await?;
+            audit::append(c, now, Some(staff), "quick_reply.change", &id.to_string(), &title).await
+        })
+    });
+    Ok(work.await?)
 }
 
 pub async fn delete(domain: &Domain, staff: &Staff, id: QuickReplyId) -> std::result::Result<(), QuickReplyError> {
-    find(domain, staff, id).await?;
-    Ok(domain.db.write(move |c| Box::pin(async move { store::quick_reply::delete(c, id).await })).await?)
+    let reply = find(domain, staff, id).await?;
+    let (staff, now) = (staff.id, domain.now());
+    let work = domain.db.write(move |c| {
+        Box::pin(async move {
+            store::quick_reply::delete(c, id).await?;
+            // The post is what stays.
+            audit::append(c, now, Some(staff), "quick_reply.delete", &reply.post_id.to_string(), &reply.title).await
+        })
+    });
+    Ok(work.await?)
 }
 
 #[cfg(test)]

@@ -77,9 +77,8 @@ pub struct Change {
 pub async fn settle(c: &mut Conn, now: At) -> Result<Vec<Change>> {
     store::post::hold_routing(c).await?;
     let changes = changes(c, now).await?;
-    for change in &changes {
-        store::post::set_answering(c, change.post, change.after).await?;
-    }
+    let answering: Vec<(PostId, Option<PostId>)> = changes.iter().map(|change| (change.post, change.after)).collect();
+    store::post::set_answering(c, &answering).await?;
     Ok(changes)
 }
 
@@ -90,6 +89,16 @@ async fn changes(c: &mut Conn, at: At) -> Result<Vec<Change>> {
     let mut changes: Vec<Change> = world.seats.values().map(change).filter(|change| change.before != change.after).collect();
     changes.sort_by_key(|change| change.post);
     Ok(changes)
+}
+
+/// Who would answer for each of some posts if none of them were there.
+pub(crate) async fn heirs(c: &mut Conn, posts: &HashSet<PostId>, now: At) -> Result<HashMap<PostId, Option<PostId>>> {
+    let mut seats = store::post::seats(c, now).await?;
+    for seat in seats.iter_mut().filter(|seat| posts.contains(&seat.id)) {
+        (seat.holders, seat.on_duty) = (0, 0);
+    }
+    let world = World::new(seats, store::post::unit_parents(c).await?);
+    Ok(posts.iter().filter(|post| world.seats.contains_key(post)).map(|post| (*post, world.answering(*post))).collect())
 }
 
 /// Who would answer for a post if it were not there.

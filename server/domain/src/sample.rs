@@ -95,7 +95,7 @@ struct Someone {
     email: &'static str,
 }
 
-const PEOPLE: [Someone; 11] = [
+const PEOPLE: [Someone; 12] = [
     Someone { role: "admin", name: "林岚", title: "系统管理员", email: "lin.lan@linli.example" },
     Someone { role: "worker", name: "王芳", title: "网格员", email: "wang.fang@linli.example" },
     Someone { role: "substitute", name: "李强", title: "网格员", email: "li.qiang@linli.example" },
@@ -107,10 +107,12 @@ const PEOPLE: [Someone; 11] = [
     Someone { role: "teacher", name: "何静", title: "班主任", email: "he.jing@linli.example" },
     Someone { role: "supervisor", name: "吴磊", title: "街道督导", email: "wu.lei@linli.example" },
     Someone { role: "school", name: "郭涛", title: "德育主任", email: "guo.tao@linli.example" },
+    Someone { role: "auditor", name: "吴敏", title: "审计员", email: "wu.min@linli.example" },
 ];
 
 /// Who has a role, and where; they have a second factor too.
-const GRANTS: [(&str, Role, &str); 3] = [("admin", Role::Admin, CITY), ("street", Role::Admin, STREET), ("supervisor", Role::Supervisor, STREET)];
+const GRANTS: [(&str, Role, &str); 4] =
+    [("admin", Role::Admin, CITY), ("street", Role::Admin, STREET), ("supervisor", Role::Supervisor, STREET), ("auditor", Role::Auditor, CITY)];
 
 struct Seat {
     key: &'static str,
@@ -270,7 +272,7 @@ pub async fn create(domain: &Domain) -> Result<Sample, SampleError> {
             })
         })
         .await?;
-    domain.calendars.clear();
+    domain.settings.clear();
     for sign_in in &mut sign_ins {
         let factor = factors.get(sign_in.role.as_str()).zip(people.get(sign_in.role.as_str()));
         let offer = factor.and_then(|(given, id)| Some((given.offer(domain, *id, &sign_in.email)?, given.codes())));
@@ -385,7 +387,7 @@ impl Build<'_> {
         let unit_id = self.unit(CITY)?;
         let week = serde_json::to_string(&self.calendar.week).map_err(store::Error::from)?;
         let zone = self.calendar.zone.name().to_owned();
-        let row = CalendarRow { unit_id, zone, week, promise_minutes: PROMISE_MINUTES, updated_at: self.now };
+        let row = CalendarRow { unit_id, zone, week, updated_at: self.now };
         store::calendar::save(self.c, &row).await?;
         for (date, day) in &self.calendar.days {
             store::calendar::save_day(self.c, unit_id, &DayRow { day: date.to_string(), kind: day.kind, name: day.name.clone() }).await?;

@@ -68,10 +68,13 @@ pub async fn sign_in(domain: &Domain, email: &str, password: &str, browser: Brow
     };
     let known = person.as_ref().and_then(|s| Known::read(domain, browser.known).nonce(s.id));
     let counts = counts(domain, &email, browser.address, person.as_ref().map(|s| s.id).zip(known));
-    count(domain, counts.clone()).await?;
+    if let Err(refused) = count(domain, counts.clone()).await {
+        failed(domain, person.map(|s| s.id), browser.address).await?;
+        return Err(refused);
+    }
     let (id, hash) = person.map(|s| (s.id, s.password_hash)).unzip();
     if !password::verify(password, hash.flatten()).await {
-        failed(domain, id).await?;
+        failed(domain, id, browser.address).await?;
         return Err(SignInError::Wrong);
     }
     let Some(id) = id else { return Err(SignInError::Wrong) };
@@ -130,9 +133,8 @@ async fn begin(domain: &Domain, staff: StaffId, browser: Browser<'_>, counts: Ve
     Ok(signed_in)
 }
 
-async fn failed(domain: &Domain, staff: Option<StaffId>) -> store::Result<()> {
-    let target = staff.map(|id| id.to_string()).unwrap_or_default();
-    audit::record(domain, None, "session.refuse", target, String::new()).await
+async fn failed(domain: &Domain, staff: Option<StaffId>, address: IpAddr) -> store::Result<()> {
+    audit::not_signed_in(domain, staff, network(address)).await
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

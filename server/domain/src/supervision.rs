@@ -5,7 +5,10 @@ use crate::{
     Domain, Supervisor, audit,
     calendar::{self, UnitCalendar},
     conversation::PAGE as MESSAGES,
-    unit::Page,
+    unit::{
+        Page,
+        tree::{self, Branch},
+    },
 };
 use model::{At, ConversationId, ConversationState, PostId, Role, StaffId, UnitId};
 use std::{collections::HashMap, sync::Arc};
@@ -17,7 +20,7 @@ use store::{
     message::{Audience, Message},
     post::{Card, Line},
     supervision::Row,
-    unit::{Branch, Unit},
+    unit::Unit,
     wait::{Told, Wait},
 };
 
@@ -61,7 +64,7 @@ pub async fn overview(domain: &Domain, supervisor: &Supervisor) -> Result<Overvi
         let is_below_another = store::unit::path(c, *id).await?.iter().skip(1).any(|u| supervisor.units.contains(&u.id));
         if !is_below_another
             && tops.iter().all(|t| t.id != *id)
-            && let Some(branch) = store::unit::branch(c, *id, now).await?
+            && let Some(branch) = tree::branch(domain, c, *id).await?
         {
             waiting.insert(*id, store::supervision::waiting_in(c, *id, now).await?);
             tops.push(branch);
@@ -89,8 +92,8 @@ pub async fn unit(domain: &Domain, supervisor: &Supervisor, id: UnitId, page: i6
     let c = &mut conn;
     let mut above = way(c, by, id, now).await?;
     let Some(unit) = above.pop().filter(|u| u.ended_at.is_none()) else { return Ok(None) };
-    let Some(branch) = store::unit::branch(c, id, now).await? else { return Ok(None) };
-    let below = Page::cut(store::unit::below(c, id, now, PAGE + 1, page * PAGE).await?, page, PAGE);
+    let Some(branch) = tree::branch(domain, c, id).await? else { return Ok(None) };
+    let below = tree::page_below(domain, c, id, page).await?;
     Ok(Some(UnitView {
         posts: store::post::of_unit(c, id, now).await?,
         late: store::supervision::late_at(c, id, now).await?.into_iter().collect(),

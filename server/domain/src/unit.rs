@@ -1,26 +1,24 @@
 //! The organisation tree, as its admins build it. Whatever lies outside the subtrees of an admin's grants is not found.
 
+pub mod tree;
+
 use crate::{Admin, Domain, audit, calendar, calendar::UnitCalendar};
 use model::{
-    At, Role, StaffId, UnitId, UnitKind,
+    At, Role, Setting, StaffId, UnitId, UnitKind,
     text::{self, TextError},
 };
 use moka::sync::Cache;
 use std::{collections::HashSet, sync::Arc, time::Duration};
-use store::{
-    Conn, Result,
-    post::Line,
-    unit::{Branch, Unit},
-};
+use store::{Conn, Result, post::Line, unit::Unit};
 
 pub use store::{admin::Figures, unit::Lack};
 
 /// Units on one page of a list.
 pub const PAGE: i64 = 50;
 /// Characters in a unit's name, in its English name and in its code.
-const NAME_LIMIT: usize = 60;
-const NAME_EN_LIMIT: usize = 100;
-const CODE_LIMIT: usize = 40;
+pub(crate) const NAME_LIMIT: usize = 60;
+pub(crate) const NAME_EN_LIMIT: usize = 100;
+pub(crate) const CODE_LIMIT: usize = 40;
 
 #[derive(Debug, thiserror::Error)]
 pub enum UnitError {
@@ -134,6 +132,12 @@ impl Default for CountedFigures {
     }
 }
 
+impl CountedFigures {
+    pub(crate) fn clear(&self) {
+        self.0.invalidate_all();
+    }
+}
+
 /// The tops of what is the admin's: the units of their grants, none of them below another.
 pub async fn tops(domain: &Domain, admin: &Admin) -> Result<Vec<Unit>> {
     let mut conn = domain.db.read().await?;
@@ -151,90 +155,6 @@ async fn tops_of(c: &mut Conn, admin: &Admin) -> Result<Vec<Unit>> {
         }
     }
     Ok(tops)
-}
-
-/// A unit in the tree with what is shown below it.
-#[derive(Clone, Debug)]
-pub struct Node {
-    pub branch: Branch,
-    /// Shown, if this one is open.
-    pub below: Option<Vec<Node>>,
-}
-
-/// The tree with the way to one unit open.
-pub struct Tree {
-    pub nodes: Vec<Node>,
-    /// The unit whose children are shown last, and the page of them.
-    pub open: Option<UnitId>,
-    pub page: i64,
-    pub has_more: bool,
-}
-
-/// The tree from the admin's units down to the children of `open`.
-pub async fn tree(domain: &Domain, admin: &Admin, open: Option<UnitId>, page: i64) -> Result<Tree> {
-    let now = domain.now();
-    let mut conn = domain.db.read().await?;
-    let c = &mut conn;
-    let tops = tops_of(c, admin).await?;
-    let open = match open {
-        Some(id) if covers(c, admin.staff.id, id, now).await? => Some(id),
-        _ => first_fork(c, &tops, now).await?,
-    };
-    // From the open unit up.
-    let mut way: Vec<UnitId> = Vec::new();
-    if let Some(id) = open {
-        way = store::unit::path(c, id).await?.into_iter().map(|u| u.id).collect();
-        let end = way.iter().position(|u| tops.iter().any(|t| t.id == *u)).unwrap_or(0);
-        way.truncate(end + 1);
-    }
-    let (mut inner, mut has_more) = (None, false);
-    for (depth, id) in way.iter().enumerate() {
-        let is_last = depth == 0;
-        let mut below = store::unit::below(c, *id, now, PAGE + 1, if is_last { page * PAGE } else { 0 }).await?;
-        if is_last {
-            has_more = below.len() as i64 > PAGE;
-        }
-        below.truncate(PAGE as usize);
-        let mut nodes: Vec<Node> = below.into_iter().map(|branch| Node { branch, below: None }).collect();
-        if let Some(child) = depth.checked_sub(1).and_then(|d| way.get(d)) {
-            if !nodes.iter().any(|n| n.branch.id == *child)
-                && let Some(branch) = store::unit::branch(c, *child, now).await?
-            {
-                nodes.push(Node { branch, below: None });
-            }
-            if let Some(node) = nodes.iter_mut().find(|n| n.branch.id == *child) {
-                node.below = inner.take();
-            }
-        }
-        inner = Some(nodes);
-    }
-    let mut nodes = Vec::new();
-    for top in tops {
-        if let Some(branch) = store::unit::branch(c, top.id, now).await? {
-            let below = if way.last() == Some(&top.id) { inner.take() } else { None };
-            nodes.push(Node { branch, below });
-        }
-    }
-    Ok(Tree { nodes, open, page, has_more })
-}
-
-/// Where a tree with one top first branches: a single unit with a single one below it says nothing.
-async fn first_fork(c: &mut Conn, tops: &[Unit], now: At) -> Result<Option<UnitId>> {
-    let [top] = tops else { return Ok(None) };
-    let mut at = top.id;
-    while let [only] = &store::unit::below(c, at, now, 2, 0).await?[..] {
-        if only.children == 0 {
-            break;
-        }
-        at = only.id;
-    }
-    Ok(Some(at))
-}
-
-/// A unit in a list, with the names above it.
-pub struct Found {
-    pub branch: Branch,
-    pub above: Vec<String>,
 }
 
 /// One page of a list.
@@ -259,37 +179,13 @@ pub(crate) fn like(typed: &str, before: &str) -> String {
     format!("{before}{literal}%")
 }
 
-/// The admin's units by a part of the name or the beginning of the code.
-pub async fn search(domain: &Domain, admin: &Admin, typed: &str, page: i64) -> Result<Page<Found>> {
-    let mut conn = domain.db.read().await?;
-    let (by_name, by_code) = (like(typed, "%"), like(typed, ""));
-    let rows = store::unit::search(&mut conn, admin.staff.id, domain.now(), &by_name, &by_code, PAGE + 1, page * PAGE).await?;
-    found(domain, &mut conn, admin, Page::cut(rows, page, PAGE)).await
-}
-
-/// The admin's units that lack something.
-pub async fn lacking(domain: &Domain, admin: &Admin, lack: Lack, page: i64) -> Result<Page<Found>> {
-    let mut conn = domain.db.read().await?;
-    let rows = store::unit::lacking(&mut conn, admin.staff.id, domain.now(), lack, PAGE + 1, page * PAGE).await?;
-    found(domain, &mut conn, admin, Page::cut(rows, page, PAGE)).await
-}
-
-async fn found(domain: &Domain, c: &mut Conn, admin: &Admin, rows: Page<Branch>) -> Result<Page<Found>> {
-    let mut lines = Vec::new();
-    for branch in rows.lines {
-        let above = above(c, admin.staff.id, branch.id, domain.now()).await?.into_iter().map(|u| u.name).collect();
-        lines.push(Found { branch, above });
-    }
-    Ok(Page { lines, page: rows.page, has_more: rows.has_more })
-}
-
 /// A unit as its admin sees it.
 pub struct View {
     pub unit: Unit,
     /// From the top of what is the admin's down.
     pub above: Vec<Unit>,
     pub posts: Vec<Line>,
-    pub below: Page<Branch>,
+    pub below: tree::Level,
     pub calendar: Arc<UnitCalendar>,
     /// The unit whose calendar holds here, if any has one.
     pub calendar_of: Option<Unit>,
@@ -302,7 +198,7 @@ pub async fn view(domain: &Domain, admin: &Admin, id: UnitId, page: i64) -> Resu
     let mut conn = domain.db.read().await?;
     let c = &mut conn;
     let Some(unit) = mine(c, admin.staff.id, id, now).await? else { return Ok(None) };
-    let rows = store::unit::below(c, id, now, PAGE + 1, page * PAGE).await?;
+    let Some(below) = tree::below(domain, admin, id, page).await? else { return Ok(None) };
     let calendar = calendar::of_unit(domain, c, id).await?;
     let calendar_of = match calendar.unit_id {
         Some(unit) => store::unit::find(c, unit).await?,
@@ -311,7 +207,7 @@ pub async fn view(domain: &Domain, admin: &Admin, id: UnitId, page: i64) -> Resu
     Ok(Some(View {
         above: above(c, admin.staff.id, id, now).await?,
         posts: store::post::of_unit(c, id, now).await?,
-        below: Page::cut(rows, page, PAGE),
+        below,
         calendar,
         calendar_of,
         is_top: admin.units.contains(&id),
@@ -351,6 +247,7 @@ pub async fn create(domain: &Domain, admin: &Admin, parent: UnitId, typed: Typed
         })
         .await;
     done.map_err(code_taken)?;
+    domain.settings.clear();
     Ok(id)
 }
 
@@ -377,7 +274,9 @@ pub async fn change(domain: &Domain, admin: &Admin, id: UnitId, typed: Typed<'_>
             })
         })
         .await;
-    done.map_err(code_taken)
+    done.map_err(code_taken)?;
+    domain.settings.clear();
+    Ok(())
 }
 
 /// Ends a unit that nothing hangs on any more. Gives the unit above.
@@ -396,12 +295,15 @@ pub async fn end(domain: &Domain, admin: &Admin, id: UnitId) -> std::result::Res
                 }
                 store::unit::end(c, id, now).await?;
                 store::calendar::delete(c, id).await?;
+                for setting in Setting::ALL {
+                    store::setting::delete(c, id, *setting).await?;
+                }
                 audit::append(c, now, Some(by), "unit.end", &id.to_string(), &unit.name).await?;
                 Ok::<_, UnitError>(unit.parent_id)
             })
         })
         .await?;
-    domain.calendars.clear();
+    domain.settings.clear();
     Ok(parent)
 }
 

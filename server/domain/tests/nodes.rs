@@ -102,3 +102,39 @@ async fn after_a_cut_everybody_is_woken_once_and_signals_cross_again() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_setting_holds_on_the_other_node_at_once() {
+    let Some((_database, one, other)) = two_nodes().await else { return };
+    let unit = model::UnitId(one.domain.id());
+    let row = domain::row::Unit {
+        id: unit,
+        parent_id: None,
+        kind: model::UnitKind::City,
+        name: "宜昌市".into(),
+        name_en: None,
+        code: None,
+        created_at: one.domain.now(),
+        ended_at: None,
+    };
+    one.domain.db.write(move |c| Box::pin(async move { store::unit::insert(c, &row).await })).await.unwrap();
+    let promise = async || {
+        let mut conn = other.domain.db.read().await.unwrap();
+        domain::setting::of(&other.domain, &mut conn, unit).await.unwrap().promise_minutes()
+    };
+    assert_eq!(promise().await, 420);
+    let now = one.domain.now();
+    one.domain
+        .db
+        .write(move |c| Box::pin(async move { store::setting::save(c, unit, model::Setting::Promise, Some("60"), false, None, now).await }))
+        .await
+        .unwrap();
+    assert_eq!(promise().await, 420, "remembered");
+    one.domain.settings.clear();
+    let wait = async {
+        while promise().await != 60 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), wait).await.expect("it did not come to pass");
+}

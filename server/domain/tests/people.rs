@@ -18,8 +18,8 @@ use domain::{
     post, routing, session, supervision, telling,
 };
 use model::{
-    At, ClientKey, ContactPointId, ConversationId, Event, GrantId, HoldingId, Language, MessageKind, PointCode, PostId, Role, SessionId, StaffId, UnitId,
-    UnitKind,
+    At, ClientKey, ContactPointId, ConversationId, Event, GrantId, HoldingId, Language, MessageKind, PointCode, PostId, Role, SessionId, Setting, StaffId,
+    UnitId, UnitKind,
 };
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -49,6 +49,15 @@ struct Town {
     li: StaffId,
     wang: StaffId,
     code: PointCode,
+}
+
+impl Town {
+    /// What a post of a unit, and of those below, serves well.
+    async fn limit(&self, unit: UnitId, setting: Setting, most: i64) {
+        let (now, most) = (self.now(), most.to_string());
+        self.db.write(move |c| Box::pin(async move { store::setting::save(c, unit, setting, Some(&most), false, None, now).await })).await.unwrap();
+        self.settings.clear();
+    }
 }
 
 impl Deref for Town {
@@ -617,7 +626,7 @@ async fn an_absence_that_leads_round_in_a_ring_is_refused_with_whose_it_is() {
 #[tokio::test]
 async fn what_is_too_much_for_a_post_goes_to_the_one_above_and_everybody_is_told_the_truth() {
     for town in towns().await {
-        town.overflow.put(town.community, Some(2), None);
+        town.limit(town.community, Setting::NewContacts, 2).await;
         let devices = ["a", "b", "c", "d"].map(|n| n.repeat(26));
         for device in &devices[..2] {
             let id = town.start(device, "路灯不亮").await;
@@ -653,7 +662,7 @@ async fn what_is_too_much_for_a_post_goes_to_the_one_above_and_everybody_is_told
 #[tokio::test]
 async fn many_at_once_fill_a_post_exactly_and_where_nobody_above_has_room_it_takes_them_after_all() {
     for town in towns().await {
-        town.overflow.put(town.community, None, Some(3));
+        town.limit(town.community, Setting::OpenConversations, 3).await;
         let devices: Vec<String> = (0..8).map(|n| format!("{n}").repeat(26)).collect();
         let starts = devices.iter().map(|device| conversation::start(&town, &town.code, typed(device, "路灯", ClientKey(town.id()))));
         let mut at_posts = Vec::new();
@@ -662,7 +671,7 @@ async fn many_at_once_fill_a_post_exactly_and_where_nobody_above_has_room_it_tak
         }
         let count = |post| at_posts.iter().filter(|p| **p == post).count();
         assert_eq!((count(town.first), count(town.desk)), (3, 5));
-        town.overflow.put(town.street, None, Some(0));
+        town.limit(town.street, Setting::OpenConversations, 0).await;
         let id = town.start(&"z".repeat(26), "没人有空").await;
         assert_eq!(town.conversation(id).await.post_id, town.first, "nobody is refused");
     }

@@ -16,7 +16,7 @@ async fn the_sample_fills_an_empty_database_at_any_hour() {
         let now = At::from(moment.parse::<jiff::Timestamp>().unwrap());
         for domain in common::domains(Clock::fixed(now)).await {
             let sample = sample::create(&domain).await.unwrap();
-            assert_eq!(sample.sign_ins.len(), 11);
+            assert_eq!(sample.sign_ins.len(), 12);
             assert!(sample.scan_urls.iter().all(|s| s.url.starts_with("https://linli.example/q/")));
             let mut conn = domain.db.read().await.unwrap();
             for sign_in in &sample.sign_ins {

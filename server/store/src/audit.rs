@@ -2,9 +2,10 @@
 
 use crate::{
     Conn, Result,
-    conn::{Either, execute, fetch_optional, on},
+    conn::{Either, execute, fetch_all, fetch_one, fetch_optional, on},
 };
-use model::{At, StaffId};
+use model::{At, StaffId, UnitId};
+use uuid::Uuid;
 
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Entry {
@@ -12,6 +13,8 @@ pub struct Entry {
     pub at: At,
     /// Nobody for what the program does by itself.
     pub staff_id: Option<StaffId>,
+    /// Where in the tree it belongs; entries of the whole installation belong nowhere.
+    pub unit_id: Option<UnitId>,
     pub action: String,
     pub target: String,
     pub detail: String,
@@ -19,21 +22,36 @@ pub struct Entry {
     pub hash: Vec<u8>,
 }
 
-/// The newest entry; on PostgreSQL nobody else appends until this transaction ends.
+/// The end of the chain: a number and the hash of the entry that has it.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Head {
+    pub seq: i64,
+    pub hash: Vec<u8>,
+}
+
+/// The newest entry. On PostgreSQL nobody else appends from here until this transaction ends: so it comes last in a transaction, and never
+/// where somebody who waits for its rows sends a message.
 pub async fn last(conn: &mut Conn) -> Result<Option<Entry>> {
+    hold(conn).await?;
+    fetch_optional!(conn, Entry, "select seq, at, staff_id, unit_id, action, target, detail, previous_hash, hash from audit_entries order by seq desc limit 1")
+}
+
+/// From here until the transaction ends nobody else appends.
+pub async fn hold(conn: &mut Conn) -> Result<()> {
     if let Either::Postgres(c) = conn.either() {
         sqlx::query("select pg_advisory_xact_lock(7205)").execute(c).await?;
     }
-    fetch_optional!(conn, Entry, "select seq, at, staff_id, action, target, detail, previous_hash, hash from audit_entries order by seq desc limit 1")
+    Ok(())
 }
 
 pub async fn append(conn: &mut Conn, entry: &Entry) -> Result<()> {
     execute!(
         conn,
-        "insert into audit_entries (seq, at, staff_id, action, target, detail, previous_hash, hash) values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "insert into audit_entries (seq, at, staff_id, unit_id, action, target, detail, previous_hash, hash) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         entry.seq,
         entry.at,
         entry.staff_id,
+        entry.unit_id,
         &entry.action,
         &entry.target,
         &entry.detail,
@@ -41,6 +59,42 @@ pub async fn append(conn: &mut Conn, entry: &Entry) -> Result<()> {
         &entry.hash
     )
     .map(|_| ())
+}
+
+/// The unit that something belongs to: a unit itself, and whatever hangs on a post or a member of staff.
+pub async fn unit_of(conn: &mut Conn, id: Uuid) -> Result<Option<UnitId>> {
+    macro_rules! of_staff {
+        () => {
+            "coalesce(s.unit_id,
+                (select p.unit_id from holdings h join posts p on p.id = h.post_id where h.staff_id = s.id order by h.until_at is null desc, h.from_at desc limit 1),
+                (select g.unit_id from grants g where g.staff_id = s.id order by g.from_at desc limit 1))"
+        };
+    }
+    let found = fetch_optional!(
+        conn,
+        (Option<UnitId>,),
+        concat!(
+            "select id from units where id = $1
+             union all select unit_id from posts where id = $1
+             union all select p.unit_id from contact_points k join posts p on p.id = k.post_id where k.id = $1
+             union all select p.unit_id from conversations v join posts p on p.id = v.post_id where v.id = $1
+             union all select p.unit_id from holdings h join posts p on p.id = h.post_id where h.id = $1
+             union all select unit_id from imports where id = $1
+             union all select p.unit_id from quick_replies q join posts p on p.id = q.post_id where q.id = $1
+             union all select ",
+            of_staff!(),
+            " from staff s where s.id = $1
+             union all select ",
+            of_staff!(),
+            " from sessions e join staff s on s.id = e.staff_id where e.id = $1
+             union all select ",
+            of_staff!(),
+            " from invitations i join staff s on s.id = i.staff_id where i.id = $1
+             limit 1"
+        ),
+        id
+    )?;
+    Ok(found.and_then(|(unit,)| unit))
 }
 
 /// Whether this person has done this to this since a moment.
@@ -55,4 +109,238 @@ pub async fn has_done(conn: &mut Conn, staff: StaffId, action: &str, target: &st
         since
     )?;
     Ok(found.is_some())
+}
+
+/// What the database itself remembers as the end of the chain.
+pub async fn head(conn: &mut Conn) -> Result<Head> {
+    fetch_one!(conn, Head, "select seq, hash from audit_head where id = 1")
+}
+
+/// The entries after a number, in order.
+pub async fn after(conn: &mut Conn, seq: i64, limit: i64) -> Result<Vec<Entry>> {
+    fetch_all!(
+        conn,
+        Entry,
+        "select seq, at, staff_id, unit_id, action, target, detail, previous_hash, hash from audit_entries where seq > $1 order by seq limit $2",
+        seq,
+        limit
+    )
+}
+
+/// The entry that says what was emptied because it was old.
+pub const RETAIN: &str = "audit.retain";
+
+/// Each time old entries were emptied: the number of the entry that says so, when that was, and what it says.
+pub async fn retentions(conn: &mut Conn) -> Result<Vec<(i64, At, String)>> {
+    fetch_all!(conn, (i64, At, String), "select seq, at, detail from audit_entries where action = $1 order by seq", RETAIN)
+}
+
+/// Every action there is an entry of, by stepping through the index.
+pub async fn actions(conn: &mut Conn) -> Result<Vec<String>> {
+    let rows = fetch_all!(
+        conn,
+        (Option<String>,),
+        "with recursive step as (
+            select min(action) as action from audit_entries where action > ''
+            union all select (select min(a.action) from audit_entries a where a.action > step.action) from step where step.action is not null)
+         select action from step where action is not null"
+    )?;
+    Ok(rows.into_iter().filter_map(|(action,)| action).collect())
+}
+
+fn json<T: serde::Serialize>(list: T) -> Result<String> {
+    Ok(serde_json::to_string(&list)?)
+}
+
+/// The oldest entries of some actions from before a moment: number and time.
+pub async fn old(conn: &mut Conn, actions: &[&str], before: At, limit: i64) -> Result<Vec<(i64, At)>> {
+    let actions = json(actions)?;
+    type Row = (i64, At);
+    Ok(match conn.either() {
+        Either::Sqlite(c) => {
+            let text = "select seq, at from audit_entries where at > 0 and at < $2 and action in (select value from json_each($1)) order by seq limit $3";
+            sqlx::query_as::<_, Row>(text).bind(actions).bind(before).bind(limit).fetch_all(c).await?
+        }
+        Either::Postgres(c) => {
+            let text =
+                "select seq, at from audit_entries where at > 0 and at < $2 and action in (select jsonb_array_elements_text($1::jsonb)) order by seq limit $3";
+            sqlx::query_as::<_, Row>(text).bind(actions).bind(before).bind(limit).fetch_all(c).await?
+        }
+    })
+}
+
+/// Empties entries: their number, their hash and the one before it stay, so that the chain still holds. The database refuses this for entries
+/// younger than 190 days, and where no entry in the chain says so.
+pub async fn empty(conn: &mut Conn, seqs: &[i64]) -> Result<u64> {
+    macro_rules! empty {
+        ($list:literal) => {
+            concat!("update audit_entries set at = 0, staff_id = null, unit_id = null, action = '', target = '', detail = '' where seq in (", $list, ")")
+        };
+    }
+    let seqs = json(seqs)?;
+    let done = match conn.either() {
+        Either::Sqlite(c) => sqlx::query(empty!("select value from json_each($1)")).bind(seqs).execute(c).await?.rows_affected(),
+        Either::Postgres(c) => {
+            sqlx::query(empty!("select cast(value as bigint) from jsonb_array_elements_text($1::jsonb)")).bind(seqs).execute(c).await?.rows_affected()
+        }
+    };
+    Ok(done)
+}
+
+/// What is looked for; what is `None` may be anything.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Only entries with a smaller number.
+    pub before: Option<i64>,
+    pub from: Option<At>,
+    pub until: Option<At>,
+    pub staff: Option<Vec<StaffId>>,
+    pub targets: Option<Vec<String>>,
+    pub actions: Option<Vec<String>>,
+    /// In the subtrees of these.
+    pub units: Option<Vec<UnitId>>,
+    /// The subtrees are small, so that it is quicker to begin with them.
+    pub is_narrow: bool,
+}
+
+/// An entry with the names of who and where, as they are now.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Line {
+    #[sqlx(flatten)]
+    pub entry: Entry,
+    pub staff_name: Option<String>,
+    pub unit_name: Option<String>,
+}
+
+/// The newest entries that fit, newest first. Emptied ones do not.
+pub async fn find(conn: &mut Conn, filter: &Filter, limit: i64) -> Result<Vec<Line>> {
+    macro_rules! found {
+        ($people:literal, $targets:literal, $actions:literal, $units:literal, $first:literal) => {
+            concat!(
+                "with recursive people as (", $people, "), targets as (", $targets, "), actions as (", $actions, "),
+                 area as (", $units, " union select u.id from units u join area on u.parent_id = area.id)
+                 select a.seq, a.at, a.staff_id, a.unit_id, a.action, a.target, a.detail, a.previous_hash, a.hash, s.name as staff_name, n.name as unit_name
+                 from audit_entries a left join staff s on s.id = a.staff_id left join units n on n.id = a.unit_id
+                 where a.seq < $1 and a.at >= $2 and a.at < $3 and a.action <> ''",
+                $first,
+                " and (cast($4 as text) is null or a.staff_id in (select id from people))
+                  and (cast($5 as text) is null or a.target in (select id from targets))
+                  and (cast($6 as text) is null or a.action in (select action from actions))
+                  and (cast($7 as text) is null or a.unit_id in (select id from area))
+                 order by a.seq desc limit $8"
+            )
+        };
+    }
+    macro_rules! on_each {
+        ($first:literal) => {
+            match conn.either() {
+                Either::Sqlite(_) => found!(
+                    "select unhex(value) as id from json_each($4)",
+                    "select value as id from json_each($5)",
+                    "select value as action from json_each($6)",
+                    "select unhex(value) as id from json_each($7)",
+                    $first
+                ),
+                Either::Postgres(_) => found!(
+                    "select cast(value as uuid) as id from jsonb_array_elements_text(cast(cast($4 as text) as jsonb))",
+                    "select value as id from jsonb_array_elements_text(cast(cast($5 as text) as jsonb))",
+                    "select value as action from jsonb_array_elements_text(cast(cast($6 as text) as jsonb))",
+                    "select cast(value as uuid) as id from jsonb_array_elements_text(cast(cast($7 as text) as jsonb))",
+                    $first
+                ),
+            }
+        };
+    }
+    // Begins with whatever leaves least to look through.
+    let text = if filter.targets.is_some() {
+        on_each!(" and a.target in (select id from targets)")
+    } else if filter.staff.is_some() {
+        on_each!(" and a.staff_id in (select id from people)")
+    } else if filter.is_narrow && filter.units.is_some() {
+        on_each!(" and a.unit_id in (select id from area)")
+    } else {
+        on_each!("")
+    };
+    let hex = |ids: Vec<String>| json(ids);
+    let staff = filter.staff.as_ref().map(|ids| hex(ids.iter().map(ToString::to_string).collect())).transpose()?;
+    let units = filter.units.as_ref().map(|ids| hex(ids.iter().map(ToString::to_string).collect())).transpose()?;
+    fetch_all!(
+        conn,
+        Line,
+        text,
+        filter.before.unwrap_or(i64::MAX),
+        filter.from.unwrap_or(At(0)),
+        filter.until.unwrap_or(At(i64::MAX)),
+        staff.clone(),
+        filter.targets.as_ref().map(json).transpose()?,
+        filter.actions.as_ref().map(json).transpose()?,
+        units.clone(),
+        limit
+    )
+}
+
+/// What an id in an entry stands for.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Named {
+    pub id: Uuid,
+    /// `unit`, `post`, `staff`, `contact_point`, `conversation` …
+    pub noun: String,
+    pub name: String,
+}
+
+/// The names of what entries speak of, as they are now.
+pub async fn names(conn: &mut Conn, ids: &[Uuid]) -> Result<Vec<Named>> {
+    macro_rules! names {
+        ($ids:literal) => {
+            concat!(
+                "with ids as (", $ids, ")
+                 select u.id, 'unit' as noun, u.name from units u where u.id in (select id from ids)
+                 union all select p.id, 'post', u.name || ' ' || p.title from posts p join units u on u.id = p.unit_id where p.id in (select id from ids)
+                 union all select s.id, 'staff', s.name from staff s where s.id in (select id from ids)
+                 union all select k.id, 'contact_point', u.name || ' ' || k.place from contact_points k join posts p on p.id = k.post_id
+                    join units u on u.id = p.unit_id where k.id in (select id from ids)
+                 union all select v.id, 'conversation', u.name || ' ' || p.title from conversations v join posts p on p.id = v.post_id
+                    join units u on u.id = p.unit_id where v.id in (select id from ids)
+                 union all select h.id, 'holding', u.name || ' ' || p.title from holdings h join posts p on p.id = h.post_id
+                    join units u on u.id = p.unit_id where h.id in (select id from ids)
+                 union all select q.id, 'quick_reply', q.title from quick_replies q where q.id in (select id from ids)
+                 union all select e.id, 'session', e.agent from sessions e where e.id in (select id from ids)
+                 union all select i.id, 'invitation', s.name from invitations i join staff s on s.id = i.staff_id where i.id in (select id from ids)"
+            )
+        };
+    }
+    let ids = json(ids.iter().map(|id| id.as_simple().to_string()).collect::<Vec<_>>())?;
+    let text = match conn.either() {
+        Either::Sqlite(_) => names!("select unhex(value) as id from json_each($1)"),
+        Either::Postgres(_) => names!("select cast(value as uuid) as id from jsonb_array_elements_text(cast(cast($1 as text) as jsonb))"),
+    };
+    fetch_all!(conn, Named, text, ids)
+}
+
+/// Members of staff whose name or address has this in it; the pattern is for `like`, in lower case.
+pub async fn people_like(conn: &mut Conn, like: &str, limit: i64) -> Result<Vec<StaffId>> {
+    let rows = fetch_all!(
+        conn,
+        (StaffId,),
+        "select id from staff where lower(name) like $1 escape '\\' or lower(email) like $1 escape '\\' order by id limit $2",
+        like,
+        limit
+    )?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// What has this in its name: units, posts, people and places.
+pub async fn things_like(conn: &mut Conn, like: &str, limit: i64) -> Result<Vec<Uuid>> {
+    let rows = fetch_all!(
+        conn,
+        (Uuid,),
+        "select id from units where lower(name) like $1 escape '\\' or lower(code) like $1 escape '\\'
+         union all select id from posts where lower(title) like $1 escape '\\'
+         union all select id from staff where lower(name) like $1 escape '\\'
+         union all select id from contact_points where lower(place) like $1 escape '\\'
+         limit $2",
+        like,
+        limit
+    )?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }

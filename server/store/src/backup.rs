@@ -21,11 +21,14 @@ use url::Url;
 use uuid::Uuid;
 
 /// What a database holds, in numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Content {
     pub conversations: i64,
     pub messages: i64,
     pub audit_entries: i64,
+    /// The end of the audit chain.
+    #[sqlx(flatten)]
+    pub audit: crate::audit::Head,
 }
 
 /// Writes a backup of the database at `url` to `file`, which must not be there yet.
@@ -140,7 +143,7 @@ pub async fn content(conn: &mut crate::Conn) -> Result<Content> {
         conn,
         Content,
         "select (select count(*) from conversations) as conversations, (select count(*) from messages) as messages,
-            (select count(*) from audit_entries) as audit_entries"
+            (select count(*) from audit_entries) as audit_entries, h.seq, h.hash from audit_head h"
     )
 }
 

@@ -9,8 +9,6 @@ pub struct CalendarRow {
     pub zone: String,
     /// `model::calendar::Week` as JSON.
     pub week: String,
-    /// Working minutes within which an answer is promised.
-    pub promise_minutes: i64,
     pub updated_at: At,
 }
 
@@ -22,32 +20,19 @@ pub struct DayRow {
     pub name: String,
 }
 
-/// The calendar that holds at a unit: its own or that of the nearest unit above.
-pub async fn of_unit(conn: &mut Conn, unit: UnitId) -> Result<Option<CalendarRow>> {
-    fetch_optional!(
-        conn,
-        CalendarRow,
-        "with recursive up as (
-            select id, parent_id, 0 as depth from units where id = $1
-            union all select u.id, u.parent_id, up.depth + 1 from units u join up on u.id = up.parent_id)
-         select c.unit_id, c.zone, c.week, c.promise_minutes, c.updated_at from up join calendars c on c.unit_id = up.id order by up.depth limit 1",
-        unit
-    )
-}
-
 pub async fn days(conn: &mut Conn, unit: UnitId) -> Result<Vec<DayRow>> {
     fetch_all!(conn, DayRow, "select day, kind, name from calendar_days where unit_id = $1 order by day", unit)
 }
 
+/// The column `promise_minutes` is for versions that still look for the promise here.
 pub async fn save(conn: &mut Conn, row: &CalendarRow) -> Result<()> {
     execute!(
         conn,
-        "insert into calendars (unit_id, zone, week, promise_minutes, updated_at) values ($1, $2, $3, $4, $5)
-         on conflict (unit_id) do update set zone = $2, week = $3, promise_minutes = $4, updated_at = $5",
+        "insert into calendars (unit_id, zone, week, promise_minutes, updated_at) values ($1, $2, $3, 420, $4)
+         on conflict (unit_id) do update set zone = $2, week = $3, updated_at = $4",
         row.unit_id,
         &row.zone,
         &row.week,
-        row.promise_minutes,
         row.updated_at
     )
     .map(|_| ())
@@ -71,7 +56,7 @@ pub async fn delete_day(conn: &mut Conn, unit: UnitId, day: &str) -> Result<()> 
 
 /// A unit's own calendar.
 pub async fn own(conn: &mut Conn, unit: UnitId) -> Result<Option<CalendarRow>> {
-    fetch_optional!(conn, CalendarRow, "select unit_id, zone, week, promise_minutes, updated_at from calendars where unit_id = $1", unit)
+    fetch_optional!(conn, CalendarRow, "select unit_id, zone, week, updated_at from calendars where unit_id = $1", unit)
 }
 
 /// Takes a unit's own calendar away: the one above holds again.

@@ -112,12 +112,22 @@ impl Db {
         E: From<Error> + Send + 'static,
         F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, std::result::Result<T, E>> + Send + 'static,
     {
+        self.write_within(PATIENCE * 2, work).await
+    }
+
+    /// The same for what takes longer: on PostgreSQL the transaction is given up after so long.
+    pub async fn write_within<T, E, F>(&self, patience: Duration, work: F) -> std::result::Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, std::result::Result<T, E>> + Send + 'static,
+    {
         match &self.0 {
             Inner::Sqlite { writer, .. } => writer.run(work).await,
             Inner::Postgres(pool, _) => {
                 // On a task of its own: a caller that hangs up must not cut the work in two.
                 let (pool, health) = (pool.clone(), self.1.clone());
-                tokio::spawn(async move { in_transaction(&pool, &health, work).await }).await.map_err(|_| Error::Stopped)?
+                tokio::spawn(async move { in_transaction(&pool, &health, patience, work).await }).await.map_err(|_| Error::Stopped)?
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::{
     Error, Result,
+    audit::{Entry, Head},
     installation::{POSTGRES_TOUCH, SQLITE_TOUCH},
     migrations::{self, Tables},
 };
@@ -26,6 +27,22 @@ pub struct Inspection {
     /// Mails that wait, and mails given up.
     pub waiting: i64,
     pub failed: i64,
+    /// The newest audit entries, and what is needed to verify them.
+    pub trail: Trail,
+}
+
+/// The end of the audit trail as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trail {
+    pub entries: Vec<Entry>,
+    pub head: Head,
+    pub retentions: Vec<(i64, At, String)>,
+}
+
+impl Default for Trail {
+    fn default() -> Trail {
+        Trail { entries: Vec::new(), head: Head { seq: 0, hash: Vec::new() }, retentions: Vec::new() }
+    }
 }
 
 /// Opens a database as it is. A SQLite file that is not there yet is an error.
@@ -37,6 +54,11 @@ pub async fn inspect(url: &str) -> Result<Inspection> {
         if is_usable(found.tables) {
             found.not_writable = sqlx::query(SQLITE_TOUCH).execute(&mut c).await.err().map(|e| e.to_string());
             (found.newest, found.waiting, found.failed) = sqlx::query_as(FIGURES).fetch_one(&mut c).await?;
+            found.trail = Trail {
+                head: sqlx::query_as(HEAD).fetch_one(&mut c).await?,
+                retentions: sqlx::query_as(RETENTIONS).fetch_all(&mut c).await?,
+                entries: sqlx::query_as(ENTRIES).fetch_all(&mut c).await?,
+            };
         }
         c.close().await?;
         Ok(found)
@@ -49,6 +71,11 @@ pub async fn inspect(url: &str) -> Result<Inspection> {
         if is_usable(found.tables) {
             found.not_writable = sqlx::query(POSTGRES_TOUCH).execute(&mut c).await.err().map(|e| e.to_string());
             (found.newest, found.waiting, found.failed) = sqlx::query_as(FIGURES).fetch_one(&mut c).await?;
+            found.trail = Trail {
+                head: sqlx::query_as(HEAD).fetch_one(&mut c).await?,
+                retentions: sqlx::query_as(RETENTIONS).fetch_all(&mut c).await?,
+                entries: sqlx::query_as(ENTRIES).fetch_all(&mut c).await?,
+            };
         }
         c.close().await?;
         Ok(found)
@@ -60,10 +87,16 @@ pub async fn inspect(url: &str) -> Result<Inspection> {
 const FIGURES: &str = "select (select max(at) from audit_entries),
     (select count(*) from outbox where sent_at is null and cancelled_at is null and failed_at is null), (select count(failed_at) from outbox)";
 
+const HEAD: &str = "select seq, hash from audit_head where id = 1";
+const RETENTIONS: &str = "select seq, at, detail from audit_entries where action = 'audit.retain' order by seq";
+/// The last five thousand; the first of them is only what the next hangs on.
+const ENTRIES: &str = "select seq, at, staff_id, unit_id, action, target, detail, previous_hash, hash from audit_entries
+    where seq >= (select max(seq) from audit_entries) - 5000 order by seq";
+
 fn is_usable(tables: Tables) -> bool {
     matches!(tables, Tables::Current | Tables::Beside)
 }
 
 fn empty(tables: Tables, clock: Option<At>) -> Inspection {
-    Inspection { tables, not_writable: None, clock, newest: None, waiting: 0, failed: 0 }
+    Inspection { tables, not_writable: None, clock, newest: None, waiting: 0, failed: 0, trail: Trail::default() }
 }

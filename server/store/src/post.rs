@@ -166,8 +166,22 @@ pub async fn unit_parents(conn: &mut Conn) -> Result<Vec<(UnitId, Option<UnitId>
     fetch_all!(conn, (UnitId, Option<UnitId>), "select id, parent_id from units")
 }
 
-pub async fn set_answering(conn: &mut Conn, id: PostId, answering: Option<PostId>) -> Result<()> {
-    execute!(conn, "update posts set answering_id = $2 where id = $1", id, answering).map(|_| ())
+/// Who answers for each of these posts, a statement for all of them.
+pub async fn set_answering(conn: &mut Conn, answering: &[(PostId, Option<PostId>)]) -> Result<()> {
+    for some in answering.chunks(2_000) {
+        let rows: Vec<(String, Option<String>)> = some.iter().map(|(id, other)| (id.to_string(), other.map(|id| id.to_string()))).collect();
+        let text = match conn.either() {
+            Either::Sqlite(_) => {
+                "update posts set answering_id = n.other from (select unhex(value ->> 0) as id, unhex(value ->> 1) as other from json_each($1)) n where posts.id = n.id"
+            }
+            Either::Postgres(_) => {
+                "update posts set answering_id = n.other
+                 from (select (value ->> 0)::uuid as id, (value ->> 1)::uuid as other from jsonb_array_elements($1::jsonb)) n where posts.id = n.id"
+            }
+        };
+        execute!(conn, text, serde_json::to_string(&rows)?)?;
+    }
+    Ok(())
 }
 
 /// Who stands in when nobody at the post is on duty.

@@ -4,6 +4,7 @@
 use crate::{
     Conn, Error, Result,
     conn::Either,
+    db::PATIENCE,
     first_message::{self, Start},
     health::Health,
     message::{self, New, Sent},
@@ -98,7 +99,7 @@ fn is_away(why: &Error) -> bool {
 }
 
 async fn sent<N: Batch>(pool: &PgPool, health: &Health, news: Vec<N>) -> Result<Vec<N::Outcome>> {
-    in_transaction(pool, health, |c| {
+    in_transaction(pool, health, PATIENCE * 2, |c| {
         Box::pin(async move {
             go_by_index(c).await?;
             N::send(c, &news).await

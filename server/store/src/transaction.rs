@@ -1,17 +1,18 @@
 //! One transaction on PostgreSQL.
 
-use crate::{Conn, Error, conn::Kind, db::PATIENCE, health::Health};
+use crate::{Conn, Error, conn::Kind, health::Health};
 use futures::future::BoxFuture;
 use sqlx::PgPool;
+use std::time::Duration;
 use tokio::time;
 
 /// Runs `work` and commits. An error, or a database that takes too long, means that nothing of it was kept or that nobody knows.
-pub(crate) async fn in_transaction<T, E, F>(pool: &PgPool, health: &Health, work: F) -> std::result::Result<T, E>
+pub(crate) async fn in_transaction<T, E, F>(pool: &PgPool, health: &Health, patience: Duration, work: F) -> std::result::Result<T, E>
 where
     E: From<Error>,
     F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, std::result::Result<T, E>>,
 {
-    time::timeout(PATIENCE * 2, begun(pool, health, work)).await.unwrap_or_else(|_| {
+    time::timeout(patience, begun(pool, health, work)).await.unwrap_or_else(|_| {
         // It may have waited for a lock only.
         health.forget();
         Err(Error::Slow.into())

@@ -1,10 +1,6 @@
 //! The organisation tree.
 
-use crate::{
-    Conn, Result,
-    admin::{held, mine},
-    conn::*,
-};
+use crate::{Conn, Result, admin::mine, conn::*};
 use model::{At, StaffId, UnitId, UnitKind};
 
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -61,69 +57,65 @@ pub async fn roots(conn: &mut Conn) -> Result<Vec<Unit>> {
     )
 }
 
-/// A unit in the tree as admins see it.
+/// A unit in the tree.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct Branch {
+pub struct Flat {
     pub id: UnitId,
     pub parent_id: Option<UnitId>,
     pub kind: UnitKind,
     pub name: String,
+    pub name_en: Option<String>,
     pub code: Option<String>,
-    /// Units directly below.
-    pub children: i64,
-    /// Grids and classes from here down, and how many of them have a post that somebody holds.
-    pub leaves: i64,
-    pub staffed: i64,
+}
+
+/// All units that have not ended, siblings in the order in which they are shown.
+pub async fn all(conn: &mut Conn) -> Result<Vec<Flat>> {
+    fetch_all!(conn, Flat, "select id, parent_id, kind, name, name_en, code from units where ended_at is null order by code is null, code, name, id")
+}
+
+/// The posts of a unit: how many there are, how many somebody with a login holds, and how many have a contact point in use.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Manned {
+    pub unit_id: UnitId,
     pub posts: i64,
-    /// One who holds a post at this very unit.
-    pub holder: Option<String>,
+    pub held: i64,
+    pub coded: i64,
 }
 
-/// The branches of the units in the CTE `page`; `$2` is now.
-macro_rules! branches {
-    () => {
-        concat!(
-            ", ",
-            held!(),
-            ", down as (
-                select id, id as top from page
-                union all select u.id, d.top from units u join down d on u.parent_id = d.id where u.ended_at is null),
-             staffed as (select distinct p.unit_id from posts p join held on held.post_id = p.id where p.ended_at is null)
-             select u.id, u.parent_id, u.kind, u.name, u.code,
-                (select count(*) from units k where k.parent_id = u.id and k.ended_at is null) as children,
-                count(case when v.kind in ('grid', 'class') then 1 end) as leaves,
-                count(case when v.kind in ('grid', 'class') then f.unit_id end) as staffed,
-                (select count(*) from posts p where p.unit_id = u.id and p.ended_at is null) as posts,
-                (select s.name from posts p join holdings h on h.post_id = p.id join staff s on s.id = h.staff_id
-                 where p.unit_id = u.id and p.ended_at is null and h.from_at <= $2 and (h.until_at is null or h.until_at > $2)
-                    and s.activated_at is not null and s.ended_at is null
-                 order by h.from_at, h.id limit 1) as holder
-             from down d join units u on u.id = d.top join units v on v.id = d.id left join staffed f on f.unit_id = v.id
-             group by u.id, u.parent_id, u.kind, u.name, u.code
-             order by u.code is null, u.code, u.name, u.id"
-        )
-    };
-}
-
-/// The units directly below one.
-pub async fn below(conn: &mut Conn, parent: UnitId, now: At, limit: i64, offset: i64) -> Result<Vec<Branch>> {
+/// Of all units that have posts.
+pub async fn manned(conn: &mut Conn, now: At) -> Result<Vec<Manned>> {
     fetch_all!(
         conn,
-        Branch,
-        concat!(
-            "with recursive page as (
-                select id from units where parent_id = $1 and ended_at is null order by code is null, code, name, id limit $3 offset $4)",
-            branches!()
-        ),
-        parent,
-        now,
-        limit,
-        offset
+        Manned,
+        "with held as (
+            select distinct h.post_id from holdings h join staff s on s.id = h.staff_id and s.activated_at is not null and s.ended_at is null
+            where h.from_at <= $1 and (h.until_at is null or h.until_at > $1)),
+         coded as (select distinct post_id from contact_points where revoked_at is null)
+         select p.unit_id, count(*) as posts, count(h.post_id) as held, count(k.post_id) as coded
+         from posts p left join held h on h.post_id = p.id left join coded k on k.post_id = p.id where p.ended_at is null group by p.unit_id",
+        now
     )
 }
 
-pub async fn branch(conn: &mut Conn, id: UnitId, now: At) -> Result<Option<Branch>> {
-    fetch_optional!(conn, Branch, concat!("with recursive page as (select id from units where id = $1)", branches!()), id, now)
+/// One who holds a post at each of these units, where anybody does.
+pub async fn holders(conn: &mut Conn, units: &[UnitId], now: At) -> Result<Vec<(UnitId, String)>> {
+    macro_rules! holders {
+        ($units:literal) => {
+            concat!(
+                "select p.unit_id, min(s.name) as name from posts p join holdings h on h.post_id = p.id join staff s on s.id = h.staff_id
+                 where p.unit_id in (",
+                $units,
+                ") and p.ended_at is null and h.from_at <= $2 and (h.until_at is null or h.until_at > $2) and s.activated_at is not null and s.ended_at is null
+                 group by p.unit_id"
+            )
+        };
+    }
+    let units = serde_json::to_string(&units.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    let text = match conn.either() {
+        Either::Sqlite(_) => holders!("select unhex(value) from json_each($1)"),
+        Either::Postgres(_) => holders!("select cast(value as uuid) from jsonb_array_elements_text(cast($1 as jsonb))"),
+    };
+    fetch_all!(conn, (UnitId, String), text, units, now)
 }
 
 /// What a unit lacks.
@@ -137,41 +129,16 @@ pub enum Lack {
     Point,
 }
 
-/// An admin's units whose name holds or whose code begins with what is searched for. Both patterns are for `like`, in lower case.
-pub async fn search(conn: &mut Conn, admin: StaffId, now: At, name_like: &str, code_like: &str, limit: i64, offset: i64) -> Result<Vec<Branch>> {
-    fetch_all!(
-        conn,
-        Branch,
-        concat!(
-            "with recursive ",
-            mine!(),
-            ", page as (
-                select u.id from units u join mine on mine.id = u.id
-                where u.ended_at is null and (lower(u.name) like $3 escape '\\' or lower(u.code) like $4 escape '\\')
-                order by u.code is null, u.code, u.name, u.id limit $5 offset $6)",
-            branches!()
-        ),
-        admin,
-        now,
-        name_like,
-        code_like,
-        limit,
-        offset
-    )
-}
-
 /// An admin's units that lack something.
-pub async fn lacking(conn: &mut Conn, admin: StaffId, now: At, lack: Lack, limit: i64, offset: i64) -> Result<Vec<Branch>> {
+pub async fn lacking(conn: &mut Conn, admin: StaffId, now: At, lack: Lack, limit: i64, offset: i64) -> Result<Vec<UnitId>> {
     macro_rules! lacking {
         ($condition:literal) => {
             concat!(
                 "with recursive ",
                 mine!(),
-                ", page as (
-                    select u.id from units u join mine on mine.id = u.id where u.ended_at is null and ",
+                " select u.id from units u join mine on mine.id = u.id where u.ended_at is null and ",
                 $condition,
-                " order by u.code is null, u.code, u.name, u.id limit $3 offset $4)",
-                branches!()
+                " order by u.code is null, u.code, u.name, u.id limit $3 offset $4"
             )
         };
     }
@@ -185,11 +152,12 @@ pub async fn lacking(conn: &mut Conn, admin: StaffId, now: At, lack: Lack, limit
         "exists (select 1 from posts p where p.unit_id = u.id and p.ended_at is null and not exists (
             select 1 from contact_points c where c.post_id = p.id and c.revoked_at is null))"
     );
-    match lack {
-        Lack::Post => fetch_all!(conn, Branch, POST, admin, now, limit, offset),
-        Lack::Holder => fetch_all!(conn, Branch, HOLDER, admin, now, limit, offset),
-        Lack::Point => fetch_all!(conn, Branch, POINT, admin, now, limit, offset),
-    }
+    let rows = match lack {
+        Lack::Post => fetch_all!(conn, (UnitId,), POST, admin, now, limit, offset),
+        Lack::Holder => fetch_all!(conn, (UnitId,), HOLDER, admin, now, limit, offset),
+        Lack::Point => fetch_all!(conn, (UnitId,), POINT, admin, now, limit, offset),
+    };
+    Ok(rows?.into_iter().map(|(id,)| id).collect())
 }
 
 pub async fn change(conn: &mut Conn, id: UnitId, name: &str, name_en: Option<&str>, code: Option<&str>) -> Result<()> {

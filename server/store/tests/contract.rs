@@ -650,3 +650,274 @@ async fn a_trial_begins_once_ends_once_and_gives_back_what_is_asked_for() {
     })
     .await;
 }
+
+/// A sticker of a post of its own, with this code.
+async fn point_with(db: &Db, code: &PointCode) -> ContactPointId {
+    let (unit, post, point, code) = (UnitId(id()), PostId(id()), ContactPointId(id()), code.clone());
+    db.write(move |c| {
+        Box::pin(async move {
+            let grid =
+                Unit { id: unit, parent_id: None, kind: UnitKind::Grid, name: "网格".into(), name_en: None, code: None, created_at: NOW, ended_at: None };
+            store::unit::insert(c, &grid).await?;
+            let seat = Post {
+                id: post,
+                unit_id: unit,
+                title: "网格员".into(),
+                title_en: None,
+                substitute_id: None,
+                welcome: None,
+                answering_id: None,
+                created_at: NOW,
+                ended_at: None,
+            };
+            store::post::insert(c, &seat).await?;
+            let sticker = ContactPoint {
+                id: point,
+                post_id: post,
+                code,
+                check_phrase: CheckPhrase::from_bits([0, 1, 2, 3]),
+                place: "门口".into(),
+                place_en: None,
+                topic: None,
+                welcome: None,
+                created_at: NOW,
+                revoked_at: None,
+            };
+            store::contact_point::insert(c, &sticker).await
+        })
+    })
+    .await
+    .unwrap();
+    point
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scans_of_a_day_are_added_to_those_that_were_counted_before_also_at_the_same_moment() {
+    on_both(async |db| {
+        let points = [point_with(&db, &PointCode::from_bits([1; 8])).await, point_with(&db, &PointCode::from_bits([2; 8])).await];
+        let write = |reversed: bool| {
+            let db = db.clone();
+            tokio::spawn(async move {
+                let mut rows: Vec<_> = points.map(|point_id| store::scan::Scanned { point_id, day: 20_000, count: 2, refused: 1 }).into();
+                if reversed {
+                    rows.reverse();
+                }
+                db.write(move |c| Box::pin(async move { store::scan::add(c, &rows).await })).await.unwrap();
+            })
+        };
+        for writing in (0..20).map(|i| write(i % 2 == 0)).collect::<Vec<_>>() {
+            writing.await.unwrap();
+        }
+        let days = store::scan::since(&mut db.read().await.unwrap(), &points, 20_000).await.unwrap();
+        assert_eq!(days.iter().map(|d| (d.day, d.count, d.refused)).collect::<Vec<_>>(), [(20_000, 40, 20); 2]);
+        assert_eq!(store::scan::since(&mut db.read().await.unwrap(), &points, 20_001).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_code_that_is_taken_is_left_out_and_a_post_that_has_one_gets_none() {
+    on_both(async |db| {
+        let taken = PointCode::from_bits([3; 8]);
+        let (with, without) = (point_with(&db, &taken).await, point_with(&db, &PointCode::from_bits([4; 8])).await);
+        let post_of = async |point| store::contact_point::find(&mut db.read().await.unwrap(), point).await.unwrap().unwrap().post_id;
+        let (has_one, bare) = (post_of(with).await, post_of(without).await);
+        let make = async |post_id, code: PointCode| {
+            let new = store::print::New { id: ContactPointId(id()), post_id, code, check_phrase: CheckPhrase::from_bits([0; 4]) };
+            let place = store::print::Place { place: "门口".into(), place_en: None, topic: None, welcome: None };
+            db.write(move |c| Box::pin(async move { store::print::insert_points(c, &[new], &place, NOW).await })).await.unwrap()
+        };
+        db.write(move |c| Box::pin(async move { store::contact_point::revoke(c, without, NOW).await })).await.unwrap();
+        assert_eq!(make(has_one, PointCode::from_bits([5; 8])).await, 0);
+        assert_eq!(make(bare, taken.clone()).await, 0);
+        assert_eq!(make(bare, PointCode::from_bits([5; 8])).await, 1);
+        assert_eq!(make(bare, PointCode::from_bits([6; 8])).await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_old_sticker_ends_with_the_first_scan_of_the_new_one_and_once_only() {
+    on_both(async |db| {
+        let (old, new) = (point_with(&db, &PointCode::from_bits([7; 8])).await, point_with(&db, &PointCode::from_bits([8; 8])).await);
+        db.write(move |c| Box::pin(async move { store::replacement::insert(c, new, old, NOW, None).await })).await.unwrap();
+        let scanned = async |point| db.write(move |c| Box::pin(async move { store::scan::take_over(c, &[point], NOW).await })).await.unwrap();
+        assert_eq!(scanned(old).await, []);
+        assert_eq!(scanned(new).await, [(old, "门口".to_owned())]);
+        assert_eq!(scanned(new).await, []);
+        assert_eq!(store::contact_point::find(&mut db.read().await.unwrap(), old).await.unwrap().unwrap().revoked_at, Some(NOW));
+        let mut conn = db.read().await.unwrap();
+        assert_eq!(store::replacement::before(&mut conn, new).await.unwrap().unwrap().is_waiting, 0);
+        assert_eq!(store::replacement::after(&mut conn, old).await.unwrap().unwrap().id, new);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_register_is_written_in_one_go_changed_ended_and_brought_back() {
+    use store::import::{HoldingRow, PostRow, StaffRow, Steps, Touched, UnitRow};
+    on_both(async |db| {
+        let (top, grid, other) = (UnitId(id()), UnitId(id()), UnitId(id()));
+        let unit = |id, parent_id, kind, name: &str, code: Option<&str>| UnitRow {
+            id,
+            parent_id,
+            kind,
+            name: name.into(),
+            name_en: None,
+            code: code.map(str::to_owned),
+        };
+        let post = PostRow { id: PostId(id()), unit_id: grid, title: "网格员".into(), title_en: Some("Grid worker".into()) };
+        let stand_in = PostRow { id: PostId(id()), unit_id: other, title: "网格员".into(), title_en: None };
+        let person = StaffRow {
+            id: model::StaffId(id()),
+            email: "wang@x.cn".into(),
+            name: "王芳".into(),
+            title: None,
+            phone: Some("138".into()),
+            language: Language::Chinese,
+            unit_id: Some(grid),
+            is_activated: false,
+        };
+        let holding = HoldingRow { id: model::HoldingId(id()), post_id: post.id, staff_id: person.id, from_at: NOW, until_at: None };
+        let write = async |steps: Steps, at: At| -> Touched {
+            let packed = steps.packed();
+            db.write(move |c| Box::pin(async move { store::import::write(c, &packed, at, &|_| ()).await })).await.unwrap()
+        };
+        let units = vec![
+            unit(top, None, UnitKind::Community, "社区", Some("0")),
+            unit(grid, Some(top), UnitKind::Grid, "一", Some("1")),
+            unit(other, Some(top), UnitKind::Grid, "二", Some("2")),
+        ];
+        let all = Steps {
+            units: units.clone(),
+            posts: vec![post.clone(), stand_in.clone()],
+            staff: vec![person.clone()],
+            holdings: vec![holding.clone()],
+            substitutes: vec![(stand_in.id, post.id)],
+            ..Steps::default()
+        };
+        write(all.clone(), NOW).await;
+        let there = async || {
+            let mut c = db.read().await.unwrap();
+            let mut units = store::import::units(&mut c, top).await.unwrap();
+            units.sort_by(|a, b| a.code.cmp(&b.code));
+            let now = NOW.plus_minutes(2);
+            (
+                units,
+                store::import::posts(&mut c, top).await.unwrap().len(),
+                store::import::staff(&mut c, top, now).await.unwrap(),
+                store::import::holdings(&mut c, top, now).await.unwrap(),
+            )
+        };
+        assert_eq!(there().await, (units.clone(), 2, vec![person.clone()], vec![holding.clone()]));
+
+        // Two codes change places, which no order of single changes could do.
+        let swapped = vec![unit(grid, Some(top), UnitKind::Grid, "一", Some("2")), unit(other, Some(top), UnitKind::Grid, "二", Some("1"))];
+        write(Steps { freed: vec![grid, other], units: swapped, ..Steps::default() }, NOW).await;
+        assert_eq!(there().await.0.iter().map(|unit| unit.name.clone()).collect::<Vec<_>>(), ["社区", "二", "一"]);
+
+        let ending =
+            Steps { units_ended: vec![grid], posts_ended: vec![post.id], staff_ended: vec![person.id], holdings_ended: vec![holding.id], ..Steps::default() };
+        let touched = write(ending, NOW.plus_minutes(1)).await;
+        assert_eq!(touched.substitutes, [(stand_in.id, post.id)]);
+        let (units, posts, staff, holdings) = there().await;
+        assert_eq!((units.len(), posts, staff.len(), holdings.len()), (2, 1, 0, 0));
+
+        let back =
+            Steps { substitutes: touched.substitutes, units: vec![unit(grid, Some(top), UnitKind::Grid, "一", Some("2"))], posts: vec![post.clone()], ..all };
+        write(Steps { holdings: vec![holding.clone()], ..back }, NOW.plus_minutes(2)).await;
+        let (units, posts, staff, holdings) = there().await;
+        assert_eq!((units.len(), posts, staff, holdings), (3, 2, vec![person], vec![holding]));
+        let mut c = db.read().await.unwrap();
+        assert_eq!(store::post::find(&mut c, stand_in.id).await.unwrap().unwrap().substitute_id, Some(post.id));
+        assert_eq!(store::import::with_codes(&mut c, &["2".to_owned(), "9".to_owned()]).await.unwrap(), [(grid, "2".to_owned())]);
+        assert_eq!(store::import::with_emails(&mut c, &["wang@x.cn".to_owned()]).await.unwrap().len(), 1);
+        assert_eq!(store::import::kept(&mut c, other, NOW.plus_minutes(2)).await.unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn audit_entries_are_found_by_what_they_speak_of() {
+    on_both(async |db| {
+        let conversation = conversation(&db).await;
+        let entry = |seq: i64, action: &str| store::audit::Entry {
+            seq,
+            at: NOW,
+            staff_id: None,
+            unit_id: None,
+            action: action.into(),
+            target: conversation.to_string(),
+            detail: String::new(),
+            previous_hash: Vec::new(),
+            hash: vec![0; 32],
+        };
+        let entries = [entry(1, "unit.create"), entry(2, "session.begin"), entry(3, "unit.create"), entry(4, "audit.export")];
+        db.write(move |c| {
+            Box::pin(async move {
+                for entry in &entries {
+                    store::audit::append(c, entry).await?;
+                }
+                Ok::<_, Error>(())
+            })
+        })
+        .await
+        .unwrap();
+        let mut conn = db.read().await.unwrap();
+        assert_eq!(store::audit::actions(&mut conn).await.unwrap(), ["audit.export", "session.begin", "unit.create"], "each once");
+        assert_eq!(store::audit::head(&mut conn).await.unwrap().seq, 4);
+        let named = store::audit::names(&mut conn, &[conversation.0, id()]).await.unwrap();
+        assert_eq!(named.iter().map(|n| (n.noun.as_str(), n.name.as_str())).collect::<Vec<_>>(), [("conversation", "第一网格 网格员")]);
+        let unit = store::audit::unit_of(&mut conn, conversation.0).await.unwrap();
+        assert!(unit.is_some(), "the unit of its post");
+        assert_eq!(store::audit::unit_of(&mut conn, id()).await.unwrap(), None);
+        let filter = |actions: &[&str]| store::audit::Filter {
+            targets: Some(vec![conversation.to_string()]),
+            actions: Some(actions.iter().map(|a| (*a).to_owned()).collect()),
+            ..store::audit::Filter::default()
+        };
+        let found = store::audit::find(&mut conn, &filter(&["unit.create"]), 10).await.unwrap();
+        assert_eq!(found.iter().map(|line| line.entry.seq).collect::<Vec<_>>(), [3, 1], "the newest first");
+        assert!(store::audit::find(&mut conn, &filter(&[]), 10).await.unwrap().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn settings_are_read_on_the_way_up_and_what_differs_on_the_way_down() {
+    on_both(async |db| {
+        let (city, street) = (UnitId(id()), UnitId(id()));
+        let unit = |id, parent_id, name: &str| Unit {
+            id,
+            parent_id,
+            kind: UnitKind::Street,
+            name: name.into(),
+            name_en: None,
+            code: None,
+            created_at: NOW,
+            ended_at: None,
+        };
+        let units = [unit(city, None, "市"), unit(street, Some(city), "街道")];
+        db.write(move |c| {
+            Box::pin(async move {
+                for unit in &units {
+                    store::unit::insert(c, unit).await?;
+                }
+                store::setting::save(c, city, model::Setting::Promise, None, true, None, NOW).await?;
+                store::setting::save(c, street, model::Setting::Promise, Some("60"), false, None, NOW).await?;
+                store::setting::save(c, street, model::Setting::Promise, Some("90"), false, None, NOW).await?;
+                store::setting::save(c, street, model::Setting::Welcome, Some(""), false, None, NOW).await?;
+                store::setting::delete(c, street, model::Setting::Welcome).await
+            })
+        })
+        .await
+        .unwrap();
+        let mut conn = db.read().await.unwrap();
+        let up = store::setting::up(&mut conn, street).await.unwrap();
+        assert_eq!(up.iter().map(|r| (r.depth, r.value.as_deref(), r.is_locked)).collect::<Vec<_>>(), [(0, Some("90"), 0), (1, None, 1)]);
+        let below = store::setting::below(&mut conn, city).await.unwrap();
+        assert_eq!(below.iter().map(|d| (d.unit_id, d.unit_name.as_str())).collect::<Vec<_>>(), [(street, "街道")]);
+        assert!(store::setting::below(&mut conn, street).await.unwrap().is_empty());
+    })
+    .await;
+}

@@ -216,6 +216,15 @@ impl TestApp {
 
     /// An activated member of staff.
     pub async fn staff(&self, name: &str) -> StaffId {
+        self.person(name, Some(self.domain.now())).await
+    }
+
+    /// Somebody who has not signed in yet.
+    pub async fn newcomer(&self, name: &str) -> StaffId {
+        self.person(name, None).await
+    }
+
+    async fn person(&self, name: &str, activated_at: Option<At>) -> StaffId {
         let (id, now, name) = (StaffId(self.domain.id()), self.domain.now(), name.to_owned());
         let staff = store::staff::Staff {
             id,
@@ -225,7 +234,7 @@ impl TestApp {
             language: Language::Chinese,
             password_hash: None,
             created_at: now,
-            activated_at: Some(now),
+            activated_at,
             ended_at: None,
             off_duty_since: None,
             off_duty_until: None,

@@ -80,6 +80,10 @@ const MATRIX: &str = "
     GET   /admin/units                                  admin
     GET   /admin/units/new                              nobody
     POST  /admin/units/new                              nobody
+    GET   /admin/units/below                            nobody
+    GET   /admin/units/found                            admin
+    GET   /admin/units/{id}/settings                    admin
+    POST  /admin/units/{id}/settings                    admin       promise_minutes.own=yes&promise_minutes=x
     GET   /admin/units/{id}                             admin
     POST  /admin/units/{id}                             admin       name=
     GET   /admin/units/{id}/calendar                    admin
@@ -112,6 +116,9 @@ const MATRIX: &str = "
     POST  /admin/trial                                  admin
     GET   /admin/grants                                 admin
     POST  /admin/grants                                 nobody
+
+    GET   /admin/audit                                  auditor
+    POST  /admin/audit/export                           auditor     format=csv
 
     GET   /supervision                                  supervisor
     GET   /supervision/units/{id}                       supervisor

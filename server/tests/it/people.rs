@@ -4,7 +4,7 @@ use crate::{
     actor::Actor,
     app::{Sticker, TestApp, on_both},
 };
-use model::{Role, StaffId, UnitId, UnitKind};
+use model::{Role, Setting, StaffId, UnitId, UnitKind};
 
 /// A street with a community: an admin of the street, 王芳 with a sticker in the community, 陈丽 at the street's desk.
 struct Place {
@@ -197,7 +197,10 @@ async fn a_worker_plans_an_absence_and_residents_read_who_answers_until_when() {
 async fn a_sticker_whose_worker_has_enough_today_says_who_answers_and_why() {
     on_both(async |app| {
         let p = place(&app).await;
-        app.domain.overflow.put(p.community, Some(1), None);
+        let (unit, now) = (p.community, app.domain.now());
+        let db = &app.domain.db;
+        db.write(move |c| Box::pin(async move { store::setting::save(c, unit, Setting::NewContacts, Some("1"), false, None, now).await })).await.unwrap();
+        app.domain.settings.clear();
         app.contact(&p.sticker, "第一位").await;
         app.anonymous().get(&p.path).await.is(200).has("今天找王芳的人比较多").has("陈丽").has("西陵街道").has_not("上限");
         let (mut resident, conversation) = app.contact(&p.sticker, "第二位").await;

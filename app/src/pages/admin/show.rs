@@ -14,15 +14,18 @@ use axum::response::Response;
 use domain::{
     grant,
     invitation::{self, Counts},
+    sticker,
     unit::{self, Figures},
 };
 use i18n::t;
 use leptos::prelude::*;
-use model::{InvitationState, Language};
+use model::{InvitationState, Language, UnitId};
 
 pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin) -> Result<Response, AppError> {
     let domain = &visit.app.domain;
     let figures = unit::figures(domain, &admin).await?;
+    let reported = sticker::reported(domain, &admin).await?;
+    let top = admin.units.first().copied();
     let to_confirm = i64::try_from(grant::to_confirm(domain, &admin).await?).unwrap_or(i64::MAX);
     let names: Vec<String> = unit::tops(domain, &admin).await?.into_iter().map(|u| u.name).collect();
     let invited = invitation::counts(domain, &admin).await?;
@@ -33,7 +36,7 @@ pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin) -> Result<Response, App
             {tabs(l, Tab::Overview)}
             {numbers(l, &figures)}
             <h2>{t!(l, admin.to_do)}</h2>
-            {to_do(l, &figures, &invited, to_confirm)}
+            {to_do(l, &figures, &invited, reported, to_confirm, top)}
         </main>
     };
     Ok(Page::new(&visit, t!(l, admin.admin)).body_class("at-desk").for_staff(&admin.staff).await?.render(main))
@@ -49,25 +52,29 @@ fn numbers(l: Language, f: &Figures) -> impl IntoView + use<> {
                 <dd>{f.staffed}" "<small>{format!("/ {}", f.leaves)}</small></dd>
                 <dd><progress max=f.leaves.max(1).to_string() value=f.staffed.to_string() aria-label=staffed></progress></dd>
             </div>
-            <div><dt>{t!(l, admin.points_up)}</dt><dd>{f.points}</dd></div>
+            <div><dt>{t!(l, admin.points_up)}</dt><dd><a href="/admin/contact-points">{f.points}</a></dd></div>
             <div><dt>{t!(l, admin.staff)}</dt><dd>{f.staff}</dd></div>
             <div><dt>{t!(l, admin.waiting_now)}</dt><dd>{f.waiting}</dd>{late}</div>
         </dl>
     }
 }
 
-fn to_do(l: Language, f: &Figures, invited: &Counts, to_confirm: i64) -> AnyView {
+fn to_do(l: Language, f: &Figures, invited: &Counts, reported: i64, to_confirm: i64, top: Option<UnitId>) -> AnyView {
     let (failed, unsent) = (invited.of(InvitationState::Failed), invited.of(InvitationState::Unsent));
     let open = invited.of(InvitationState::Sent) + invited.of(InvitationState::Expired) + invited.of(InvitationState::Waiting);
     let ownerless = t!(l, admin.todo_ownerless, count = f.ownerless);
     let is_new = i64::from(f.posts == 0);
+    let told = if reported == 1 { t!(l, codes.todo_reported_one) } else { t!(l, codes.todo_reported, count = reported) };
+    let codes = top.map_or("/admin/units?lack=point".to_owned(), |id| format!("/admin/units/{id}/codes"));
+    let codes = codes.as_str();
     let steps = [
         (is_new, Icon::Unit, "/admin/units", t!(l, admin.todo_first), t!(l, admin.todo_first_text)),
         (f.ownerless, Icon::Alert, "/admin/units?lack=holder", ownerless, t!(l, admin.todo_ownerless_text)),
+        (reported, Icon::Eye, "/admin/contact-points?state=reported", told, t!(l, codes.todo_reported_text)),
         (to_confirm, Icon::Key, "/admin/grants", t!(l, people.todo_confirm, count = to_confirm), t!(l, people.todo_confirm_text)),
         (f.vacant, Icon::People, "/admin/units?lack=holder", t!(l, admin.todo_vacant, count = f.vacant), t!(l, admin.todo_vacant_text)),
         (f.without_post, Icon::Unit, "/admin/units?lack=post", t!(l, admin.todo_post, count = f.without_post), t!(l, admin.todo_post_text)),
-        (f.without_point, Icon::Qr, "/admin/units?lack=point", t!(l, admin.todo_point, count = f.without_point), t!(l, admin.todo_point_text)),
+        (f.without_point, Icon::Qr, codes, t!(l, admin.todo_point, count = f.without_point), t!(l, admin.todo_point_text)),
         (failed, Icon::Alert, "/admin/invitations?state=failed", t!(l, secure.todo_failed, count = failed), t!(l, secure.todo_failed_text)),
         (unsent, Icon::Mail, "/admin/invitations?state=unsent", t!(l, secure.todo_unsent, count = unsent), t!(l, secure.todo_unsent_text)),
         (open, Icon::Mail, "/admin/invitations?state=sent", t!(l, admin.todo_invited, count = open), t!(l, admin.todo_invited_text)),
@@ -76,6 +83,7 @@ fn to_do(l: Language, f: &Figures, invited: &Counts, to_confirm: i64) -> AnyView
         .into_iter()
         .filter(|(count, ..)| *count > 0)
         .map(|(_, glyph, href, title, text)| {
+            let href = href.to_owned();
             view! {
                 <li>
                     <a href=href>{icon(glyph)}<span><b>{title}</b><br/><small class="soft">{text}</small></span>{icon(Icon::Turn)}</a>

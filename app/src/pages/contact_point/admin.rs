@@ -2,13 +2,15 @@
 
 use crate::{
     components::{
-        admin::{Danger, Done, area, crumb_links, saved},
+        admin::{Danger, Done, area, choice, crumb_links, saved},
         field::{Field, titled_summary},
         icon::{Icon, icon},
         qr::qr,
+        sparkline::sparkline,
     },
     error::AppError,
     form::{Posted, text_error},
+    pages::codes::reason_text,
     shell::Page,
     visit::{AsAdmin, Visit},
 };
@@ -20,10 +22,12 @@ use axum::{
 use domain::{
     Admin,
     contact_point::{self, Mistakes, PointError, Typed, View},
+    row::{Other, StickerReport},
+    sticker::{self, Beside, Ends},
 };
-use i18n::t;
+use i18n::{t, when};
 use leptos::prelude::*;
-use model::{CheckPhrase, ContactPointId, Language};
+use model::{CheckPhrase, ContactPointId, Language, calendar::Calendar};
 use qrcode::EcLevel;
 use serde::Deserialize;
 
@@ -36,6 +40,7 @@ pub struct Form {
     pub topic: String,
     pub welcome: String,
     confirm: String,
+    ends: String,
     #[serde(skip)]
     pub mistakes: Mistakes,
 }
@@ -81,6 +86,11 @@ pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<ContactP
 pub async fn change(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<ContactPointId>, Posted(mut form): Posted<Form>) -> Result<Response, AppError> {
     let (l, domain) = (visit.language, &visit.app.domain);
     let again = StatusCode::UNPROCESSABLE_ENTITY;
+    match form.intent.as_str() {
+        "replace" => return replace(&visit, &admin, id, &form.ends).await,
+        "settle" => return settle(&visit, &admin, id).await,
+        _ => {}
+    }
     let is_revoke = form.intent == "revoke";
     if is_revoke && form.confirm != "yes" {
         return page(&visit, &admin, id, false, None, Some(t!(l, admin.tick_first)), again).await;
@@ -94,8 +104,27 @@ pub async fn change(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<Contac
         }
         // Somebody else was faster: the page says that it is out of use.
         Err(PointError::Revoked) => page(&visit, &admin, id, false, None, None, again).await,
-        Err(PointError::NotFound) => Err(AppError::NotFound),
+        Err(PointError::NotFound | PointError::Replaced) => Err(AppError::NotFound),
         Err(PointError::Store(e)) => Err(e.into()),
+    }
+}
+
+async fn replace(visit: &Visit, admin: &Admin, id: ContactPointId, ends: &str) -> Result<Response, AppError> {
+    let ends = if ends == "now" { Ends::Now } else { Ends::AtFirstScan };
+    match sticker::replace(&visit.app.domain, admin, id, ends).await {
+        Ok(new) => Ok(Redirect::to(&format!("/admin/contact-points/{new}")).into_response()),
+        // Somebody else was faster: the page shows the new one, or that there is none.
+        Err(PointError::Replaced | PointError::Revoked) => page(visit, admin, id, false, None, None, StatusCode::UNPROCESSABLE_ENTITY).await,
+        Err(PointError::Store(e)) => Err(e.into()),
+        Err(PointError::NotFound | PointError::Invalid(_)) => Err(AppError::NotFound),
+    }
+}
+
+async fn settle(visit: &Visit, admin: &Admin, id: ContactPointId) -> Result<Response, AppError> {
+    match sticker::settle(&visit.app.domain, admin, id).await {
+        Ok(()) => Ok(Redirect::to(&format!("/admin/contact-points/{id}?settled=1")).into_response()),
+        Err(PointError::Store(e)) => Err(e.into()),
+        Err(_) => Err(AppError::NotFound),
     }
 }
 
@@ -109,13 +138,14 @@ async fn page(
     status: StatusCode,
 ) -> Result<Response, AppError> {
     let view = contact_point::view(&visit.app.domain, admin, id).await?.ok_or(AppError::NotFound)?;
+    let beside = sticker::beside(&visit.app.domain, &view.point).await?;
     let l = visit.language;
     let mut links: Vec<(String, String)> = view.above.iter().map(|u| (format!("/admin/units/{}", u.id), u.name.clone())).collect();
     links.push((format!("/admin/posts/{}", view.point.post_id), view.post.post.title.clone()));
     let body = if view.point.revoked_at.is_some() {
-        view! { <p>{t!(l, admin.revoked_text)}</p> }.into_any()
+        view! { <p>{t!(l, admin.revoked_text)}</p>{pair(l, &beside)} }.into_any()
     } else {
-        in_use(visit, &view, form.unwrap_or_else(|| Form::of(&view)), revoke_error)
+        in_use(visit, &view, &beside, form.unwrap_or_else(|| Form::of(&view)), revoke_error)
     };
     let state = if view.point.revoked_at.is_some() {
         view! { <span class="tag off">{icon(Icon::Stop)}{t!(l, admin.revoked)}</span> }.into_any()
@@ -127,13 +157,80 @@ async fn page(
             {crumb_links(l, links)}
             <div class="head"><h1>{view.point.place.clone()}</h1>{state}</div>
             {saved(l, is_saved)}
+            {reports(visit, &beside)}
+            {scans(l, &beside)}
             {body}
         </main>
     };
     Ok(Page::new(visit, view.point.place.clone()).status(status).body_class("at-desk").for_staff(&admin.staff).await?.render(main))
 }
 
-fn in_use(visit: &Visit, view: &View, form: Form, revoke_error: Option<String>) -> AnyView {
+/// What residents say is wrong with it.
+fn reports(visit: &Visit, beside: &Beside) -> Option<impl IntoView + use<>> {
+    let l = visit.language;
+    let calendar = Calendar::standard();
+    let now = calendar.local(visit.now);
+    let line = |report: &StickerReport| {
+        let when = when::moment(l, &calendar.local(report.created_at), &now);
+        let body = report.body.clone().map(|text| view! { <br/>{text} });
+        view! { <li><b>{reason_text(l, report.reason)}</b>" "<small class="soft">{when}</small>{body}</li> }
+    };
+    let lines: Vec<_> = beside.reports.iter().map(line).collect();
+    (!lines.is_empty()).then(|| {
+        view! {
+            <section class="banner bad">
+                {icon(Icon::Alert)}
+                <div>
+                    <h2>{t!(l, codes.what_residents_say)}</h2>
+                    <ul>{lines}</ul>
+                    <form class="acts" method="post">
+                        {visit.csrf_field()}
+                        <input type="hidden" name="intent" value="settle"/>
+                        <button class="btn">{icon(Icon::Tick)}{t!(l, codes.settle)}</button>
+                    </form>
+                </div>
+            </section>
+        }
+    })
+}
+
+fn scans(l: Language, beside: &Beside) -> impl IntoView + use<> {
+    let (sum, today) = (beside.scans.iter().sum::<i64>(), beside.scans.last().copied().unwrap_or(0));
+    let text = t!(l, codes.scans_of, sum = sum, today = today);
+    view! { <p class="scans">{sparkline(&beside.scans, text.clone())}<span>{text}</span></p> }
+}
+
+/// The sticker before and the one after, if there are.
+fn pair(l: Language, beside: &Beside) -> Option<impl IntoView + use<>> {
+    let line = |other: &Other, name: String| {
+        view! { <div><dt>{name}</dt><dd class="code"><a href=format!("/admin/contact-points/{}", other.id)>{other.code.to_string()}</a></dd></div> }
+    };
+    let before = beside.before.as_ref().map(|o| line(o, if o.is_waiting > 0 { t!(l, codes.replaces_waiting) } else { t!(l, codes.replaces) }));
+    let after = beside.after.as_ref().map(|o| line(o, if o.is_waiting > 0 { t!(l, codes.replaced_by_waiting) } else { t!(l, codes.replaced_by) }));
+    (before.is_some() || after.is_some()).then(|| view! { <dl class="pairs">{before}{after}</dl> })
+}
+
+/// A new one in its place, unless there is one already.
+fn replacing(visit: &Visit, beside: &Beside) -> Option<impl IntoView + use<>> {
+    let l = visit.language;
+    let ends = vec![("scan".to_owned(), t!(l, codes.ends_at_scan)), ("now".to_owned(), t!(l, codes.ends_now))];
+    (beside.after.is_none()).then(|| {
+        view! {
+            <details class="fold">
+                <summary>{icon(Icon::Qr)}<span>{t!(l, codes.replace)}</span><span class="turn">{icon(Icon::Turn)}</span></summary>
+                <form class="body" method="post">
+                    {visit.csrf_field()}
+                    <input type="hidden" name="intent" value="replace"/>
+                    <p>{t!(l, codes.replace_text)}</p>
+                    {choice("ends", t!(l, codes.replace_ends), ends, "scan", None, None)}
+                    <button class="btn">{t!(l, codes.replace_button)}</button>
+                </form>
+            </details>
+        }
+    })
+}
+
+fn in_use(visit: &Visit, view: &View, beside: &Beside, form: Form, revoke_error: Option<String>) -> AnyView {
     let l = visit.language;
     let base = format!("/admin/contact-points/{}", view.point.id);
     let revoke = Danger {
@@ -153,6 +250,7 @@ fn in_use(visit: &Visit, view: &View, form: Form, revoke_error: Option<String>) 
                     {fields(l, form)}
                     <button class="btn">{t!(l, common.save)}</button>
                 </form>
+                {replacing(visit, beside)}
                 {revoke.view(visit)}
             </section>
             <div class="card">
@@ -162,6 +260,7 @@ fn in_use(visit: &Visit, view: &View, form: Form, revoke_error: Option<String>) 
                     <div><dt>{t!(l, admin.address)}</dt><dd><a href=view.url.clone()>{view.url.clone()}</a></dd></div>
                     <div><dt>{t!(l, admin.phrase)}</dt><dd>{characters(&view.point.check_phrase)}</dd></div>
                 </dl>
+                {pair(l, beside)}
                 <div class="acts">
                     <a class="btn" href=format!("{base}/sheet")>{icon(Icon::Print)}{t!(l, admin.print_a4)}</a>
                     <a class="btn alt" href=format!("{base}/label.svg")>{t!(l, admin.label_svg)}</a>

@@ -35,7 +35,7 @@ pub async fn create(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<PostId
             page(&visit, &admin, id, form, StatusCode::UNPROCESSABLE_ENTITY).await
         }
         Err(PointError::Store(e)) => Err(e.into()),
-        Err(PointError::NotFound | PointError::Revoked) => Err(AppError::NotFound),
+        Err(PointError::NotFound | PointError::Revoked | PointError::Replaced) => Err(AppError::NotFound),
     }
 }
 

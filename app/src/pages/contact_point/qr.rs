@@ -45,7 +45,7 @@ pub fn as_svg(text: &str) -> Option<String> {
 }
 
 /// The dark modules as a path, and how many modules stand along a side, quiet zone included.
-pub fn dark_path(text: &str) -> Option<(String, usize)> {
+fn dark_path(text: &str) -> Option<(String, usize)> {
     let (modules, size) = modules(text)?;
     let path = (0..size).flat_map(|y| (0..size).map(move |x| (x, y))).filter(|(x, y)| modules[y * size + x]).map(|(x, y)| format!("M{x} {y}h1v1h-1z"));
     Some((path.collect(), size))

@@ -1,7 +1,7 @@
 //! `/admin/contact-points/{id}/sheet`: the A4 sheet beside a door, in both languages at once.
 
 use crate::{
-    components::{card::week_of, qr::qr},
+    components::qr::qr,
     error::AppError,
     shell::{mark, render},
     visit::{AsAdmin, Visit},
@@ -11,12 +11,11 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 use domain::contact_point::{self, View};
-use i18n::t;
+use i18n::{t, when::week};
 use leptos::prelude::*;
 use model::{
     ContactPointId,
     Language::{Chinese, English},
-    UnitKind,
 };
 use qrcode::EcLevel;
 
@@ -59,11 +58,12 @@ fn document(visit: &Visit, view: &View) -> impl IntoView + use<> {
 fn sheet(view: &View) -> impl IntoView + use<> {
     let post = &view.post.post;
     let is_long = [&post.unit_name, &post.title].iter().any(|line| line.chars().count() > LONG_NAME);
-    let short_url = short_url(view);
+    let printed = view.printed();
+    let short_url = printed.short_url().to_owned();
     let is_long_url = short_url.chars().count() > LONG_URL;
     view! {
         <h1 lang="zh-CN" class=is_long.then_some("long")>{post.unit_name.clone()}<br/>{post.title.clone()}</h1>
-        <p lang="en">{in_english(view)}</p>
+        <p lang="en">{printed.in_english()}</p>
         <p class="call" lang="zh-CN">{t!(Chinese, print.call)}</p>
         <p lang="en">{t!(English, print.call)}</p>
         <div class="scan">
@@ -82,32 +82,6 @@ fn sheet(view: &View) -> impl IntoView + use<> {
     }
 }
 
-/// The address as people type it.
-pub fn short_url(view: &View) -> String {
-    view.url.split_once("://").map_or(view.url.as_str(), |(_, rest)| rest).to_owned()
-}
-
-/// The unit and the post by their English names; where they have none, what the post is to the reader.
-pub fn in_english(view: &View) -> String {
-    let post = &view.post.post;
-    match (&post.unit_name_en, &post.title_en) {
-        (Some(unit), Some(title)) => format!("{unit} · {title}"),
-        (Some(name), None) | (None, Some(name)) => name.clone(),
-        (None, None) => whose(view),
-    }
-}
-
-fn whose(view: &View) -> String {
-    match view.above.last().map(|unit| unit.kind) {
-        Some(UnitKind::Grid) => t!(English, print.of_grid),
-        Some(UnitKind::Community) => t!(English, print.of_community),
-        Some(UnitKind::Street) => t!(English, print.of_street),
-        Some(UnitKind::Class | UnitKind::Grade) => t!(English, print.of_class),
-        Some(UnitKind::School) => t!(English, print.of_school),
-        Some(UnitKind::City | UnitKind::District | UnitKind::Bureau) | None => t!(English, print.of_office),
-    }
-}
-
 fn facts(view: &View) -> impl IntoView + use<> {
     let calendar = &view.post.calendar.calendar;
     let topic = view
@@ -121,7 +95,7 @@ fn facts(view: &View) -> impl IntoView + use<> {
             {topic}
             <div>
                 <dt>{t!(Chinese, print.on_duty)}" "<span lang="en">{t!(English, print.on_duty)}</span></dt>
-                <dd><small lang="zh-CN">{week_of(Chinese, calendar)}</small><small lang="en">{week_of(English, calendar)}</small></dd>
+                <dd><small lang="zh-CN">{week(Chinese, calendar)}</small><small lang="en">{week(English, calendar)}</small></dd>
             </div>
             <div><dt lang="zh-CN">{t!(Chinese, print.no_app)}</dt><dd><small lang="en">{t!(English, print.no_app)}</small></dd></div>
         </dl>

@@ -18,7 +18,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use domain::{
-    contact_point::{self, Point, Scan},
+    contact_point::{self, Point, Scan, Withdrawn},
     conversation::{self, SendError, Typed},
     post::Answering,
 };
@@ -29,9 +29,11 @@ use serde::Deserialize;
 
 pub async fn show(visit: Visit, Path(typed): Path<String>) -> Result<Response, AppError> {
     let Some(code) = PointCode::read(&typed) else { return Ok(unknown(&visit, &typed)) };
-    Ok(match contact_point::scan(&visit.app.domain, visit.device.as_ref(), &code).await? {
+    let (domain, device) = (&visit.app.domain, visit.device.as_ref());
+    let scan = if visit.is_staffs_browser() { contact_point::look(domain, device, &code).await? } else { contact_point::scan(domain, device, &code).await? };
+    Ok(match scan {
         Scan::Unknown => unknown(&visit, &typed),
-        Scan::Revoked => revoked(&visit),
+        Scan::Revoked(withdrawn) => revoked(&visit, &withdrawn),
         Scan::Nobody(answering) => nobody(&visit, &answering),
         Scan::Known(id) => Redirect::to(&format!("/c/{id}")).into_response(),
         Scan::Point(point) => with_device(&visit, |visit| write_page(visit, &point, Draft::new(visit))),
@@ -102,9 +104,9 @@ impl Draft {
 
 /// The page again with what was typed and what is wrong with it.
 async fn again(visit: &Visit, code: &PointCode, draft: Draft, status: StatusCode) -> Result<Response, AppError> {
-    let mut response = match contact_point::scan(&visit.app.domain, None, code).await? {
+    let mut response = match contact_point::look(&visit.app.domain, None, code).await? {
         Scan::Point(point) => with_device(visit, |visit| write_page(visit, &point, draft)),
-        Scan::Revoked => return Ok(revoked(visit)),
+        Scan::Revoked(withdrawn) => return Ok(revoked(visit, &withdrawn)),
         Scan::Nobody(answering) => return Ok(nobody(visit, &answering)),
         Scan::Unknown | Scan::Known(_) => return Ok(unknown(visit, code.as_str())),
     };
@@ -142,6 +144,7 @@ fn write_page(visit: &Visit, point: &Point, draft: Draft) -> Response {
                 <button class="btn wide">{icon(Icon::Send)}{t!(l, resident.send)}</button>
                 <p class="hint" id="text-h">{t!(l, resident.write_hint, name = name.clone())}</p>
             </form>
+            <p class="quiet"><a href=format!("/q/{}/wrong", point.point.code)>{t!(l, codes.wrong)}</a></p>
             <FirstMessage code=point.point.code.to_string() waiting=t!(l, resident.waiting_for_network)/>
         </main>
     };
@@ -166,17 +169,21 @@ fn unknown(visit: &Visit, typed: &str) -> Response {
     Page::new(visit, t!(l, resident.unknown)).status(StatusCode::NOT_FOUND).render(main)
 }
 
-fn revoked(visit: &Visit) -> Response {
+fn revoked(visit: &Visit, withdrawn: &Withdrawn) -> Response {
     let l = visit.language;
+    let post = &withdrawn.answering.post;
+    let (unit, title) = (post.unit_in(l), post.title_in(l));
+    let place = l.name(&withdrawn.place, withdrawn.place_en.as_deref());
+    let ask = t!(l, resident.revoked_ask, unit = unit, title = title, place = place);
     let main = view! {
         <main id="main" class="col page">
             <div class="empty">
-                {art(&STICKER)}<h1>{t!(l, resident.revoked)}</h1><p>{t!(l, resident.revoked_text)}</p>
+                {art(&STICKER)}<h1>{t!(l, resident.revoked)}</h1><p>{t!(l, resident.revoked_text)}</p><p>{ask}</p>
                 <p><a class="btn" href="/c">{t!(l, resident.see_mine)}</a></p>
             </div>
         </main>
     };
-    Page::new(visit, t!(l, resident.revoked)).status(StatusCode::GONE).render(main)
+    Page::new(visit, t!(l, resident.revoked)).unit(unit).status(StatusCode::GONE).render(main)
 }
 
 fn nobody(visit: &Visit, answering: &Answering) -> Response {

@@ -140,7 +140,7 @@ async fn choose(visit: &Visit, admin: &Admin, wish: &mut Wish) -> Result<Option<
     if typed.is_empty() {
         return Ok(None);
     }
-    let found = unit::search(&visit.app.domain, admin, &typed, 0).await?.lines;
+    let found = unit::tree::search(&visit.app.domain, admin, &typed, 0).await?.lines;
     if let [only] = found.as_slice() {
         wish.unit = only.branch.id.to_string();
         return Ok(None);

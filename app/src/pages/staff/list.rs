@@ -142,6 +142,8 @@ pub fn state(visit: &Visit, line: &Line) -> AnyView {
             Some(seconds) => {
                 view! { <span class="tag time">{icon(Icon::Clock)}{t!(l, admin.invited_left, time = when::duration(l, seconds))}</span> }.into_any()
             }
+            // Brought in with a register: nobody has written to them yet.
+            None if line.invitation.is_none() => view! { <span class="tag off">{icon(Icon::Mail)}{t!(l, import.not_invited)}</span> }.into_any(),
             None => view! { <span class="tag bad">{icon(Icon::Alert)}{t!(l, admin.invitation_over)}</span> }.into_any(),
         };
     }

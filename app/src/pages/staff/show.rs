@@ -296,6 +296,7 @@ fn invitation(
     let open = view.line.invitation.as_ref().filter(|i| i.expires_at > visit.now);
     let until = |i: &Invitation| when::moment(l, &calendar.local(i.expires_at), &calendar.local(visit.now));
     let text = match open {
+        None if view.line.invitation.is_none() => t!(l, import.not_invited),
         None => t!(l, admin.invitation_over_text),
         Some(i) if visit.app.sends_mail && is_held_back => t!(l, secure.trial_by_hand, when = until(i)),
         Some(i) if visit.app.sends_mail => t!(l, admin.invitation_open_text, when = until(i)),

@@ -56,11 +56,11 @@ pub fn way(l: Language, above: &[Unit]) -> impl IntoView + use<> {
 }
 
 fn staffing(branch: &Branch) -> Option<impl IntoView + use<>> {
-    (branch.leaves > 0).then(|| {
+    (branch.coverage.leaves > 0).then(|| {
         view! {
             <span class="num">
-                <progress max=branch.leaves.to_string() value=branch.staffed.to_string() aria-hidden="true"></progress>
-                {format!(" {} / {}", branch.staffed, branch.leaves)}
+                <progress max=branch.coverage.leaves.to_string() value=branch.coverage.held.to_string() aria-hidden="true"></progress>
+                {format!(" {} / {}", branch.coverage.held, branch.coverage.leaves)}
             </span>
         }
     })
@@ -86,12 +86,12 @@ pub fn branches(l: Language, branches: &[Branch], waiting: &HashMap<UnitId, Wait
 fn branch_row(l: Language, branch: &Branch, waiting: Option<Waiting>) -> impl IntoView + use<> {
     let staffed = match &branch.holder {
         Some(name) if branch.children == 0 => name.clone().into_any(),
-        _ if branch.leaves == 0 => "—".into_any(),
+        _ if branch.coverage.leaves == 0 => "—".into_any(),
         None if branch.children == 0 => view! { <span class="tag bad">{icon(Icon::Alert)}{t!(l, admin.nobody)}</span> }.into_any(),
         _ => view! {
             <span class="num">
-                <progress max=branch.leaves.to_string() value=branch.staffed.to_string() aria-hidden="true"></progress>
-                {format!(" {} / {}", branch.staffed, branch.leaves)}
+                <progress max=branch.coverage.leaves.to_string() value=branch.coverage.held.to_string() aria-hidden="true"></progress>
+                {format!(" {} / {}", branch.coverage.held, branch.coverage.leaves)}
             </span>
         }
         .into_any(),

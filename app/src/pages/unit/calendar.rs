@@ -1,4 +1,4 @@
-//! `/admin/units/{id}/calendar`: the hours of a week, the promise, holidays and make-up workdays.
+//! `/admin/units/{id}/calendar`: the hours of a week, holidays and make-up workdays.
 
 use crate::{
     components::{
@@ -18,7 +18,7 @@ use axum::{
 };
 use domain::{
     Admin,
-    calendar::{self, CalendarError, Imported, Mistakes, PROMISES, Typed, View, WEEKDAYS},
+    calendar::{self, CalendarError, Imported, Mistakes, Typed, View, WEEKDAYS},
 };
 use i18n::{t, when};
 use jiff::civil::Date;
@@ -49,7 +49,6 @@ pub struct Draft {
     fri: String,
     sat: String,
     sun: String,
-    promise: String,
     date: String,
     kind: String,
     name: String,
@@ -59,7 +58,7 @@ pub struct Draft {
 impl Draft {
     fn typed(&self) -> Typed {
         let days = [&self.mon, &self.tue, &self.wed, &self.thu, &self.fri, &self.sat, &self.sun];
-        Typed { zone: self.zone.clone(), days: days.map(Clone::clone), promise: self.promise.clone() }
+        Typed { zone: self.zone.clone(), days: days.map(Clone::clone) }
     }
 }
 
@@ -104,6 +103,7 @@ pub async fn change(
         Err(CalendarError::Invalid(mistakes)) => Said { week: Some((draft.typed(), *mistakes)), ..Said::default() },
         Err(CalendarError::NotADate) => Said { day: Some(t!(l, admin.not_a_date)), typed_day: (draft.date, draft.kind, draft.name), ..Said::default() },
         Err(CalendarError::Name(e)) => Said { day: Some(text_error(l, e)), typed_day: (draft.date, draft.kind, draft.name), ..Said::default() },
+        Err(CalendarError::Locked) => return Ok(Redirect::to(&format!("/admin/units/{id}/calendar")).into_response()),
         Err(CalendarError::NotFound | CalendarError::Ics(_)) => return Err(AppError::NotFound),
         Err(CalendarError::Store(e)) => return Err(e.into()),
     };
@@ -179,6 +179,10 @@ async fn page(visit: &Visit, admin: &Admin, id: UnitId, done: &Done, said: Said,
     let mut above = view.above.clone();
     above.push(view.unit.clone());
     let news = said.imported.as_ref().map(|imported| import_banner(visit, &view, imported));
+    // What a unit above has locked can be looked at here, not changed.
+    let is_open = view.locked_by.is_none();
+    let week = if is_open { week_form(visit, &view, said.week).into_any() } else { view! { <p>{when::week(l, &view.calendar.calendar)}</p> }.into_any() };
+    let forms = is_open.then(|| view! { {day_form(visit, first, said.day, said.typed_day)}{import_forms(visit, &view, said.ics.clone())} });
     let main = view! {
         <main id="main" class="wide">
             {crumbs(l, &above)}
@@ -189,11 +193,10 @@ async fn page(visit: &Visit, admin: &Admin, id: UnitId, done: &Done, said: Said,
             {news}
             {whose(visit, &view)}
             <div class="two">
-                <section><h2>{t!(l, admin.every_week)}</h2>{week_form(visit, &view, said.week)}</section>
+                <section><h2>{t!(l, admin.every_week)}</h2>{week}</section>
                 <div>
                     {month(visit, &view, first, today)}
-                    {day_form(visit, first, said.day, said.typed_day)}
-                    {import_forms(visit, &view, said.ics)}
+                    {forms}
                 </div>
             </div>
         </main>
@@ -226,7 +229,10 @@ fn whose(visit: &Visit, view: &View) -> impl IntoView + use<> {
         Some(unit) => t!(l, admin.calendar_of, name = unit.name.clone()),
         None => t!(l, admin.calendar_standard),
     };
-    let hint = (!view.is_own()).then(|| t!(l, admin.calendar_becomes_own));
+    let hint = match &view.locked_by {
+        Some(unit) => Some(t!(l, setting.locked_by, name = unit.name.clone())),
+        None => (!view.is_own()).then(|| t!(l, admin.calendar_becomes_own)),
+    };
     let back = (view.is_own() && !view.above.is_empty()).then(|| {
         view! {
             <form class="acts" method="post" action=visit.path.clone()>
@@ -244,13 +250,11 @@ fn week_form(visit: &Visit, view: &View, said: Option<(Typed, Mistakes)>) -> imp
     let (typed, mistakes) = said.unwrap_or_else(|| (view.typed(), Mistakes::default()));
     let day_errors: [Option<String>; 7] = std::array::from_fn(|i| mistakes.days[i].as_ref().map(|e| interval_error(l, e)));
     let zone_error = mistakes.zone.then(|| t!(l, admin.zone_unknown));
-    let promise_error = mistakes.promise.then(|| t!(l, admin.promise_range, from = *PROMISES.start(), until = *PROMISES.end()));
     let mut wrong: Vec<(&'static str, String)> = Vec::new();
     for (i, error) in day_errors.iter().enumerate() {
         wrong.extend(error.iter().map(|e| (FIELDS[i], format!("{}{}{e}", when::weekday_name(l, WEEKDAYS[i]), t!(l, common.colon)))));
     }
     wrong.extend(mistakes.no_hours.then(|| (FIELDS[0], t!(l, admin.no_hours))));
-    wrong.extend(promise_error.clone().map(|e| ("promise", e)));
     wrong.extend(zone_error.clone().map(|e| ("zone", e)));
     let sum = is_bad.then(|| titled_summary(t!(l, admin.please_correct), wrong));
     let lines: Vec<_> = typed
@@ -288,7 +292,6 @@ fn week_form(visit: &Visit, view: &View, said: Option<(Typed, Mistakes)>) -> imp
             <input type="hidden" name="intent" value="save"/>
             <p class="hint" id="week-h">{t!(l, admin.week_hint)}</p>
             {lines}
-            {Field::new("promise", t!(l, admin.promise)).kind("number").short().value(typed.promise).hint(t!(l, admin.promise_hint)).error(promise_error).view()}
             {Field::new("zone", t!(l, admin.zone)).value(typed.zone).hint(t!(l, admin.zone_hint)).error(zone_error).view()}
             <button class="btn">{t!(l, common.save)}</button>
         </form>

@@ -2,10 +2,10 @@
 
 use crate::{
     components::{
-        admin::{Danger, Done, crumbs, kind_name, page_number, pager, saved, tree_line},
-        card::week_of,
+        admin::{Danger, Done, crumbs, kind_name, page_number, pager, saved},
         field::Field,
         icon::{Icon, icon},
+        tree::line,
     },
     error::AppError,
     form::{Posted, text_error},
@@ -88,6 +88,9 @@ async fn page(visit: &Visit, admin: &Admin, id: UnitId, done: &Done, draft: Draf
             <div class="head">
                 <h1>{view.unit.name.clone()}</h1>
                 <div class="acts">
+                    <a class="btn alt" href=format!("/admin/units/{id}/codes")>{icon(Icon::Qr)}{t!(l, codes.codes)}</a>
+                    <a class="btn alt" href=format!("/admin/units/{id}/day-one")>{icon(Icon::Check)}{t!(l, codes.day_one)}</a>
+                    <a class="btn alt" href=format!("/admin/units/{id}/settings")>{icon(Icon::Gear)}{t!(l, setting.open)}</a>
                     <a class="btn alt" href=format!("/admin/units/{id}/calendar")>{icon(Icon::Calendar)}{t!(l, admin.calendar)}</a>
                     {add}
                 </div>
@@ -164,7 +167,7 @@ pub fn named(title: &str, unit: Option<&str>) -> String {
 }
 
 fn below(l: Language, view: &View) -> impl IntoView + use<> {
-    let lines: Vec<_> = view.below.lines.iter().map(|branch| view! { <li>{tree_line(l, branch, false)}</li> }).collect();
+    let lines: Vec<_> = view.below.nodes.iter().map(|node| view! { <li>{line(l, &node.branch, false)}</li> }).collect();
     let base = format!("/admin/units/{}?page=", view.unit.id);
     let empty = lines.is_empty().then(|| view! { <p>{t!(l, admin.nothing_yet_below)}</p> });
     view! {
@@ -221,7 +224,7 @@ fn working_time(l: Language, view: &View) -> impl IntoView + use<> {
     };
     let promise = i18n::when::working(l, view.calendar.promise_minutes * 60);
     view! {
-        <p>{week_of(l, &view.calendar.calendar)}</p>
+        <p>{i18n::when::week(l, &view.calendar.calendar)}</p>
         <p>{t!(l, admin.promise_is, time = promise)}</p>
         <p class="soft">{whose}</p>
         <p><a class="btn alt" href=format!("/admin/units/{}/calendar", view.unit.id)>{icon(Icon::Calendar)}{t!(l, admin.calendar)}</a></p>

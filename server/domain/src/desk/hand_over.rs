@@ -17,6 +17,8 @@ pub async fn hand_over(domain: &Domain, staff: &Staff, id: ConversationId, to: P
         .db
         .write(move |c| {
             Box::pin(async move {
+                // First, or its resident's next message would wait with us for whoever writes records at length.
+                store::audit::hold(c).await?;
                 let held = Held::load(c, staff, id, now).await?;
                 let from = held.conversation.post_id;
                 let targets = store::inbox::targets(c, from, now).await?;

@@ -141,7 +141,8 @@ async fn record_reading(domain: &Domain, staff: StaffId, id: ConversationId, cal
         .db
         .write(move |c| {
             Box::pin(async move {
-                store::conversation::hold(c, id).await?;
+                // The chain's lock alone: whoever held the conversation while waiting for it would keep its resident waiting.
+                store::audit::hold(c).await?;
                 if store::audit::has_done(c, staff, READ, &target, today).await? {
                     return Ok(());
                 }

@@ -2,11 +2,12 @@
 
 use super::{DeskError, Held};
 use crate::{
-    Domain, Staff, calendar,
+    Domain, Staff,
     conversation::{first, tell, topics},
     live::Topic,
+    setting,
 };
-use model::{ClientKey, ConversationId, ConversationState, Event, MailKind, MessageId, MessageKind, OutboxId, StaffId, calendar::Quiet, text};
+use model::{ClientKey, ConversationId, ConversationState, Event, MailKind, MessageId, MessageKind, OutboxId, StaffId, text};
 use store::{
     Conn,
     message::{New, Sent},
@@ -145,7 +146,7 @@ impl Held {
         }
         let Some(contact) = store::contact::find(c, conversation.contact_id).await? else { return Ok(()) };
         let Some(recipient) = contact.email else { return Ok(()) };
-        let calendar = calendar::of_unit(domain, c, self.card.unit_id).await?;
+        let settings = setting::of(domain, c, self.card.unit_id).await?;
         let mail = Mail {
             id: OutboxId(domain.id()),
             kind: MailKind::Answer,
@@ -154,7 +155,7 @@ impl Held {
             conversation_id: Some(conversation.id),
             invitation_id: None,
             created_at: self.now,
-            due_at: calendar.calendar.after_quiet_hours(self.now, Quiet::default()),
+            due_at: settings.free_at(self.now),
             attempts: 0,
             last_error: None,
             sent_at: None,

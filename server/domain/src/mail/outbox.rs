@@ -3,13 +3,15 @@ use super::{
     mailer::Failure,
     template::{self, Answered, Invited, Letter},
 };
-use crate::{Domain, calendar, invitation, post, return_link, trial};
+use crate::{
+    Domain, invitation, post, return_link,
+    setting::{self, Effective},
+    trial,
+};
 use futures::{StreamExt, stream};
 use i18n::{t, when};
-use model::{
-    At, MailKind, UnitId,
-    calendar::{Calendar, Quiet},
-};
+use model::{At, MailKind, UnitId};
+use std::sync::Arc;
 use store::{Conn, Result, outbox::Mail};
 
 /// Mails taken at a time, and of these sent at the same moment.
@@ -140,8 +142,8 @@ fn backoff(domain: &Domain, attempts: i64) -> i64 {
 }
 
 /// Nobody is woken: in quiet hours a mail waits for their end.
-fn held(calendar: &Calendar, now: At) -> Option<At> {
-    let free = calendar.after_quiet_hours(now, Quiet::default());
+fn held(settings: &Effective, now: At) -> Option<At> {
+    let free = settings.free_at(now);
     (free > now).then_some(free)
 }
 
@@ -153,10 +155,11 @@ async fn judge_answer(domain: &Domain, conn: &mut Conn, mail: &Mail) -> Result<V
     if is_seen || !is_wanted || answer.is_superseded > 0 || return_link::is_over(mail, now) {
         return Ok(Verdict::Cancel);
     }
-    let unit = calendar::of_unit(domain, conn, answer.unit_id).await?;
-    if let Some(free) = held(&unit.calendar, now) {
+    let settings = setting::of(domain, conn, answer.unit_id).await?;
+    if let Some(free) = held(&settings, now) {
         return Ok(Verdict::Hold(free));
     }
+    let unit = &settings.calendar;
     let (local, today) = (unit.calendar.local(return_link::until(mail)), unit.calendar.local(now));
     let answered = Answered {
         name: answer.name_in(mail.language).to_owned(),
@@ -178,7 +181,8 @@ async fn judge_hand_over(domain: &Domain, conn: &mut Conn, mail: &Mail) -> Resul
         return Ok(Verdict::Cancel);
     }
     let Some(answering) = post::answering(domain, conn, told.post_id).await? else { return Ok(Verdict::Cancel) };
-    if let Some(free) = held(&answering.calendar.calendar, now) {
+    let settings = setting::of(domain, conn, answering.post.unit_id).await?;
+    if let Some(free) = held(&settings, now) {
         return Ok(Verdict::Hold(free));
     }
     let (local, today) = (answering.calendar.calendar.local(return_link::until(mail)), answering.calendar.calendar.local(now));
@@ -202,15 +206,16 @@ async fn judge_invitation(domain: &Domain, conn: &mut Conn, mail: &Mail) -> Resu
     if is_over || found.email != mail.recipient {
         return Ok(Verdict::Cancel);
     }
-    let calendar = match found.unit_id {
-        Some(unit) => calendar::of_unit(domain, conn, unit).await?.calendar.clone(),
-        None => Calendar::standard(),
+    let settings = match found.unit_id {
+        Some(unit) => setting::of(domain, conn, unit).await?,
+        None => Arc::new(Effective::standard()),
     };
     // Whoever asked for a new password is awake.
     let is_asked_for = mail.kind == MailKind::Password;
-    if let Some(free) = held(&calendar, now).filter(|_| !is_asked_for) {
+    if let Some(free) = held(&settings, now).filter(|_| !is_asked_for) {
         return Ok(Verdict::Hold(free));
     }
+    let calendar = &settings.calendar.calendar;
     let (local, today) = (calendar.local(found.expires_at), calendar.local(now));
     let invited = Invited {
         is_again: found.activated_at.is_some(),

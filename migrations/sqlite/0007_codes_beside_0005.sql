@@ -1,0 +1,50 @@
+-- How often a sticker was scanned on a day, and how often when it was already out of use. Of who scanned it nothing is kept.
+create table scans (
+    contact_point_id blob not null references contact_points (id),
+    -- Days since 1970 by the clock of China.
+    day integer not null,
+    count integer not null default 0,
+    refused integer not null default 0,
+    primary key (contact_point_id, day)
+) strict, without rowid;
+
+-- Every conversation began with a scan.
+insert into scans (contact_point_id, day, count)
+    select contact_point_id, (opened_at + 28800000) / 86400000, count(*) from conversations where contact_point_id is not null group by 1, 2;
+
+-- A resident says that something is wrong with a sticker. Who says it is not kept.
+create table sticker_reports (
+    id blob primary key,
+    contact_point_id blob not null references contact_points (id),
+    reason text not null,
+    body text,
+    created_at integer not null,
+    settled_at integer,
+    settled_by blob references staff (id)
+) strict;
+create index sticker_reports_open on sticker_reports (contact_point_id) where settled_at is null;
+
+-- A new sticker in the place of an old one. Until `taken_over_at` the old one works too: it ends when the new one is first scanned.
+create table replacements (
+    contact_point_id blob primary key references contact_points (id),
+    replaces_id blob not null unique references contact_points (id),
+    created_at integer not null,
+    taken_over_at integer
+) strict;
+
+-- Files of codes that somebody asked for, and how far they have come. The file itself is made while it is fetched.
+create table prints (
+    id blob primary key,
+    staff_id blob not null references staff (id),
+    unit_id blob not null references units (id),
+    format text not null,
+    which text not null,
+    total integer not null,
+    made integer not null default 0,
+    bytes integer not null default 0,
+    missing text not null default '',
+    created_at integer not null,
+    beat_at integer,
+    finished_at integer
+) strict;
+create index prints_staff on prints (staff_id, created_at);

@@ -1,0 +1,150 @@
+//! How long entries are kept, and the anchors outside the database.
+
+use super::{
+    append, kind_of,
+    verify::{Anchor, Emptied, ranges},
+};
+use crate::Domain;
+use model::{At, AuditKind};
+use std::{collections::BTreeMap, fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path, str::FromStr, time::Duration};
+use store::Result;
+use tokio::{sync::watch, time};
+
+/// Days below which nothing may be taken out: the law asks for six months.
+pub const KEPT_DAYS: i64 = 190;
+/// Entries emptied in one transaction: it holds up nobody for long.
+const BATCH: i64 = 1_000;
+
+/// Days after which entries of a kind are emptied. Kinds that are not in it are kept for good.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Keep(pub BTreeMap<AuditKind, i64>);
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeepError {
+    #[error("\"{0}\" is not a kind and a number of days, such as sign_in=200")]
+    Form(String),
+    #[error("\"{0}\" is no kind of entries: these are {kinds}", kinds = AuditKind::ALL.iter().map(|k| k.as_str()).collect::<Vec<_>>().join(", "))]
+    Kind(String),
+    #[error("entries are kept for at least {KEPT_DAYS} days, not {0}")]
+    TooShort(i64),
+    #[error("entries about emptied entries are kept for good, or the chain could not be verified")]
+    Records,
+}
+
+impl FromStr for Keep {
+    type Err = KeepError;
+    /// `sign_in=200,access=200`.
+    fn from_str(text: &str) -> std::result::Result<Keep, KeepError> {
+        let parts = text.split([',', ' ']).map(str::trim).filter(|part| !part.is_empty());
+        let read = |part: &str| {
+            let (kind, days) = part.split_once('=').ok_or_else(|| KeepError::Form(part.to_owned()))?;
+            let days: i64 = days.trim().parse().map_err(|_| KeepError::Form(part.to_owned()))?;
+            let kind = kind.trim().parse().map_err(|_| KeepError::Kind(kind.trim().to_owned()))?;
+            match kind {
+                AuditKind::Records => Err(KeepError::Records),
+                _ if days < KEPT_DAYS => Err(KeepError::TooShort(days)),
+                kind => Ok((kind, days)),
+            }
+        };
+        parts.map(read).collect::<std::result::Result<_, _>>().map(Keep)
+    }
+}
+
+/// Empties what is older than it has to be kept, and says so in the chain; gives how many entries that were.
+pub async fn keep(domain: &Domain, keep: &Keep) -> Result<u64> {
+    let mut emptied = 0;
+    for (kind, days) in &keep.0 {
+        let before = domain.now().plus_days(-(*days).max(KEPT_DAYS));
+        let actions = store::audit::actions(&mut domain.db.read().await?).await?;
+        let actions: Vec<String> = actions.into_iter().filter(|a| kind_of(a) == *kind).collect();
+        loop {
+            let count = empty_some(domain, *kind, &actions, before).await?;
+            emptied += count;
+            if count < BATCH as u64 {
+                break;
+            }
+        }
+    }
+    Ok(emptied)
+}
+
+async fn empty_some(domain: &Domain, kind: AuditKind, actions: &[String], before: At) -> Result<u64> {
+    let (now, actions) = (domain.now(), actions.to_vec());
+    let is_any = {
+        let list: Vec<&str> = actions.iter().map(String::as_str).collect();
+        !store::audit::old(&mut domain.db.read().await?, &list, before, 1).await?.is_empty()
+    };
+    if !is_any {
+        return Ok(0);
+    }
+    domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                // Two nodes must not empty the same ones.
+                store::audit::hold(c).await?;
+                let list: Vec<&str> = actions.iter().map(String::as_str).collect();
+                let old = store::audit::old(c, &list, before, BATCH).await?;
+                let seqs: Vec<i64> = old.iter().map(|(seq, _)| *seq).collect();
+                let Some(newest) = old.iter().map(|(_, at)| *at).max() else { return Ok(0) };
+                let said = Emptied { entries: ranges(&seqs), newest, kinds: vec![kind.to_string()] };
+                append(c, now, None, store::audit::RETAIN, "", &serde_json::to_string(&said)?).await?;
+                store::audit::empty(c, &seqs).await
+            })
+        })
+        .await
+}
+
+/// Once a day until the server stops: empties what is old, and writes the end of the chain into a file and the log, outside the database.
+pub async fn look_after(domain: Domain, kept: Keep, anchors: std::path::PathBuf, mut stopping: watch::Receiver<bool>) {
+    let mut days = time::interval(Duration::from_secs(24 * 60 * 60));
+    days.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = days.tick() => {}
+            _ = stopping.wait_for(|s| *s) => return,
+        }
+        match keep(&domain, &kept).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "old audit entries were emptied"),
+            Err(e) => tracing::error!(error = %e, "old audit entries could not be emptied"),
+        }
+        if let Err(e) = anchor(&domain, &anchors).await {
+            tracing::error!(error = %e, file = %anchors.display(), "the end of the audit chain could not be noted");
+        }
+    }
+}
+
+async fn anchor(domain: &Domain, file: &Path) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let head = store::audit::head(&mut domain.db.read().await?).await?;
+    if head.seq == 0 {
+        return Ok(());
+    }
+    let anchor = Anchor::from(head);
+    tracing::info!(%anchor, "the end of the audit chain");
+    let mut file = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(file)?;
+    writeln!(file, "{} {anchor}", domain.now().timestamp().strftime("%Y-%m-%dT%H:%M:%SZ"))?;
+    Ok(())
+}
+
+/// The anchors noted in a file; none if there is no such file.
+pub fn anchors_in(file: &Path) -> Vec<Anchor> {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    text.lines().filter_map(|line| line.split_whitespace().last()?.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_may_be_kept_for_less_than_the_law_asks() {
+        let read = |text: &str| text.parse::<Keep>();
+        assert_eq!(read("sign_in=200, access=190").unwrap().0, BTreeMap::from([(AuditKind::SignIn, 200), (AuditKind::Access, 190)]));
+        assert_eq!(read("").unwrap(), Keep::default());
+        assert_eq!(read("sign_in=189"), Err(KeepError::TooShort(189)));
+        assert_eq!(read("records=400"), Err(KeepError::Records));
+        assert!(matches!(read("logins=400"), Err(KeepError::Kind(_))));
+        assert!(matches!(read("sign_in"), Err(KeepError::Form(_))));
+    }
+}

@@ -1,0 +1,157 @@
+//! The faces that text is set in. Two come with the program, with the general-use characters; a rarer one is looked for among the fonts of the
+//! machine.
+
+use crate::{PaperError, Result};
+use fontdb::Database;
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
+use subsetter::GlyphRemapper;
+use ttf_parser::Face;
+
+static REGULAR: &[u8] = include_bytes!("../faces/NotoSansSC-Regular.otf");
+static BOLD: &[u8] = include_bytes!("../faces/NotoSansSC-Bold.otf");
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Weight {
+    Regular,
+    Bold,
+}
+
+/// What stands for a character that no face has: an empty box.
+const UNKNOWN: u16 = 0;
+
+/// A face with the glyphs of it that were used.
+pub struct Used {
+    pub data: Cow<'static, [u8]>,
+    pub index: u32,
+    pub remapper: GlyphRemapper,
+    /// By new number: the character and the width in thousandths of the size.
+    pub glyphs: BTreeMap<u16, (char, f32)>,
+}
+
+/// A character as it is set: in which face, as which glyph, how wide for a size of one.
+#[derive(Clone, Copy, Debug)]
+pub struct Glyph {
+    pub face: usize,
+    pub glyph: u16,
+    pub width: f32,
+}
+
+pub struct Faces {
+    pub used: Vec<Used>,
+    known: HashMap<(char, Weight), Glyph>,
+    /// The machine's, read when the first rare character comes.
+    system: Option<Database>,
+    /// Characters that no face has.
+    pub missing: BTreeSet<char>,
+}
+
+impl Faces {
+    pub fn new() -> Faces {
+        let own = |data: &'static [u8]| Used { data: Cow::Borrowed(data), index: 0, remapper: GlyphRemapper::new(), glyphs: BTreeMap::new() };
+        Faces { used: vec![own(REGULAR), own(BOLD)], known: HashMap::new(), system: None, missing: BTreeSet::new() }
+    }
+
+    pub fn glyph(&mut self, c: char, weight: Weight) -> Result<Glyph> {
+        if let Some(glyph) = self.known.get(&(c, weight)) {
+            return Ok(*glyph);
+        }
+        let own = match weight {
+            Weight::Regular => 0,
+            Weight::Bold => 1,
+        };
+        let glyph = match self.from(own, c)? {
+            Some(glyph) => glyph,
+            None => match self.elsewhere(c, weight)? {
+                Some(glyph) => glyph,
+                None => {
+                    self.missing.insert(c);
+                    Glyph { face: own, glyph: UNKNOWN, width: 1.0 }
+                }
+            },
+        };
+        self.known.insert((c, weight), glyph);
+        Ok(glyph)
+    }
+
+    /// The width of a line for a size of one.
+    pub fn width(&mut self, text: &str, weight: Weight) -> Result<f32> {
+        text.chars().try_fold(0.0, |width, c| Ok(width + self.glyph(c, weight)?.width))
+    }
+
+    fn from(&mut self, index: usize, c: char) -> Result<Option<Glyph>> {
+        let Some(used) = self.used.get_mut(index) else { return Ok(None) };
+        let face = Face::parse(&used.data, used.index).map_err(|e| PaperError::Font(e.to_string()))?;
+        let Some(id) = face.glyph_index(c) else { return Ok(None) };
+        let width = f32::from(face.glyph_hor_advance(id).unwrap_or(0)) / f32::from(face.units_per_em());
+        let glyph = used.remapper.remap(id.0);
+        used.glyphs.insert(glyph, (c, width * 1000.0));
+        Ok(Some(Glyph { face: index, glyph, width }))
+    }
+
+    /// From a face of the machine: one that is used already, or the first that has it, the weight as near as possible.
+    fn elsewhere(&mut self, c: char, weight: Weight) -> Result<Option<Glyph>> {
+        for index in 2..self.used.len() {
+            if let Some(glyph) = self.from(index, c)? {
+                return Ok(Some(glyph));
+            }
+        }
+        let system = self.system.get_or_insert_with(|| {
+            let mut system = Database::new();
+            system.load_system_fonts();
+            system
+        });
+        let wished: i32 = if weight == Weight::Bold { 700 } else { 400 };
+        let mut faces: Vec<_> =
+            system.faces().filter(|face| face.style == fontdb::Style::Normal).map(|face| (face.id, i32::from(face.weight.0), rank(face))).collect();
+        faces.sort_by_key(|(_, weight, rank)| (*rank, (weight - wished).abs()));
+        let found = faces.into_iter().find_map(|(id, ..)| {
+            let has = |data: &[u8], index| Face::parse(data, index).ok().and_then(|face| face.glyph_index(c)).map(|_| (data.to_vec(), index));
+            system.with_face_data(id, has).flatten()
+        });
+        let Some((data, index)) = found else { return Ok(None) };
+        self.used.push(Used { data: Cow::Owned(data), index, remapper: GlyphRemapper::new(), glyphs: BTreeMap::new() });
+        self.from(self.used.len() - 1, c)
+    }
+}
+
+/// Chinese faces without serifs fit best.
+fn rank(face: &fontdb::FaceInfo) -> u8 {
+    let is = |part: &str| face.families.iter().any(|(name, _)| name.contains(part));
+    match () {
+        () if is("Sans CJK SC") || is("Sans SC") => 0,
+        () if is("Sans CJK") || is("Hei") || is("Sans") => 1,
+        () => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::CheckPhrase;
+
+    #[test]
+    fn the_faces_that_come_with_the_program_have_the_general_use_characters_and_every_check_phrase_with_its_reading() {
+        let characters = include_str!("../faces/characters.txt");
+        let phrases: String = (0..64).map(|i| CheckPhrase::from_bits([i; 4])).map(|p| format!("{p}{}", p.reading())).collect();
+        for data in [REGULAR, BOLD] {
+            let face = Face::parse(data, 0).unwrap();
+            let lacks: String = characters.chars().filter(|c| !c.is_whitespace()).filter(|c| face.glyph_index(*c).is_none()).collect();
+            // A few of the rarest are younger than the font.
+            assert!(lacks.chars().count() <= 5, "{lacks}");
+            let lacks: String = phrases.chars().filter(|c| face.glyph_index(*c).is_none()).collect();
+            assert_eq!(lacks, "");
+        }
+    }
+
+    #[test]
+    fn a_character_that_no_face_has_is_named_and_printed_as_a_box() {
+        let mut faces = Faces::new();
+        // For private use: nobody's.
+        let glyph = faces.glyph('\u{F8FE}', Weight::Regular).unwrap();
+        assert_eq!(glyph.glyph, UNKNOWN);
+        assert_eq!(faces.missing.into_iter().collect::<String>(), "\u{F8FE}");
+    }
+}
