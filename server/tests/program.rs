@@ -387,17 +387,16 @@ fn a_server_told_to_makes_a_checked_backup_by_itself() {
 }
 
 /// A database of its own on the PostgreSQL that the tests were given, if they were.
-fn postgres() -> Option<String> {
+fn postgres() -> Option<store::testing::TestDb> {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let database = runtime.block_on(store::testing::databases()).into_iter().find(|d| d.db.is_postgres())?;
-    Some(database.url.clone())
+    runtime.block_on(store::testing::databases()).into_iter().find(|d| d.db.is_postgres())
 }
 
 #[test]
 fn what_is_written_through_one_node_appears_on_a_stream_of_the_other() {
     let Some(database) = postgres() else { return };
-    let one = Running::start(&["--sample", "--database-url", &database]);
-    let other = Running::start_in(Place::beside(), &["--database-url", &database]);
+    let one = Running::start(&["--sample", "--database-url", &database.url]);
+    let other = Running::start_in(Place::beside(), &["--database-url", &database.url]);
     let (scan, cookie, key) = scanned(&one);
     let mut answer = String::new();
     one.request(&post(&one, &cookie, &scan, &format!("key={key}&text=FIRST"))).read_to_string(&mut answer).unwrap();
