@@ -14,6 +14,8 @@ insert into settings (unit_id, name, value, updated_at) select unit_id, 'promise
 
 -- Where in the tree an entry belongs, so that an auditor of a subtree finds it.
 alter table audit_entries add column unit_id uuid;
+-- Of what is emptied when an entry's time is over: it stays, so that the hash still says when the entry was written.
+alter table audit_entries add column digest bytea;
 create index audit_entries_staff on audit_entries (staff_id, seq);
 create index audit_entries_unit on audit_entries (unit_id, seq);
 create index audit_entries_action on audit_entries (action, seq);
@@ -34,16 +36,20 @@ begin
 end $$;
 create trigger audit_head_follows after insert on audit_entries for each row execute function audit_head_follows();
 
--- Nothing is changed or deleted, except that an entry older than 190 days may be emptied once an entry in the chain says so.
+-- Nothing is changed or deleted, except that who, where and what may be emptied of an entry that is older than 190 days by the database's own clock,
+-- once a newer entry in the chain says so. Of those the newest is looked at, which is there before anything is emptied.
 create function audit_refuse() returns trigger language plpgsql as $$
 begin
     raise exception 'audit entries are never changed, deleted or taken back';
 end $$;
 create function audit_entries_keep() returns trigger language plpgsql as $$
 begin
-    if new.seq = old.seq and new.previous_hash = old.previous_hash and new.hash = old.hash
-        and new.at = 0 and new.staff_id is null and new.unit_id is null and new.action = '' and new.target = '' and new.detail = ''
-        and exists (select 1 from audit_entries r where r.action = 'audit.retain' and r.seq > old.seq and r.at >= old.at + 190 * 86400000::bigint)
+    if new.seq = old.seq and new.at = old.at and new.previous_hash = old.previous_hash and new.hash = old.hash
+        and old.digest is not null and new.digest = old.digest
+        and new.staff_id is null and new.unit_id is null and new.action = '' and new.target = '' and new.detail = ''
+        and old.action <> 'audit.retain' and old.at <= extract(epoch from clock_timestamp()) * 1000 - 190 * 86400000::bigint
+        and exists (select 1 from audit_entries r where r.seq = (select max(seq) from audit_entries where action = 'audit.retain')
+            and r.seq > old.seq and r.at >= old.at + 190 * 86400000::bigint)
     then
         return new;
     end if;

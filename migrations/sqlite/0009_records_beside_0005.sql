@@ -14,6 +14,8 @@ insert into settings (unit_id, name, value, updated_at) select unit_id, 'promise
 
 -- Where in the tree an entry belongs, so that an auditor of a subtree finds it.
 alter table audit_entries add column unit_id blob;
+-- Of what is emptied when an entry's time is over: it stays, so that the hash still says when the entry was written.
+alter table audit_entries add column digest blob;
 create index audit_entries_staff on audit_entries (staff_id, seq);
 create index audit_entries_unit on audit_entries (unit_id, seq);
 create index audit_entries_action on audit_entries (action, seq);
@@ -36,12 +38,16 @@ create trigger audit_head_stays before delete on audit_head begin
     select raise(abort, 'audit entries are never taken back');
 end;
 
--- Nothing is changed or deleted, except that an entry older than 190 days may be emptied once an entry in the chain says so.
-create trigger audit_entries_keep before update on audit_entries when not (
-    new.seq = old.seq and new.previous_hash = old.previous_hash and new.hash = old.hash
-    and new.at = 0 and new.staff_id is null and new.unit_id is null and new.action = '' and new.target = '' and new.detail = ''
-    and exists (select 1 from audit_entries r where r.action = 'audit.retain' and r.seq > old.seq and r.at >= old.at + 190 * 86400000)
-) begin
+-- Nothing is changed or deleted, except that who, where and what may be emptied of an entry that is older than 190 days by the machine's own clock,
+-- once a newer entry in the chain says so. Of those the newest is looked at, which is there before anything is emptied.
+create trigger audit_entries_keep before update on audit_entries when not coalesce(
+    new.seq = old.seq and new.at = old.at and new.previous_hash = old.previous_hash and new.hash = old.hash
+    and old.digest is not null and new.digest is old.digest
+    and new.staff_id is null and new.unit_id is null and new.action = '' and new.target = '' and new.detail = ''
+    and old.action <> 'audit.retain' and old.at <= unixepoch() * 1000 - 190 * 86400000
+    and exists (select 1 from audit_entries r where r.seq = (select max(seq) from audit_entries where action = 'audit.retain')
+        and r.seq > old.seq and r.at >= old.at + 190 * 86400000), 0)
+begin
     select raise(abort, 'audit entries are never changed');
 end;
 create trigger audit_entries_stay before delete on audit_entries begin

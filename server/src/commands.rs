@@ -3,7 +3,7 @@
 use crate::settings::{Settings, Stop};
 use app::pages::import::words;
 use domain::{
-    Db, Domain, Random,
+    Clock, Db, Domain, Random,
     audit::{self, verify::Anchor},
     backup,
     backup::Content,
@@ -59,6 +59,12 @@ pub async fn back_up(settings: &Settings, file: Option<PathBuf>) -> Result<(), S
     let made = backup::make(&settings.database_url, &file).await.map_err(|e| format!("no backup was made: {e}"))?;
     println!("{} ({:.1} MB)", made.file.display(), made.bytes as f64 / 1e6);
     println!("Restored into a scratch database and found whole: {}", content(&made.content));
+    let name = made.file.file_name().and_then(|name| name.to_str()).unwrap_or("").to_owned();
+    match backup::record(&settings.database_url, &settings.clock, name).await {
+        Ok(true) => {}
+        Ok(false) => println!("It is not in the audit trail: the tables are of another version than this program."),
+        Err(e) => println!("It is not in the audit trail: {e}"),
+    }
     Ok(())
 }
 
@@ -87,7 +93,9 @@ pub async fn verify_audit(settings: &Settings, mut anchors: Vec<Anchor>) -> Resu
     let domain = open(settings).await?;
     anchors.extend(audit::anchors_in(&settings.anchors()));
     let count = anchors.len();
-    let found = async { audit::verify::verify(&mut domain.db.read().await?, anchors).await }.await;
+    // By the machine's clock, whatever else is tried out.
+    let now = Clock::System.now();
+    let found = async { audit::verify::verify(&mut domain.db.read().await?, anchors, now).await }.await;
     let found = found.map_err(|e| format!("the audit trail cannot be read: {e}"))?;
     domain.db.close().await;
     let whole = found.map_err(|fault| Stop::Failed(format!("the audit trail is not whole: {fault}")))?;

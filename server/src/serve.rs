@@ -108,7 +108,7 @@ async fn upkeep(domain: Domain, mut stopping: watch::Receiver<bool>) {
     loop {
         tokio::select! {
             _ = minute.tick() => {}
-            _ = stopping.wait_for(|s| *s) => return,
+            _ = stopping.wait_for(|s| *s) => break,
         }
         let now = domain.now();
         domain.limits.forget_idle();
@@ -117,7 +117,7 @@ async fn upkeep(domain: Domain, mut stopping: watch::Receiver<bool>) {
         if let Err(e) = import::forget_old(&domain).await {
             tracing::error!(error = %e, "old imports could not be forgotten");
         }
-        if let Err(e) = audit::note_repeats(&domain).await {
+        if let Err(e) = audit::note_repeats(&domain, false).await {
             tracing::error!(error = %e, "repeated refusals could not be recorded");
         }
         if let Err(e) = leaving::end_due(&domain).await {
@@ -137,6 +137,9 @@ async fn upkeep(domain: Domain, mut stopping: watch::Receiver<bool>) {
             Ok(()) => before = now,
             Err(e) => tracing::error!(error = %e, "holdings could not be read"),
         }
+    }
+    if let Err(e) = audit::note_repeats(&domain, true).await {
+        tracing::error!(error = %e, "repeated refusals could not be recorded");
     }
 }
 

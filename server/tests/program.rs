@@ -355,8 +355,11 @@ fn who_comes_while_the_program_is_restarted_waits_at_a_socket_that_is_held() {
 fn a_backup_of_a_running_server_is_restored_elsewhere() {
     let running = Running::start(&["--sample"]);
     let place = running.place.as_ref().unwrap();
+    let entries = || said(&place.run(&["audit", "verify"])).split(' ').next().unwrap().parse::<i64>().unwrap();
+    let before = entries();
     let made = place.run(&["backup", "kept.backup"]);
     assert!(made.status.success() && said(&made).contains("found whole"), "{}", said(&made));
+    assert_eq!(entries(), before + 1, "who takes everything out is on record");
     let again = place.run(&["backup", "kept.backup"]);
     assert!(said(&again).contains("is there already"), "{}", said(&again));
     let over = place.run(&["restore", "kept.backup"]);

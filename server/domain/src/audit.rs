@@ -8,19 +8,19 @@ mod search;
 pub mod verify;
 
 pub use kind::kind_of;
-pub(crate) use refusal::not_signed_in;
 pub use refusal::{Refusals, note_repeats, refused};
-pub use retain::{KEPT_DAYS, Keep, KeepError, anchors_in, keep, look_after};
+pub(crate) use refusal::{not_signed_in, wrong_password};
+pub use retain::{KEPT_DAYS, Keep, KeepError, anchors_in, daily, keep, look_after};
 pub use search::{Asked, Found, PAGE, Places, export, export_page, find, places};
 
 use crate::Domain;
-use model::{At, StaffId};
+use model::{At, StaffId, UnitId};
 use sha2::{Digest, Sha256};
 use store::{Conn, Result, audit::Entry};
 use uuid::Uuid;
 
-/// Appends an entry: who (nobody for the program itself) did what (`unit.create`) to what (an id), with detail that names no resident. The last
-/// thing in a transaction: on PostgreSQL nobody else appends until it ends.
+/// Appends an entry: who (nobody for the program itself) did what (`unit.create`) to what (an id), with detail that names no resident. It belongs to
+/// the unit of what it was done to. The last thing in a transaction: on PostgreSQL nobody else appends until it ends.
 pub async fn append(conn: &mut Conn, now: At, staff: Option<StaffId>, action: &str, target: &str, detail: &str) -> Result<()> {
     let unit_id = match target.parse::<Uuid>() {
         Ok(id) => store::audit::unit_of(conn, id).await?,
@@ -30,6 +30,15 @@ pub async fn append(conn: &mut Conn, now: At, staff: Option<StaffId>, action: &s
         (None, Some(staff)) => store::audit::unit_of(conn, staff.0).await?,
         (unit_id, _) => unit_id,
     };
+    write(conn, now, staff, unit_id, (action, target, detail)).await
+}
+
+/// The same where the caller says in which unit it was done: what a grant is for, or where a conversation was before it went elsewhere.
+pub async fn append_at(conn: &mut Conn, now: At, staff: Option<StaffId>, unit: UnitId, action: &str, target: &str, detail: &str) -> Result<()> {
+    write(conn, now, staff, Some(unit), (action, target, detail)).await
+}
+
+async fn write(conn: &mut Conn, now: At, staff: Option<StaffId>, unit_id: Option<UnitId>, (action, target, detail): (&str, &str, &str)) -> Result<()> {
     let last = store::audit::last(conn).await?;
     let (seq, previous_hash) = last.map_or((1, Vec::new()), |e| (e.seq + 1, e.hash));
     let mut entry = Entry {
@@ -40,10 +49,13 @@ pub async fn append(conn: &mut Conn, now: At, staff: Option<StaffId>, action: &s
         action: action.to_owned(),
         target: target.to_owned(),
         detail: detail.to_owned(),
+        digest: None,
         previous_hash,
         hash: Vec::new(),
     };
-    entry.hash = hash(&entry);
+    let digest = digest(&entry);
+    entry.hash = hash(&entry, &digest);
+    entry.digest = Some(digest);
     store::audit::append(conn, &entry).await
 }
 
@@ -53,19 +65,35 @@ pub async fn record(domain: &Domain, staff: Option<StaffId>, action: &'static st
     domain.db.write(move |c| Box::pin(async move { append(c, now, staff, action, &target, &detail).await })).await
 }
 
-/// SHA-256 over every field, each with its length in front, and the hash before. Entries from before there were units in them have none.
-pub(crate) fn hash(entry: &Entry) -> Vec<u8> {
+/// SHA-256 over fields, each with its length in front.
+fn hashed<'f>(fields: impl IntoIterator<Item = &'f [u8]>) -> Vec<u8> {
     let mut sha = Sha256::new();
-    let staff = entry.staff_id.map(|s| s.to_string()).unwrap_or_default();
-    let mut field = |field: &str| {
+    for field in fields {
         sha.update((field.len() as u64).to_be_bytes());
         sha.update(field);
-    };
-    for text in [&entry.seq.to_string(), &entry.at.0.to_string(), &staff, &entry.action, &entry.target, &entry.detail] {
-        field(text);
     }
-    if let Some(unit) = entry.unit_id {
-        field(&unit.to_string());
+    sha.finalize().to_vec()
+}
+
+/// Over everything that is emptied when an entry's time is over.
+pub(crate) fn digest(entry: &Entry) -> Vec<u8> {
+    let staff = entry.staff_id.map(|id| id.to_string()).unwrap_or_default();
+    let unit = entry.unit_id.map(|id| id.to_string()).unwrap_or_default();
+    hashed([staff.as_bytes(), unit.as_bytes(), entry.action.as_bytes(), entry.target.as_bytes(), entry.detail.as_bytes()])
+}
+
+/// Over number, time, digest and the hash before: so that also of an emptied entry it is certain when it was written.
+pub(crate) fn hash(entry: &Entry, digest: &[u8]) -> Vec<u8> {
+    hashed([entry.seq.to_string().as_bytes(), entry.at.0.to_string().as_bytes(), digest, &entry.previous_hash])
+}
+
+/// As versions before there were digests did it, which may still write beside this one: over every field, and the hash before.
+pub(crate) fn hash_without_digest(entry: &Entry) -> Vec<u8> {
+    let mut sha = Sha256::new();
+    let staff = entry.staff_id.map(|s| s.to_string()).unwrap_or_default();
+    for text in [&entry.seq.to_string(), &entry.at.0.to_string(), &staff, &entry.action, &entry.target, &entry.detail] {
+        sha.update((text.len() as u64).to_be_bytes());
+        sha.update(text);
     }
     sha.update(&entry.previous_hash);
     sha.finalize().to_vec()

@@ -1,6 +1,6 @@
 //! A checked backup every day, the newest of which are kept.
 
-use crate::{Domain, audit, calendar};
+use crate::{Clock, Domain, audit, calendar};
 use jiff::{ToSpan, Zoned, civil::Time};
 use model::At;
 use std::{
@@ -49,6 +49,17 @@ pub async fn make(url: &str, file: &Path) -> Result<Checked> {
         let _ = fs::remove_file(&part);
     }
     renamed
+}
+
+/// Puts a backup made from the command line on record; not where that would bring the tables up to date.
+pub async fn record(url: &str, clock: &Clock, name: String) -> Result<bool> {
+    if store::inspect(url).await?.tables != store::Tables::Current {
+        return Ok(false);
+    }
+    let (db, now) = (store::Db::open(url).await?, clock.now());
+    let done = db.write(move |c| Box::pin(async move { audit::append(c, now, None, "backup.make", "", &name).await })).await;
+    db.close().await;
+    done.map(|()| true)
 }
 
 fn with_end(file: &Path, end: &str) -> PathBuf {

@@ -33,6 +33,11 @@ impl Clock {
         }
     }
 
+    /// Whether it shows what the machine takes for the time, and not what somebody has set.
+    pub fn is_real(&self) -> bool {
+        matches!(self, Clock::System)
+    }
+
     /// Moves a fixed clock; the system's own goes on as it does.
     pub fn set(&self, to: At) {
         if let Clock::Fixed(at) = self {

@@ -49,7 +49,7 @@ pub async fn examine(settings: &Settings<'_>, clock: &Clock, l: Language) -> Vec
     vec![
         check(t!(l, doctor.database), database(settings, &found, l)),
         check(t!(l, doctor.disk), said_of_disk(disk, settings.data_dir, l)),
-        check(t!(l, doctor.audit), said_of_trail(found.as_ref().ok(), l)),
+        check(t!(l, doctor.audit), said_of_trail(found.as_ref().ok(), now, l)),
         check(t!(l, doctor.backup), said_of_backups(settings.backup_dir, now, l)),
         check(t!(l, doctor.clock), said_of_clock(now, found.as_ref().ok(), file_clock, l)),
         check(t!(l, doctor.public_url), public_url(settings.public_url, l).await),
@@ -117,9 +117,9 @@ fn said_of_disk(free: io::Result<u64>, data_dir: &Path, l: Language) -> Found {
 }
 
 /// A look at the newest entries; `linli audit verify` looks at all.
-fn said_of_trail(found: Option<&Inspection>, l: Language) -> Found {
-    let Some(Inspection { trail, .. }) = found else { return (Grade::Warn, t!(l, doctor.audit_unread)) };
-    match audit::verify::recent(trail) {
+fn said_of_trail(found: Option<&Inspection>, now: At, l: Language) -> Found {
+    let Some(Inspection { trail: Some(trail), .. }) = found else { return (Grade::Warn, t!(l, doctor.audit_unread)) };
+    match audit::verify::recent(trail, now) {
         Ok(whole) => (Grade::Ok, t!(l, doctor.audit_ok, count = whole.count)),
         Err(fault) => (Grade::Bad, t!(l, doctor.audit_bad, number = fault.seq())),
     }
@@ -244,14 +244,22 @@ mod tests {
     #[test]
     fn a_clock_that_runs_away_from_the_database_is_noticed() {
         let now = At(1_795_000_000_000);
-        let found =
-            |clock, newest| Inspection { tables: Tables::Current, not_writable: None, clock, newest, waiting: 0, failed: 0, trail: store::Trail::default() };
+        let found = |clock, newest| Inspection { tables: Tables::Current, not_writable: None, clock, newest, waiting: 0, failed: 0, trail: None };
         let grade = |f: &Inspection, file| said_of_clock(now, Some(f), file, Language::English).0;
         assert_eq!(grade(&found(Some(now.plus_seconds(2)), Some(now)), Some(now)), Grade::Ok);
         assert_eq!(grade(&found(Some(now.plus_seconds(-90)), None), None), Grade::Warn);
         assert_eq!(grade(&found(None, None), Some(now.plus_seconds(30))), Grade::Warn);
         assert_eq!(grade(&found(None, Some(now.plus_days(1))), None), Grade::Bad);
         assert_eq!(said_of_clock(At(0), None, None, Language::English).0, Grade::Bad);
+    }
+
+    #[test]
+    fn a_trail_that_was_not_read_is_not_called_whole() {
+        let found = |trail| Inspection { tables: Tables::Behind(1), not_writable: None, clock: None, newest: None, waiting: 0, failed: 0, trail };
+        let grade = |found: Option<&Inspection>| said_of_trail(found, At(0), Language::English).0;
+        assert_eq!((grade(None), grade(Some(&found(None)))), (Grade::Warn, Grade::Warn));
+        let empty = store::Trail { entries: Vec::new(), head: store::audit::Head { seq: 0, hash: Vec::new() }, retentions: Vec::new() };
+        assert_eq!(grade(Some(&found(Some(empty)))), Grade::Ok);
     }
 
     #[test]

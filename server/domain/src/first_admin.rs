@@ -199,8 +199,10 @@ struct New {
 /// Writes unit, member of staff and grant, as far as they are missing; `None` if there is no unit to be admin of.
 async fn write(c: &mut Conn, new: &New) -> Result<Option<StaffId>> {
     let now = new.now;
-    let Some(root) = root(c, new).await? else { return Ok(None) };
-    let staff = match store::staff::by_email(c, &new.email).await? {
+    let Some((root, is_first)) = root(c, new).await? else { return Ok(None) };
+    let known = store::staff::by_email(c, &new.email).await?;
+    let is_given_password = known.is_some() && new.password_hash.is_some();
+    let staff = match known {
         Some(known) => {
             store::staff::reinstate(c, known.id).await?;
             if let Some(hash) = &new.password_hash {
@@ -229,20 +231,27 @@ async fn write(c: &mut Conn, new: &New) -> Result<Option<StaffId>> {
     if !store::staff::is_granted(c, staff, Role::Admin, root, now).await? {
         let grant = Grant { id: new.ids.1, staff_id: staff, role: Role::Admin, unit_id: root, from_at: now, until_at: None };
         store::staff::insert_grant(c, &grant).await?;
-        audit::append(c, now, None, "admin.create", &staff.to_string(), &root.to_string()).await?;
     }
+    if is_first && let Some((name, _)) = &new.unit {
+        audit::append_at(c, now, None, root, "unit.create", &root.to_string(), name).await?;
+    }
+    // Also of somebody who was one already.
+    if is_given_password {
+        audit::append_at(c, now, None, root, "password.change", &staff.to_string(), "").await?;
+    }
+    audit::append_at(c, now, None, root, "admin.create", &staff.to_string(), &root.to_string()).await?;
     Ok(Some(staff))
 }
 
-/// The oldest unit with none above it; made from what was typed where there is none.
-async fn root(c: &mut Conn, new: &New) -> Result<Option<UnitId>> {
+/// The oldest unit with none above it; made from what was typed where there is none, and whether it was.
+async fn root(c: &mut Conn, new: &New) -> Result<Option<(UnitId, bool)>> {
     if let Some(root) = store::unit::roots(c).await?.first() {
-        return Ok(Some(root.id));
+        return Ok(Some((root.id, false)));
     }
     let Some((name, kind)) = &new.unit else { return Ok(None) };
     let unit = Unit { id: new.ids.2, parent_id: None, kind: *kind, name: name.clone(), name_en: None, code: None, created_at: new.now, ended_at: None };
     store::unit::insert(c, &unit).await?;
     // Nobody but its admins gets mail from a district that is still being built.
     store::trial::begin(c, new.now).await?;
-    Ok(Some(unit.id))
+    Ok(Some((unit.id, true)))
 }

@@ -103,11 +103,11 @@ pub async fn give(domain: &Domain, admin: &Admin, staff_id: StaffId, unit_id: Un
                 let detail = detail(role, unit_id, from_at, until_at);
                 if role == Role::Admin && (unit.kind.is_district_level() || unit.parent_id.is_none()) {
                     store::grant::propose(c, &grant, by, now, now.plus_days(DAYS)).await?;
-                    audit::append(c, now, Some(by), "grant.propose", &staff_id.to_string(), &detail).await?;
+                    audit::append_at(c, now, Some(by), unit_id, "grant.propose", &staff_id.to_string(), &detail).await?;
                     return Ok(Given::Proposed { by: store::grant::admins_of(c, unit_id, now, (by, staff_id), NAMES).await? });
                 }
                 store::staff::insert_grant(c, &grant).await?;
-                audit::append(c, now, Some(by), "grant.give", &staff_id.to_string(), &detail).await?;
+                audit::append_at(c, now, Some(by), unit_id, "grant.give", &staff_id.to_string(), &detail).await?;
                 Ok(Given::Granted)
             })
         })
@@ -152,7 +152,7 @@ pub async fn confirm(domain: &Domain, admin: &Admin, id: GrantId) -> Result<Staf
                     return Err(GrantError::Lapsed);
                 }
                 store::staff::insert_grant(c, &Grant { id, staff_id, role, unit_id, from_at, until_at }).await?;
-                audit::append(c, now, Some(by), "grant.confirm", &staff_id.to_string(), &detail(role, unit_id, from_at, until_at)).await?;
+                audit::append_at(c, now, Some(by), unit_id, "grant.confirm", &staff_id.to_string(), &detail(role, unit_id, from_at, until_at)).await?;
                 Ok(staff_id)
             })
         })
@@ -174,7 +174,7 @@ pub async fn refuse(domain: &Domain, admin: &Admin, id: GrantId) -> Result<Staff
                     return Err(GrantError::Lapsed);
                 }
                 let detail = detail(proposal.role, proposal.unit_id, proposal.from_at, proposal.until_at);
-                audit::append(c, now, Some(by), "grant.refuse", &proposal.staff_id.to_string(), &detail).await?;
+                audit::append_at(c, now, Some(by), proposal.unit_id, "grant.refuse", &proposal.staff_id.to_string(), &detail).await?;
                 Ok(proposal.staff_id)
             })
         })
@@ -199,7 +199,7 @@ pub async fn run_out(domain: &Domain) -> store::Result<()> {
         .write(move |c| {
             Box::pin(async move {
                 for (_, staff, role, unit) in store::grant::run_out(c, now).await? {
-                    audit::append(c, now, None, "grant.run_out", &staff.to_string(), &format!("{role} {unit}")).await?;
+                    audit::append_at(c, now, None, unit, "grant.run_out", &staff.to_string(), &format!("{role} {unit}")).await?;
                 }
                 Ok(())
             })
@@ -220,7 +220,8 @@ pub async fn take(domain: &Domain, admin: &Admin, id: GrantId) -> Result<StaffId
                     return Err(GrantError::Own);
                 }
                 store::staff::end_grant(c, id, now).await?;
-                audit::append(c, now, Some(by), "grant.take", &grant.staff_id.to_string(), &format!("{} {}", grant.role, grant.unit_id)).await?;
+                audit::append_at(c, now, Some(by), grant.unit_id, "grant.take", &grant.staff_id.to_string(), &format!("{} {}", grant.role, grant.unit_id))
+                    .await?;
                 Ok(grant.staff_id)
             })
         })

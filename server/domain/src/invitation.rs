@@ -391,8 +391,9 @@ pub async fn accept(domain: &Domain, token: &str, name: &str, password: &str, br
                 if !invited.is_again {
                     crate::telling::expect_all(c, staff, now).await?;
                 }
+                let ended = session::end_all(c, Some(staff), staff, None, now).await?;
                 audit::append(c, now, Some(staff), "invitation.accept", &staff.to_string(), "").await?;
-                Ok(session::end_all(c, Some(staff), staff, None, now).await?)
+                Ok(ended)
             })
         })
         .await?;

@@ -112,13 +112,13 @@ async fn hear_until_cut(domain: &Domain, node: u64) -> Result<()> {
     let Some(mut listener) = domain.db.listen().await? else { return Ok(()) };
     // What was signalled before there was a listener is not known.
     domain.hub.wake_everybody();
-    domain.settings.forget();
+    domain.settings.have_changed();
     loop {
         match listener.next().await? {
             Some(text) => take(domain, node, &text),
             None => {
                 domain.hub.wake_everybody();
-                domain.settings.forget();
+                domain.settings.have_changed();
             }
         }
         domain.hub.forget_silent(domain.now().plus_seconds(-SILENCE));
@@ -136,7 +136,7 @@ fn take(domain: &Domain, node: u64, text: &str) {
         return;
     }
     if news.has_changed_settings {
-        domain.settings.forget();
+        domain.settings.have_changed();
     }
     domain.hub.hear(news.node, news.looking, domain.now());
     news.topics.into_iter().for_each(|topic| domain.hub.wake_here(topic));

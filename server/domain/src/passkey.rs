@@ -153,8 +153,9 @@ pub async fn add(domain: &Domain, staff: &Staff, id: Uuid, credential: Value) ->
                 }
                 let is_first = !store::second_factor::is_set(c, id).await?;
                 store::second_factor::insert_passkey(c, &row).await?;
+                let ended = if is_first { second_factor::prove(c, id, this, now).await? } else { Vec::new() };
                 audit::append(c, now, Some(id), "passkey.add", &row.id.to_string(), "").await?;
-                if is_first { Ok(second_factor::prove(c, id, this, now).await?) } else { Ok(Vec::new()) }
+                Ok(ended)
             })
         })
         .await?;

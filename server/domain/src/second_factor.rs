@@ -252,8 +252,9 @@ pub async fn set_app(domain: &Domain, staff: &Staff, nonce: &str, code: &str, pa
                 }
                 store::second_factor::set_authenticator(c, &app).await?;
                 store::second_factor::set_recovery_codes(c, id, &hashes, now).await?;
+                let ended = prove(c, id, this, now).await?;
                 audit::append(c, now, Some(id), "second_factor.set", &id.to_string(), "app").await?;
-                Ok(prove(c, id, this, now).await?)
+                Ok(ended)
             })
         })
         .await?;
@@ -461,8 +462,9 @@ async fn reset_in(
         failed_at: None,
     };
     store::outbox::insert(c, &told).await?;
+    let ended = session::end_all(c, by, person.id, None, now).await?;
     audit::append(c, now, by, "second_factor.reset", &person.id.to_string(), "").await?;
-    Ok(session::end_all(c, by, person.id, None, now).await?)
+    Ok(ended)
 }
 
 /// Whether one of the admin's staff has a second factor that could be reset.

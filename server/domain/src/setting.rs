@@ -64,6 +64,8 @@ pub struct Cache {
 struct Known {
     /// Counts how often everything was forgotten: what was read before that is not kept after it.
     generation: u64,
+    /// Counts how often something was changed, as far as that was heard.
+    changes: u64,
     units: HashMap<UnitId, Arc<Effective>>,
     /// By the unit whose own they are: thousands of units share one.
     calendars: HashMap<UnitId, Arc<Calendar>>,
@@ -80,19 +82,25 @@ impl Cache {
 
     /// After any setting, calendar or the tree has changed: forgets it here and on every other node.
     pub fn clear(&self) {
-        self.forget();
+        self.have_changed();
         self.hub.settings_changed();
     }
 
-    /// Another one after each change.
-    pub(crate) fn generation(&self) -> u64 {
-        self.known().generation
+    /// After another node's change, or when one may not have been heard.
+    pub(crate) fn have_changed(&self) {
+        self.known().changes += 1;
+        self.forget();
     }
 
-    /// After another node's change; and once a minute, should a signal have been lost.
+    /// Another one after each change.
+    pub(crate) fn tree_generation(&self) -> u64 {
+        self.known().changes
+    }
+
+    /// Once a minute, should a signal have been lost. The tree of units is left alone: it is large, and read anew by itself.
     pub fn forget(&self) {
         let mut known = self.known();
-        *known = Known { generation: known.generation + 1, ..Known::default() };
+        *known = Known { generation: known.generation + 1, changes: known.changes, ..Known::default() };
     }
 }
 

@@ -289,8 +289,9 @@ pub async fn change_password(domain: &Domain, staff: &Staff, old: &str, new: &st
         .write(move |c| {
             Box::pin(async move {
                 store::staff::set_password(c, id, &hash).await?;
+                let ended = session::end_all(c, Some(id), id, Some(this), now).await?;
                 audit::append(c, now, Some(id), "password.change", &id.to_string(), "").await?;
-                session::end_all(c, Some(id), id, Some(this), now).await
+                Ok(ended)
             })
         })
         .await?;
@@ -305,9 +306,10 @@ pub(crate) async fn confirm_password(domain: &Domain, staff: &Staff, typed: &str
         store::staff::find(&mut conn, staff.id).await?.and_then(|s| s.password_hash)
     };
     let tries = vec![Count { subject: format!("change {}", staff.id), limit: FAILURES, minutes: MINUTES, is_settled: true }];
-    count(domain, tries.clone()).await?;
-    if !password::verify(typed, hash).await {
-        return Err(SignInError::Wrong);
+    let counted = count(domain, tries.clone()).await;
+    if counted.is_err() || !password::verify(typed, hash).await {
+        audit::wrong_password(domain, staff.id).await?;
+        return Err(counted.err().unwrap_or(SignInError::Wrong));
     }
     Ok(domain.db.write(move |c| Box::pin(async move { settle(c, &tries).await })).await?)
 }

@@ -57,15 +57,16 @@ pub struct Overview {
 
 pub async fn overview(domain: &Domain, supervisor: &Supervisor) -> Result<Overview> {
     let (by, now) = (supervisor.staff.id, domain.now());
+    let mut branches = HashMap::new();
+    for id in &supervisor.units {
+        branches.extend(tree::branch(domain, *id).await?.map(|branch| (*id, branch)));
+    }
     let mut conn = domain.db.read().await?;
     let c = &mut conn;
     let (mut tops, mut waiting) = (Vec::<Branch>::new(), HashMap::new());
     for id in &supervisor.units {
         let is_below_another = store::unit::path(c, *id).await?.iter().skip(1).any(|u| supervisor.units.contains(&u.id));
-        if !is_below_another
-            && tops.iter().all(|t| t.id != *id)
-            && let Some(branch) = tree::branch(domain, c, *id).await?
-        {
+        if !is_below_another && let Some(branch) = branches.remove(id) {
             waiting.insert(*id, store::supervision::waiting_in(c, *id, now).await?);
             tops.push(branch);
         }
@@ -88,12 +89,13 @@ pub struct UnitView {
 
 pub async fn unit(domain: &Domain, supervisor: &Supervisor, id: UnitId, page: i64) -> Result<Option<UnitView>> {
     let (by, now) = (supervisor.staff.id, domain.now());
+    // Before there is a connection: the tree takes one of its own.
+    let Some(branch) = tree::branch(domain, id).await? else { return Ok(None) };
+    let below = tree::page_below(domain, id, page).await?;
     let mut conn = domain.db.read().await?;
     let c = &mut conn;
     let mut above = way(c, by, id, now).await?;
     let Some(unit) = above.pop().filter(|u| u.ended_at.is_none()) else { return Ok(None) };
-    let Some(branch) = tree::branch(domain, c, id).await? else { return Ok(None) };
-    let below = tree::page_below(domain, c, id, page).await?;
     Ok(Some(UnitView {
         posts: store::post::of_unit(c, id, now).await?,
         late: store::supervision::late_at(c, id, now).await?.into_iter().collect(),

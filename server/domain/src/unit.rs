@@ -195,10 +195,11 @@ pub struct View {
 
 pub async fn view(domain: &Domain, admin: &Admin, id: UnitId, page: i64) -> Result<Option<View>> {
     let now = domain.now();
+    // Before there is a connection: the tree takes one of its own.
+    let Some(below) = tree::below(domain, admin, id, page).await? else { return Ok(None) };
     let mut conn = domain.db.read().await?;
     let c = &mut conn;
     let Some(unit) = mine(c, admin.staff.id, id, now).await? else { return Ok(None) };
-    let Some(below) = tree::below(domain, admin, id, page).await? else { return Ok(None) };
     let calendar = calendar::of_unit(domain, c, id).await?;
     let calendar_of = match calendar.unit_id {
         Some(unit) => store::unit::find(c, unit).await?,

@@ -700,3 +700,87 @@ proptest! {
         })?;
     }
 }
+
+/// So many wait for somebody else's lock.
+async fn until_waiting(world: &World, count: i64) {
+    let wait = async {
+        while store::testing::waiting_for_locks(&mut world.domain.db.read().await.unwrap()).await.unwrap() != count {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(8), wait).await.expect("nobody waits");
+}
+
+/// In a transaction, `work` is done and then nothing until the other end says so.
+async fn held(db: &Db, work: impl for<'c> FnOnce(&'c mut store::Conn) -> futures::future::BoxFuture<'c, store::Result<()>> + Send + 'static) -> Held {
+    let (done, go_on) = (tokio::sync::oneshot::channel::<()>(), tokio::sync::oneshot::channel::<()>());
+    let db = db.clone();
+    let writing = tokio::spawn(async move {
+        db.write(move |c| {
+            Box::pin(async move {
+                work(c).await?;
+                done.0.send(()).ok();
+                go_on.1.await.ok();
+                Ok::<_, store::Error>(())
+            })
+        })
+        .await
+    });
+    done.1.await.unwrap();
+    Held { go_on: go_on.0, writing }
+}
+
+struct Held {
+    go_on: tokio::sync::oneshot::Sender<()>,
+    writing: tokio::task::JoinHandle<store::Result<()>>,
+}
+
+impl Held {
+    async fn end(self) {
+        self.go_on.send(()).unwrap();
+        self.writing.await.unwrap().unwrap();
+    }
+}
+
+/// PostgreSQL's turn only: on SQLite one writes after the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn handing_over_takes_its_locks_in_the_order_of_everybody_else() {
+    for database in databases().await.into_iter().filter(|d| d.db.is_postgres()) {
+        let world = World::new(database.db.clone(), "2026-11-20T10:00").await;
+        let id = world.start("one", "路灯不亮").await;
+        let (first, desk, second, now) = (world.first, world.desk, world.second, world.domain.now());
+        let hand_over = || {
+            let (domain, wang) = (world.domain.clone(), world.wang.clone());
+            tokio::spawn(async move { desk::hand_over(&domain, &wang, id, second, "归第二网格").await })
+        };
+
+        // Somebody has the conversations: whoever waits for them keeps nobody else from being recorded.
+        let moving = held(&world.domain.db, move |c| Box::pin(async move { store::post::move_conversations(c, first, first).await.map(drop) })).await;
+        let handing = hand_over();
+        until_waiting(&world, 1).await;
+        let recorded = domain::audit::record(&world.domain, None, "session.begin", String::new(), String::new());
+        assert!(tokio::time::timeout(std::time::Duration::from_secs(4), recorded).await.is_ok(), "who signs in waited for who hands over");
+        moving.end().await;
+        handing.await.unwrap().unwrap();
+        desk::hand_over(&world.domain, &world.li, id, first, "不归这里").await.unwrap();
+
+        // Somebody writes records, and two want to who have the same conversation.
+        let recording = held(&world.domain.db, |c| Box::pin(store::audit::hold(c))).await;
+        let handing = hand_over();
+        until_waiting(&world, 1).await;
+        let db = world.domain.db.clone();
+        let ending = tokio::spawn(async move {
+            db.write(move |c| {
+                Box::pin(async move {
+                    store::post::move_conversations(c, first, desk).await?;
+                    domain::audit::append(c, now, None, "post.end", &first.to_string(), "").await
+                })
+            })
+            .await
+        });
+        until_waiting(&world, 2).await;
+        recording.end().await;
+        handing.await.unwrap().unwrap();
+        ending.await.unwrap().unwrap();
+    }
+}

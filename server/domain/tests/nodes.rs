@@ -1,9 +1,9 @@
 //! Two nodes on one PostgreSQL: what happens on one wakes whoever watches through the other.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use domain::{Clock, Domain, Random, live::Topic, nodes};
-use model::{ConversationId, PostId, StaffId};
-use std::time::Duration;
+use domain::{Clock, Domain, Random, live::Topic, nodes, setting};
+use model::{ConversationId, PostId, Role, Setting, StaffId};
+use std::{collections::HashMap, time::Duration};
 use store::{Db, testing::TestDb};
 use tokio::{
     sync::watch,
@@ -103,6 +103,45 @@ async fn after_a_cut_everybody_is_woken_once_and_signals_cross_again() {
     .await;
 }
 
+async fn admin_of(domain: &Domain, unit: model::UnitId) -> domain::Admin {
+    let (id, now) = (StaffId(domain.id()), domain.now());
+    let person = store::staff::Staff {
+        id,
+        email: format!("{id}@linli.example"),
+        name: "林岚".into(),
+        title: None,
+        language: model::Language::Chinese,
+        password_hash: None,
+        created_at: now,
+        activated_at: Some(now),
+        ended_at: None,
+        off_duty_since: None,
+        off_duty_until: None,
+    };
+    let grant = store::staff::Grant { id: model::GrantId(domain.id()), staff_id: id, role: Role::Admin, unit_id: unit, from_at: now, until_at: None };
+    domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                store::staff::insert(c, &person).await?;
+                store::staff::insert_grant(c, &grant).await
+            })
+        })
+        .await
+        .unwrap();
+    let session_id = model::SessionId(domain.id());
+    let staff = domain::Staff {
+        id,
+        session_id,
+        name: "林岚".into(),
+        email: String::new(),
+        language: model::Language::Chinese,
+        grants: vec![(Role::Admin, unit)],
+        is_off_duty: false,
+    };
+    staff.admin().unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_setting_holds_on_the_other_node_at_once() {
     let Some((_database, one, other)) = two_nodes().await else { return };
@@ -123,14 +162,10 @@ async fn a_changed_setting_holds_on_the_other_node_at_once() {
         domain::setting::of(&other.domain, &mut conn, unit).await.unwrap().promise_minutes()
     };
     assert_eq!(promise().await, 420);
-    let now = one.domain.now();
-    one.domain
-        .db
-        .write(move |c| Box::pin(async move { store::setting::save(c, unit, model::Setting::Promise, Some("60"), false, None, now).await }))
-        .await
-        .unwrap();
     assert_eq!(promise().await, 420, "remembered");
-    one.domain.settings.clear();
+    let admin = admin_of(&one.domain, unit).await;
+    let typed = setting::TypedOne { is_own: true, value: "60".to_owned(), is_locked: false };
+    setting::save(&one.domain, &admin, unit, &HashMap::from([(Setting::Promise, typed)])).await.unwrap();
     let wait = async {
         while promise().await != 60 {
             sleep(Duration::from_millis(5)).await;

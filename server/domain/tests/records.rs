@@ -11,6 +11,7 @@ use domain::{
         self, Asked, Keep,
         verify::{Anchor, Fault, Whole, verify},
     },
+    first_admin,
     setting::{self, SettingError, TypedOne},
     unit,
 };
@@ -70,7 +71,7 @@ async fn towns() -> Vec<Town> {
 
 async fn person(domain: &Fresh, name: &str, role: Role, unit_id: UnitId) -> Staff {
     let id = StaffId(domain.id());
-    let grant = store::staff::Grant { id: GrantId(domain.id()), staff_id: id, role, unit_id, from_at: NOW, until_at: None };
+    let grant = store::staff::Grant { id: GrantId(domain.id()), staff_id: id, role, unit_id, from_at: domain.now(), until_at: None };
     let staff = store::staff::Staff {
         id,
         email: format!("{id}@linli.example"),
@@ -115,7 +116,7 @@ impl Town {
     }
 
     async fn verified(&self, anchors: Vec<Anchor>) -> Result<Whole, Fault> {
-        verify(&mut self.domain.db.read().await.unwrap(), anchors).await.unwrap()
+        verify(&mut self.domain.db.read().await.unwrap(), anchors, Clock::System.now()).await.unwrap()
     }
 
     async fn tamper(&self, statements: &'static [&'static str]) -> store::Result<()> {
@@ -149,7 +150,7 @@ impl Town {
 #[tokio::test]
 async fn what_is_changed_in_the_database_is_found_with_its_number() {
     type Harm = (&'static [&'static str], Fault);
-    const HARMS: [Harm; 7] = [
+    const HARMS: [Harm; 8] = [
         (&["update audit_entries set detail = 'nothing' where seq = 3"], Fault::Changed(3)),
         (&["update audit_entries set at = at + 1 where seq = 1"], Fault::Changed(1)),
         (&["update audit_entries set unit_id = null where seq = 2"], Fault::Changed(2)),
@@ -163,7 +164,8 @@ async fn what_is_changed_in_the_database_is_found_with_its_number() {
             ],
             Fault::Unlinked(2),
         ),
-        (&["update audit_entries set at = 0, staff_id = null, unit_id = null, action = '', target = '', detail = '' where seq = 2"], Fault::Emptied(2)),
+        (&["update audit_entries set staff_id = null, unit_id = null, action = '', target = '', detail = '' where seq = 2"], Fault::Emptied(2)),
+        (&["update audit_entries set digest = null where seq = 2"], Fault::Changed(2)),
     ];
     for (harm, fault) in HARMS {
         for town in towns().await {
@@ -195,15 +197,21 @@ async fn who_cuts_off_the_end_and_covers_it_up_is_found_by_an_anchor_kept_elsewh
     }
 }
 
+/// Something written some days ago by the machine's own clock, as the databases look at it.
+async fn write_days_ago(town: &Town, days: i64, action: &'static str) {
+    town.domain.clock.set(Clock::System.now().plus_days(-days));
+    audit::record(&town.domain, Some(town.admin.staff.id), action, String::new(), String::new()).await.unwrap();
+    town.domain.clock.set(Clock::System.now());
+}
+
+const EMPTIED: &str = "update audit_entries set staff_id = null, unit_id = null, action = '', target = '', detail = '' where seq = ";
+
 #[tokio::test]
 async fn old_entries_are_emptied_by_kind_and_the_chain_stays_whole() {
     for town in towns().await {
-        town.domain.clock.set(NOW);
-        town.rename(town.street, "第一天").await;
-        audit::record(&town.domain, Some(town.admin.staff.id), "session.begin", String::new(), String::new()).await.unwrap();
-        town.domain.clock.set(NOW.plus_days(150));
-        audit::record(&town.domain, Some(town.admin.staff.id), "session.begin", String::new(), String::new()).await.unwrap();
-        town.domain.clock.set(NOW.plus_days(200));
+        write_days_ago(&town, 250, "unit.change").await;
+        write_days_ago(&town, 200, "session.begin").await;
+        write_days_ago(&town, 150, "session.begin").await;
         let kept: Keep = "sign_in=190".parse().unwrap();
         assert_eq!(audit::keep(&town.domain, &kept).await.unwrap(), 1, "the old sign-in, not the young one, and nothing of another kind");
         assert_eq!(audit::keep(&town.domain, &kept).await.unwrap(), 0);
@@ -212,10 +220,72 @@ async fn old_entries_are_emptied_by_kind_and_the_chain_stays_whole() {
         let auditor = town.auditor(town.city).await;
         assert_eq!(town.found(&auditor, &Asked { what: Some(AuditKind::SignIn), ..Asked::default() }).await.len(), 1);
         assert_eq!(town.found(&auditor, &Asked { what: Some(AuditKind::Records), ..Asked::default() }).await.len(), 1);
-        // The database itself keeps what is young.
-        let young = ["update audit_entries set at = 0, staff_id = null, unit_id = null, action = '', target = '', detail = '' where seq = 3"];
-        assert!(town.domain.db.write(move |c| Box::pin(async move { store::testing::tamper(c, &young).await })).await.is_err());
-        town.domain.clock.set(NOW);
+        // What is young, and what says which were emptied, the database itself keeps.
+        for seq in ["3", "4"] {
+            let text = format!("{EMPTIED}{seq}");
+            assert!(town.domain.db.write(move |c| Box::pin(async move { store::testing::tamper(c, &[text.as_str()]).await })).await.is_err(), "{seq}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn many_old_entries_are_told_of_together_and_emptied_in_small_parts() {
+    for town in towns().await {
+        let old = Clock::System.now().plus_days(-300);
+        let written = town.domain.db.write(move |c| {
+            Box::pin(async move {
+                for n in 0..250 {
+                    audit::append(c, old.plus_minutes(n), None, if n % 2 == 0 { "session.begin" } else { "unit.change" }, "", "").await?;
+                }
+                Ok::<_, store::Error>(())
+            })
+        });
+        written.await.unwrap();
+        town.domain.clock.set(Clock::System.now());
+        assert_eq!(audit::keep(&town.domain, &"sign_in=200,organisation=290".parse().unwrap()).await.unwrap(), 250);
+        let whole = town.verified(Vec::new()).await.unwrap();
+        assert_eq!((whole.count, whole.emptied), (252, 250), "one entry of each kind says so");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_emptied_by_a_clock_that_somebody_has_set() {
+    for town in towns().await {
+        let (kept, folder): (Keep, _) = ("sign_in=190".parse().unwrap(), tempfile::tempdir().unwrap());
+        let anchors = folder.path().join("anchors.txt");
+        write_days_ago(&town, 200, "session.begin").await;
+        audit::daily(&town.domain, &kept, &anchors).await;
+        assert_eq!(town.verified(audit::anchors_in(&anchors)).await.unwrap().emptied, 0);
+        assert_eq!(audit::anchors_in(&anchors)[0].at, None, "nobody knows when that was");
+        // And should somebody empty all the same, the database knows the time.
+        write_days_ago(&town, 0, "session.begin").await;
+        town.domain.clock.set(Clock::System.now().plus_days(400));
+        assert!(audit::keep(&town.domain, &kept).await.is_err());
+        town.domain.clock.set(Clock::System.now());
+        assert_eq!(town.verified(Vec::new()).await.unwrap().count, 2, "nothing says so either");
+        let real = domain::Domain::open(town.domain.db.clone(), Clock::System, domain::Random::seeded(3), "http://linli.test").await.unwrap();
+        audit::daily(&real, &kept, &anchors).await;
+        let noted = audit::anchors_in(&anchors);
+        assert!(noted[1].at.is_some());
+        assert_eq!(town.verified(noted).await.unwrap().emptied, 1);
+    }
+}
+
+#[tokio::test]
+async fn whoever_empties_everything_and_says_in_the_chain_that_it_was_old_is_found() {
+    for (town, ahead) in towns().await.into_iter().zip([0, 0]).chain(towns().await.into_iter().zip([400, 400])) {
+        for n in 0..5 {
+            town.rename(town.street, &format!("街道{n}")).await;
+        }
+        town.without_triggers().await;
+        let said = r#"{"entries":"1-5","newest":0,"kinds":["organisation"]}"#;
+        let at = Clock::System.now().plus_days(ahead);
+        town.domain.db.write(move |c| Box::pin(async move { audit::append(c, at, None, "audit.retain", "", said).await })).await.unwrap();
+        for seq in 1..=5 {
+            let text = format!("{EMPTIED}{seq}");
+            town.domain.db.write(move |c| Box::pin(async move { store::testing::tamper(c, &[text.as_str()]).await })).await.unwrap();
+        }
+        assert_eq!(town.verified(Vec::new()).await, Err(Fault::Emptied(1)), "dated {ahead} days ahead");
     }
 }
 
@@ -248,39 +318,81 @@ async fn an_auditor_sees_what_belongs_to_their_subtree_and_finds_it() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn messages_do_not_wait_for_whoever_writes_records_at_length() {
-    for town in towns().await.into_iter().filter(|town| town.domain.db.is_postgres()) {
-        let (held, go_on) = (tokio::sync::oneshot::channel::<()>(), tokio::sync::oneshot::channel::<()>());
-        let db = town.domain.db.clone();
-        let writing = tokio::spawn(async move {
-            db.write(move |c| {
+#[tokio::test]
+async fn what_is_looked_for_is_what_is_shown_however_many_have_such_a_name_elsewhere() {
+    for town in towns().await {
+        let (street, community) = (town.street, town.community);
+        let post = model::PostId(town.domain.id());
+        let seat = domain::row::Post {
+            id: post,
+            unit_id: community,
+            title: "网格员".into(),
+            title_en: None,
+            substitute_id: None,
+            welcome: None,
+            answering_id: None,
+            created_at: NOW,
+            ended_at: None,
+        };
+        let elsewhere: Vec<domain::row::Unit> = (0..600)
+            .map(|n| domain::row::Unit {
+                id: UnitId(town.domain.id()),
+                parent_id: Some(town.beside),
+                kind: UnitKind::Community,
+                name: format!("桃花岭{n}"),
+                name_en: None,
+                code: None,
+                created_at: NOW,
+                ended_at: None,
+            })
+            .collect();
+        town.domain
+            .db
+            .write(move |c| {
                 Box::pin(async move {
-                    store::audit::hold(c).await?;
-                    held.0.send(()).ok();
-                    go_on.1.await.ok();
-                    Ok::<_, store::Error>(())
+                    for unit in &elsewhere {
+                        store::unit::insert(c, unit).await?;
+                    }
+                    store::post::insert(c, &seat).await
                 })
             })
             .await
-        });
-        held.1.await.unwrap();
-        let message = store::message::New {
-            id: model::MessageId(town.domain.id()),
-            conversation_id: model::ConversationId(town.domain.id()),
-            kind: model::MessageKind::Contact,
-            post_id: None,
-            staff_id: None,
-            body: "路灯".into(),
-            client_key: model::ClientKey(town.domain.id()),
-            sent_at: NOW,
-            wait: None,
-        };
-        // To nowhere; what matters is that it is answered while the chain is held.
-        let sent = tokio::time::timeout(std::time::Duration::from_secs(4), town.domain.db.send(message)).await;
-        assert!(sent.is_ok(), "a message waited for the audit chain");
-        go_on.0.send(()).unwrap();
-        writing.await.unwrap().unwrap();
+            .unwrap();
+        let (admin, id) = (Some(town.admin.staff.id), town.domain.id());
+        audit::record(&town.domain, admin, "post.change", post.to_string(), "a post".into()).await.unwrap();
+        audit::record(&town.domain, admin, "unit.change", community.to_string(), "a unit".into()).await.unwrap();
+        audit::record(&town.domain, admin, "session.end", id.as_simple().to_string(), "nothing that is there".into()).await.unwrap();
+        let auditor = town.auditor(street).await;
+        let asked = |target: &str| Asked { target: target.into(), ..Asked::default() };
+        assert_eq!(town.found(&auditor, &asked("桃花岭")).await, ["a unit", "a post"]);
+        assert_eq!(town.found(&auditor, &asked("桃花岭社区 网格员")).await, ["a post"], "as it is shown");
+        assert_eq!(town.found(&auditor, &asked(&post.to_string())).await, ["a post"]);
+        assert!(town.found(&auditor, &asked("桃花岭599")).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn an_auditor_whose_grant_ends_in_the_middle_of_an_export_gets_no_more_of_it() {
+    for town in towns().await {
+        town.rename(town.community, "社区甲").await;
+        let auditor = town.auditor(town.street).await;
+        let asked = audit::export(&town.domain, &auditor, &Asked::default(), "csv").await.unwrap().unwrap();
+        assert_eq!(audit::export_page(&town.domain, &auditor, &asked).await.unwrap().unwrap().lines.len(), 1);
+        let (staff, now) = (auditor.staff.id, town.domain.now());
+        town.domain.db.write(move |c| Box::pin(async move { store::grant::end_all_at(c, staff, now).await.map(drop) })).await.unwrap();
+        assert!(audit::export_page(&town.domain, &auditor, &asked).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_grant_belongs_to_the_trail_of_the_unit_it_is_for() {
+    for town in towns().await {
+        let worker = person(&town.domain, "陈静", Role::Supervisor, town.beside).await;
+        let typed = domain::grant::Typed { role: "supervisor", ..domain::grant::Typed::default() };
+        domain::grant::give(&town.domain, &town.admin, worker.id, town.street, typed).await.unwrap();
+        let what = Asked { what: Some(AuditKind::People), ..Asked::default() };
+        assert_eq!(town.found(&town.auditor(town.street).await, &what).await.len(), 1);
+        assert_eq!(town.found(&town.auditor(town.beside).await, &what).await.len(), 0);
     }
 }
 
@@ -367,5 +479,123 @@ async fn the_tree_is_opened_level_by_level_and_searched_by_name_code_and_sound()
         assert!(unit::tree::below(&town.domain, &street, town.city, 0).await.unwrap().is_none());
         assert!(unit::tree::search(&town.domain, &street, "学院", 0).await.unwrap().lines.is_empty());
         assert_eq!(unit::tree::search(&town.domain, &street, "改了名", 0).await.unwrap().lines[0].above, ["云集街道"]);
+    }
+}
+
+/// More units than are read anew for every page.
+async fn large(town: &Town) -> Vec<UnitId> {
+    let units: Vec<domain::row::Unit> = (0..2_100)
+        .map(|n| domain::row::Unit {
+            id: UnitId(town.domain.id()),
+            parent_id: Some(town.community),
+            kind: UnitKind::Grid,
+            name: format!("第{n:04}网格"),
+            name_en: None,
+            code: None,
+            created_at: NOW,
+            ended_at: None,
+        })
+        .collect();
+    let ids = units.iter().map(|u| u.id).collect();
+    town.domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                for unit in &units {
+                    store::unit::insert(c, unit).await?;
+                }
+                Ok::<_, store::Error>(())
+            })
+        })
+        .await
+        .unwrap();
+    ids
+}
+
+async fn found_as(domain: &domain::Domain, admin: &Admin, typed: &str) -> usize {
+    unit::tree::search(domain, admin, typed, 0).await.unwrap().lines.len()
+}
+
+#[tokio::test]
+async fn a_large_tree_is_remembered_until_something_changes_and_not_read_anew_each_minute() {
+    for town in towns().await {
+        let grids = large(&town).await;
+        assert_eq!(found_as(&town.domain, &town.admin, "第0007网格").await, 1);
+        // Behind its back: nobody told it.
+        let grid = grids[7];
+        town.domain.db.write(move |c| Box::pin(async move { store::unit::change(c, grid, "背后改的", None, None).await })).await.unwrap();
+        town.domain.settings.forget();
+        assert_eq!(found_as(&town.domain, &town.admin, "第0007网格").await, 1, "the minute's forgetting leaves it alone");
+        town.rename(grids[8], "当面改的").await;
+        assert_eq!(found_as(&town.domain, &town.admin, "改的").await, 2, "a change is seen at once");
+    }
+}
+
+#[tokio::test]
+async fn a_unit_that_another_node_has_just_made_is_there() {
+    for town in towns().await {
+        large(&town).await;
+        let other = domain::Domain::open(town.domain.db.clone(), Clock::fixed(NOW), domain::Random::seeded(5), "http://linli.test").await.unwrap();
+        assert_eq!(found_as(&other, &town.admin, "第0007网格").await, 1);
+        let typed = unit::Typed { name: "新网格", kind: "grid", ..unit::Typed::default() };
+        let made = unit::create(&town.domain, &town.admin, town.community, typed).await.unwrap();
+        assert!(unit::view(&other, &town.admin, made, 0).await.unwrap().is_some(), "although it has not been told yet");
+        assert_eq!(unit::tree::open(&other, &town.admin, Some(made), 0).await.unwrap().open, Some(made));
+        assert!(unit::view(&other, &town.admin, UnitId(town.domain.id()), 0).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn whoever_waits_for_the_tree_holds_up_nobody_else() {
+    for town in towns().await {
+        large(&town).await;
+        // More at once than there are connections for reading.
+        let opening: Vec<_> = (0..40)
+            .map(|n| {
+                let (domain, admin, street) = (domain::Domain::clone(&town.domain), town.admin.clone(), town.street);
+                tokio::spawn(async move {
+                    if n % 2 == 0 {
+                        domain.settings.clear();
+                    }
+                    unit::view(&domain, &admin, street, 0).await.unwrap().is_some()
+                })
+            })
+            .collect();
+        for opened in opening {
+            assert!(tokio::time::timeout(std::time::Duration::from_secs(25), opened).await.expect("it stood still").unwrap());
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_page_of_a_unit_deep_in_the_tree_is_reached() {
+    for town in towns().await {
+        large(&town).await;
+        let on_page = async |page| {
+            let open = unit::tree::open(&town.domain, &town.admin, Some(town.community), page).await.unwrap();
+            let mut level = open.nodes[0].below.clone().unwrap();
+            while let Some(below) = level.nodes.iter().find_map(|node| node.below.clone()) {
+                level = below;
+            }
+            (level.page, level.nodes[0].branch.name.clone(), level.has_more)
+        };
+        assert_eq!(on_page(0).await, (0, "第0000网格".to_owned(), true));
+        assert_eq!(on_page(1).await, (1, "第0050网格".to_owned(), true));
+        assert_eq!(on_page(41).await, (41, "第2050网格".to_owned(), false));
+    }
+}
+
+#[tokio::test]
+async fn whoever_makes_themselves_an_admin_on_the_machine_is_on_record() {
+    for town in domains(Clock::fixed(NOW)).await {
+        let create = async |password| {
+            let typed = first_admin::Create { name: "林岚", email: "lin@linli.example", password, unit: Some("宜昌市"), language: Language::Chinese };
+            first_admin::create(&town, typed).await.unwrap();
+        };
+        create(None).await;
+        create(Some("一个足够长的密码 2026")).await;
+        create(None).await;
+        let actions = store::testing::actions(&mut town.db.read().await.unwrap()).await.unwrap();
+        assert_eq!(actions, ["unit.create", "admin.create", "password.change", "admin.create", "admin.create"]);
     }
 }

@@ -18,6 +18,8 @@ pub struct Entry {
     pub action: String,
     pub target: String,
     pub detail: String,
+    /// Of who, where, what, to what and detail: it stays when those are emptied. Entries of versions that emptied nothing have none.
+    pub digest: Option<Vec<u8>>,
     pub previous_hash: Vec<u8>,
     pub hash: Vec<u8>,
 }
@@ -29,11 +31,15 @@ pub struct Head {
     pub hash: Vec<u8>,
 }
 
-/// The newest entry. On PostgreSQL nobody else appends from here until this transaction ends: so it comes last in a transaction, and never
-/// where somebody who waits for its rows sends a message.
+/// The newest entry. On PostgreSQL nobody else appends from here until this transaction ends. So it comes last in a transaction, after everything
+/// else that others may have to wait for: two that took their locks in different orders would wait for each other.
 pub async fn last(conn: &mut Conn) -> Result<Option<Entry>> {
     hold(conn).await?;
-    fetch_optional!(conn, Entry, "select seq, at, staff_id, unit_id, action, target, detail, previous_hash, hash from audit_entries order by seq desc limit 1")
+    fetch_optional!(
+        conn,
+        Entry,
+        "select seq, at, staff_id, unit_id, action, target, detail, digest, previous_hash, hash from audit_entries order by seq desc limit 1"
+    )
 }
 
 /// From here until the transaction ends nobody else appends.
@@ -47,7 +53,8 @@ pub async fn hold(conn: &mut Conn) -> Result<()> {
 pub async fn append(conn: &mut Conn, entry: &Entry) -> Result<()> {
     execute!(
         conn,
-        "insert into audit_entries (seq, at, staff_id, unit_id, action, target, detail, previous_hash, hash) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "insert into audit_entries (seq, at, staff_id, unit_id, action, target, detail, digest, previous_hash, hash)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         entry.seq,
         entry.at,
         entry.staff_id,
@@ -55,6 +62,7 @@ pub async fn append(conn: &mut Conn, entry: &Entry) -> Result<()> {
         &entry.action,
         &entry.target,
         &entry.detail,
+        &entry.digest,
         &entry.previous_hash,
         &entry.hash
     )
@@ -81,6 +89,14 @@ pub async fn unit_of(conn: &mut Conn, id: Uuid) -> Result<Option<UnitId>> {
              union all select p.unit_id from holdings h join posts p on p.id = h.post_id where h.id = $1
              union all select unit_id from imports where id = $1
              union all select p.unit_id from quick_replies q join posts p on p.id = q.post_id where q.id = $1
+             union all select unit_id from prints where id = $1
+             union all select p.unit_id from outbox o join conversations v on v.id = o.conversation_id join posts p on p.id = v.post_id where o.id = $1
+             union all select ",
+            of_staff!(),
+            " from outbox o join invitations i on i.id = o.invitation_id join staff s on s.id = i.staff_id where o.id = $1
+             union all select ",
+            of_staff!(),
+            " from passkeys k join staff s on s.id = k.staff_id where k.id = $1
              union all select ",
             of_staff!(),
             " from staff s where s.id = $1
@@ -121,7 +137,7 @@ pub async fn after(conn: &mut Conn, seq: i64, limit: i64) -> Result<Vec<Entry>> 
     fetch_all!(
         conn,
         Entry,
-        "select seq, at, staff_id, unit_id, action, target, detail, previous_hash, hash from audit_entries where seq > $1 order by seq limit $2",
+        "select seq, at, staff_id, unit_id, action, target, detail, digest, previous_hash, hash from audit_entries where seq > $1 order by seq limit $2",
         seq,
         limit
     )
@@ -152,39 +168,53 @@ fn json<T: serde::Serialize>(list: T) -> Result<String> {
     Ok(serde_json::to_string(&list)?)
 }
 
-/// The oldest entries of some actions from before a moment: number and time.
+/// The oldest entries of some actions from before a moment, as far as they have not been emptied: number and time.
 pub async fn old(conn: &mut Conn, actions: &[&str], before: At, limit: i64) -> Result<Vec<(i64, At)>> {
+    // Where the old ones end is found in one step: what is young is not looked at.
+    macro_rules! old {
+        ($actions:literal) => {
+            concat!(
+                "select seq, at from audit_entries where at < $2 and seq <= (select seq from audit_entries where at < $2 order by at desc limit 1)
+                 and digest is not null and action in (",
+                $actions,
+                ") order by seq limit $3"
+            )
+        };
+    }
     let actions = json(actions)?;
-    type Row = (i64, At);
-    Ok(match conn.either() {
-        Either::Sqlite(c) => {
-            let text = "select seq, at from audit_entries where at > 0 and at < $2 and action in (select value from json_each($1)) order by seq limit $3";
-            sqlx::query_as::<_, Row>(text).bind(actions).bind(before).bind(limit).fetch_all(c).await?
-        }
-        Either::Postgres(c) => {
-            let text =
-                "select seq, at from audit_entries where at > 0 and at < $2 and action in (select jsonb_array_elements_text($1::jsonb)) order by seq limit $3";
-            sqlx::query_as::<_, Row>(text).bind(actions).bind(before).bind(limit).fetch_all(c).await?
-        }
-    })
+    let text = match conn.either() {
+        Either::Sqlite(_) => old!("select value from json_each($1)"),
+        Either::Postgres(_) => old!("select jsonb_array_elements_text(cast($1 as jsonb))"),
+    };
+    fetch_all!(conn, (i64, At), text, actions, before, limit)
 }
 
-/// Empties entries: their number, their hash and the one before it stay, so that the chain still holds. The database refuses this for entries
-/// younger than 190 days, and where no entry in the chain says so.
+/// Empties entries: number, time, digest and hashes stay, so that the chain still holds and it can be seen how old they were. The database refuses
+/// this for entries younger than 190 days by its own clock, and where no entry in the chain says so.
 pub async fn empty(conn: &mut Conn, seqs: &[i64]) -> Result<u64> {
     macro_rules! empty {
         ($list:literal) => {
-            concat!("update audit_entries set at = 0, staff_id = null, unit_id = null, action = '', target = '', detail = '' where seq in (", $list, ")")
+            concat!(
+                "update audit_entries set staff_id = null, unit_id = null, action = '', target = '', detail = '' where action <> '' and seq in (",
+                $list,
+                ")"
+            )
         };
     }
-    let seqs = json(seqs)?;
-    let done = match conn.either() {
-        Either::Sqlite(c) => sqlx::query(empty!("select value from json_each($1)")).bind(seqs).execute(c).await?.rows_affected(),
-        Either::Postgres(c) => {
-            sqlx::query(empty!("select cast(value as bigint) from jsonb_array_elements_text($1::jsonb)")).bind(seqs).execute(c).await?.rows_affected()
-        }
+    let text = match conn.either() {
+        Either::Sqlite(_) => empty!("select value from json_each($1)"),
+        Either::Postgres(_) => empty!("select cast(value as bigint) from jsonb_array_elements_text(cast($1 as jsonb))"),
     };
-    Ok(done)
+    execute!(conn, text, json(seqs)?)
+}
+
+/// What an entry is to speak of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// An id as it stands in entries.
+    Id(String),
+    /// Whatever is shown under a name like this: a pattern for `like`, in lower case.
+    Like(String),
 }
 
 /// What is looked for; what is `None` may be anything.
@@ -194,8 +224,9 @@ pub struct Filter {
     pub before: Option<i64>,
     pub from: Option<At>,
     pub until: Option<At>,
-    pub staff: Option<Vec<StaffId>>,
-    pub targets: Option<Vec<String>>,
+    /// Whose name or address is like this: a pattern for `like`, in lower case.
+    pub who: Option<String>,
+    pub target: Option<Target>,
     pub actions: Option<Vec<String>>,
     /// In the subtrees of these.
     pub units: Option<Vec<UnitId>>,
@@ -215,11 +246,35 @@ pub struct Line {
 /// The newest entries that fit, newest first. Emptied ones do not.
 pub async fn find(conn: &mut Conn, filter: &Filter, limit: i64) -> Result<Vec<Line>> {
     macro_rules! found {
-        ($people:literal, $targets:literal, $actions:literal, $units:literal, $first:literal) => {
+        ($things:literal, $actions:literal, $units:literal, $first:literal) => {
             concat!(
-                "with recursive people as (", $people, "), targets as (", $targets, "), actions as (", $actions, "),
-                 area as (", $units, " union select u.id from units u join area on u.parent_id = area.id)
-                 select a.seq, a.at, a.staff_id, a.unit_id, a.action, a.target, a.detail, a.previous_hash, a.hash, s.name as staff_name, n.name as unit_name
+                "with recursive people as materialized (select id from staff where lower(name) like $4 escape '\\' or lower(email) like $4 escape '\\'),
+                 seats as (select p.id, lower(u.name || ' ' || p.title) as name from posts p join units u on u.id = p.unit_id),
+                 people_named as materialized (select id from staff where lower(name) like $5 escape '\\'),
+                 things as (
+                    select id from units where lower(name) like $5 escape '\\' or lower(code) like $5 escape '\\'
+                    union all select id from seats where name like $5 escape '\\'
+                    union all select id from people_named
+                    union all select k.id from contact_points k join posts p on p.id = k.post_id join units u on u.id = p.unit_id
+                        where lower(u.name || ' ' || k.place) like $5 escape '\\'
+                    union all select h.id from holdings h join seats s on s.id = h.post_id where s.name like $5 escape '\\'
+                    union all select id from quick_replies where lower(title) like $5 escape '\\'
+                    union all select id from sessions where lower(agent) like $5 escape '\\'
+                    union all select i.id from invitations i join people_named s on s.id = i.staff_id
+                    union all select o.id from outbox o join invitations i on i.id = o.invitation_id join people_named s on s.id = i.staff_id
+                    union all select id from passkeys where lower(name) like $5 escape '\\'
+                    union all select id from imports where lower(file_name) like $5 escape '\\'),
+                 targets as (",
+                $things,
+                "),
+                 actions as (",
+                $actions,
+                "),
+                 area as (",
+                $units,
+                " union select u.id from units u join area on u.parent_id = area.id)
+                 select a.seq, a.at, a.staff_id, a.unit_id, a.action, a.target, a.detail, a.digest, a.previous_hash, a.hash,
+                    s.name as staff_name, n.name as unit_name
                  from audit_entries a left join staff s on s.id = a.staff_id left join units n on n.id = a.unit_id
                  where a.seq < $1 and a.at >= $2 and a.at < $3 and a.action <> ''",
                 $first,
@@ -227,23 +282,28 @@ pub async fn find(conn: &mut Conn, filter: &Filter, limit: i64) -> Result<Vec<Li
                   and (cast($5 as text) is null or a.target in (select id from targets))
                   and (cast($6 as text) is null or a.action in (select action from actions))
                   and (cast($7 as text) is null or a.unit_id in (select id from area))
-                 order by a.seq desc limit $8"
+                  and (cast($8 as text) is null or a.target = $8)
+                 order by a.seq desc limit $9"
             )
         };
     }
     macro_rules! on_each {
         ($first:literal) => {
             match conn.either() {
+                // Of conversations only those that entries speak of: there are few, and very many others.
                 Either::Sqlite(_) => found!(
-                    "select unhex(value) as id from json_each($4)",
-                    "select value as id from json_each($5)",
+                    "select lower(hex(id)) as id from things
+                     union all select a.target from audit_entries a join conversations v on v.id = unhex(a.target) join seats s on s.id = v.post_id
+                        where (a.action = 'access.refuse' or a.action > 'conversation.' and a.action < 'conversation/') and s.name like $5 escape '\\'",
                     "select value as action from json_each($6)",
                     "select unhex(value) as id from json_each($7)",
                     $first
                 ),
                 Either::Postgres(_) => found!(
-                    "select cast(value as uuid) as id from jsonb_array_elements_text(cast(cast($4 as text) as jsonb))",
-                    "select value as id from jsonb_array_elements_text(cast(cast($5 as text) as jsonb))",
+                    "select replace(cast(id as text), '-', '') as id from things
+                     union all select a.target from audit_entries a join conversations v on v.id = case when a.target ~ '^[0-9a-f]{32}$' then cast(a.target as uuid) end
+                        join seats s on s.id = v.post_id
+                        where (a.action = 'access.refuse' or a.action > 'conversation.' and a.action < 'conversation/') and s.name like $5 escape '\\'",
                     "select value as action from jsonb_array_elements_text(cast(cast($6 as text) as jsonb))",
                     "select cast(value as uuid) as id from jsonb_array_elements_text(cast(cast($7 as text) as jsonb))",
                     $first
@@ -251,19 +311,24 @@ pub async fn find(conn: &mut Conn, filter: &Filter, limit: i64) -> Result<Vec<Li
             }
         };
     }
+    let (id, like) = match &filter.target {
+        Some(Target::Id(id)) => (Some(id), None),
+        Some(Target::Like(like)) => (None, Some(like)),
+        None => (None, None),
+    };
     // Begins with whatever leaves least to look through.
-    let text = if filter.targets.is_some() {
+    let text = if id.is_some() {
+        on_each!(" and a.target = $8")
+    } else if like.is_some() {
         on_each!(" and a.target in (select id from targets)")
-    } else if filter.staff.is_some() {
+    } else if filter.who.is_some() {
         on_each!(" and a.staff_id in (select id from people)")
     } else if filter.is_narrow && filter.units.is_some() {
         on_each!(" and a.unit_id in (select id from area)")
     } else {
         on_each!("")
     };
-    let hex = |ids: Vec<String>| json(ids);
-    let staff = filter.staff.as_ref().map(|ids| hex(ids.iter().map(ToString::to_string).collect())).transpose()?;
-    let units = filter.units.as_ref().map(|ids| hex(ids.iter().map(ToString::to_string).collect())).transpose()?;
+    let units = filter.units.as_ref().map(|ids| json(ids.iter().map(ToString::to_string).collect::<Vec<_>>())).transpose()?;
     fetch_all!(
         conn,
         Line,
@@ -271,10 +336,11 @@ pub async fn find(conn: &mut Conn, filter: &Filter, limit: i64) -> Result<Vec<Li
         filter.before.unwrap_or(i64::MAX),
         filter.from.unwrap_or(At(0)),
         filter.until.unwrap_or(At(i64::MAX)),
-        staff.clone(),
-        filter.targets.as_ref().map(json).transpose()?,
+        filter.who.as_ref(),
+        like,
         filter.actions.as_ref().map(json).transpose()?,
         units.clone(),
+        id,
         limit
     )
 }
@@ -305,7 +371,11 @@ pub async fn names(conn: &mut Conn, ids: &[Uuid]) -> Result<Vec<Named>> {
                     join units u on u.id = p.unit_id where h.id in (select id from ids)
                  union all select q.id, 'quick_reply', q.title from quick_replies q where q.id in (select id from ids)
                  union all select e.id, 'session', e.agent from sessions e where e.id in (select id from ids)
-                 union all select i.id, 'invitation', s.name from invitations i join staff s on s.id = i.staff_id where i.id in (select id from ids)"
+                 union all select i.id, 'invitation', s.name from invitations i join staff s on s.id = i.staff_id where i.id in (select id from ids)
+                 union all select o.id, 'mail', s.name from outbox o join invitations i on i.id = o.invitation_id join staff s on s.id = i.staff_id
+                    where o.id in (select id from ids)
+                 union all select k.id, 'passkey', k.name from passkeys k where k.id in (select id from ids)
+                 union all select m.id, 'import', m.file_name from imports m where m.id in (select id from ids)"
             )
         };
     }
@@ -315,32 +385,4 @@ pub async fn names(conn: &mut Conn, ids: &[Uuid]) -> Result<Vec<Named>> {
         Either::Postgres(_) => names!("select cast(value as uuid) as id from jsonb_array_elements_text(cast(cast($1 as text) as jsonb))"),
     };
     fetch_all!(conn, Named, text, ids)
-}
-
-/// Members of staff whose name or address has this in it; the pattern is for `like`, in lower case.
-pub async fn people_like(conn: &mut Conn, like: &str, limit: i64) -> Result<Vec<StaffId>> {
-    let rows = fetch_all!(
-        conn,
-        (StaffId,),
-        "select id from staff where lower(name) like $1 escape '\\' or lower(email) like $1 escape '\\' order by id limit $2",
-        like,
-        limit
-    )?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
-}
-
-/// What has this in its name: units, posts, people and places.
-pub async fn things_like(conn: &mut Conn, like: &str, limit: i64) -> Result<Vec<Uuid>> {
-    let rows = fetch_all!(
-        conn,
-        (Uuid,),
-        "select id from units where lower(name) like $1 escape '\\' or lower(code) like $1 escape '\\'
-         union all select id from posts where lower(title) like $1 escape '\\'
-         union all select id from staff where lower(name) like $1 escape '\\'
-         union all select id from contact_points where lower(place) like $1 escape '\\'
-         limit $2",
-        like,
-        limit
-    )?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
 }

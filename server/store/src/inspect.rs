@@ -27,8 +27,8 @@ pub struct Inspection {
     /// Mails that wait, and mails given up.
     pub waiting: i64,
     pub failed: i64,
-    /// The newest audit entries, and what is needed to verify them.
-    pub trail: Trail,
+    /// The newest audit entries, and what is needed to verify them; nothing where the tables are of another version.
+    pub trail: Option<Trail>,
 }
 
 /// The end of the audit trail as it stands.
@@ -37,12 +37,6 @@ pub struct Trail {
     pub entries: Vec<Entry>,
     pub head: Head,
     pub retentions: Vec<(i64, At, String)>,
-}
-
-impl Default for Trail {
-    fn default() -> Trail {
-        Trail { entries: Vec::new(), head: Head { seq: 0, hash: Vec::new() }, retentions: Vec::new() }
-    }
 }
 
 /// Opens a database as it is. A SQLite file that is not there yet is an error.
@@ -54,11 +48,12 @@ pub async fn inspect(url: &str) -> Result<Inspection> {
         if is_usable(found.tables) {
             found.not_writable = sqlx::query(SQLITE_TOUCH).execute(&mut c).await.err().map(|e| e.to_string());
             (found.newest, found.waiting, found.failed) = sqlx::query_as(FIGURES).fetch_one(&mut c).await?;
-            found.trail = Trail {
+            // In this order: what is written and emptied meanwhile looks as if it had been before.
+            found.trail = Some(Trail {
                 head: sqlx::query_as(HEAD).fetch_one(&mut c).await?,
-                retentions: sqlx::query_as(RETENTIONS).fetch_all(&mut c).await?,
                 entries: sqlx::query_as(ENTRIES).fetch_all(&mut c).await?,
-            };
+                retentions: sqlx::query_as(RETENTIONS).fetch_all(&mut c).await?,
+            });
         }
         c.close().await?;
         Ok(found)
@@ -71,11 +66,12 @@ pub async fn inspect(url: &str) -> Result<Inspection> {
         if is_usable(found.tables) {
             found.not_writable = sqlx::query(POSTGRES_TOUCH).execute(&mut c).await.err().map(|e| e.to_string());
             (found.newest, found.waiting, found.failed) = sqlx::query_as(FIGURES).fetch_one(&mut c).await?;
-            found.trail = Trail {
+            // In this order: what is written and emptied meanwhile looks as if it had been before.
+            found.trail = Some(Trail {
                 head: sqlx::query_as(HEAD).fetch_one(&mut c).await?,
-                retentions: sqlx::query_as(RETENTIONS).fetch_all(&mut c).await?,
                 entries: sqlx::query_as(ENTRIES).fetch_all(&mut c).await?,
-            };
+                retentions: sqlx::query_as(RETENTIONS).fetch_all(&mut c).await?,
+            });
         }
         c.close().await?;
         Ok(found)
@@ -90,7 +86,7 @@ const FIGURES: &str = "select (select max(at) from audit_entries),
 const HEAD: &str = "select seq, hash from audit_head where id = 1";
 const RETENTIONS: &str = "select seq, at, detail from audit_entries where action = 'audit.retain' order by seq";
 /// The last five thousand; the first of them is only what the next hangs on.
-const ENTRIES: &str = "select seq, at, staff_id, unit_id, action, target, detail, previous_hash, hash from audit_entries
+const ENTRIES: &str = "select seq, at, staff_id, unit_id, action, target, detail, digest, previous_hash, hash from audit_entries
     where seq >= (select max(seq) from audit_entries) - 5000 order by seq";
 
 fn is_usable(tables: Tables) -> bool {
@@ -98,5 +94,5 @@ fn is_usable(tables: Tables) -> bool {
 }
 
 fn empty(tables: Tables, clock: Option<At>) -> Inspection {
-    Inspection { tables, not_writable: None, clock, newest: None, waiting: 0, failed: 0, trail: Trail::default() }
+    Inspection { tables, not_writable: None, clock, newest: None, waiting: 0, failed: 0, trail: None }
 }

@@ -90,6 +90,21 @@ async fn drop_postgres(server: &str, name: &str) -> sqlx::Result<()> {
     connection.close().await
 }
 
+/// Whatever somebody could do who writes to the database past the program; on SQLite each statement by itself.
+pub async fn tamper(conn: &mut Conn, statements: &[&str]) -> Result<()> {
+    for text in statements {
+        let text = sqlx::AssertSqlSafe((*text).to_owned());
+        on!(conn, c => async { sqlx::raw_sql(text).execute(c).await.map(drop) })?;
+    }
+    Ok(())
+}
+
+/// How many wait for a lock on PostgreSQL.
+pub async fn waiting_for_locks(conn: &mut Conn) -> Result<i64> {
+    let (count,) = fetch_one!(conn, (i64,), "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")?;
+    Ok(count)
+}
+
 /// Cuts every other connection to a PostgreSQL database, as a restart of the server does; how many there were.
 pub async fn cut_others(conn: &mut Conn) -> Result<i64> {
     let (count,) = fetch_one!(

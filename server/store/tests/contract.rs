@@ -849,6 +849,7 @@ async fn audit_entries_are_found_by_what_they_speak_of() {
             action: action.into(),
             target: conversation.to_string(),
             detail: String::new(),
+            digest: None,
             previous_hash: Vec::new(),
             hash: vec![0; 32],
         };
@@ -872,7 +873,7 @@ async fn audit_entries_are_found_by_what_they_speak_of() {
         assert!(unit.is_some(), "the unit of its post");
         assert_eq!(store::audit::unit_of(&mut conn, id()).await.unwrap(), None);
         let filter = |actions: &[&str]| store::audit::Filter {
-            targets: Some(vec![conversation.to_string()]),
+            target: Some(store::audit::Target::Id(conversation.to_string())),
             actions: Some(actions.iter().map(|a| (*a).to_owned()).collect()),
             ..store::audit::Filter::default()
         };

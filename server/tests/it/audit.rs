@@ -4,7 +4,7 @@ use crate::{
     actor::Actor,
     app::{TestApp, on_both},
 };
-use model::{Role, StaffId, UnitId};
+use model::{Role, StaffId, UnitId, UnitKind};
 
 async fn auditor_of(app: &TestApp, unit: UnitId) -> (Actor, StaffId) {
     let id = app.staff("吴敏").await;
@@ -33,6 +33,12 @@ async fn an_auditor_reads_in_plain_words_what_was_done_and_others_may_not() {
         page.is(200).has("修改单位").has("赵敏").has("云集路社区 → 新云集社区").has("访问被拒绝").has_not("unit.change").has("<time datetime=");
         auditor.get("/admin/audit?who=%E8%B5%B5&what=organisation&from=2026-11-20&until=2026-11-20").await.is(200).has("修改单位").has_not("访问被拒绝");
         auditor.get("/admin/audit?from=2026-11-21").await.is(200).has("没有符合条件的记录");
+        // Not the records of all days, because one was mistyped.
+        let mistyped = auditor.get("/admin/audit?from=21.11.&until=x&who=%E8%B5%B5").await;
+        mistyped.is(422).has("请写成日期").has("value=\"21.11.\"").has("value=\"赵\"").has("href=\"#until\"").has_not("修改单位").has_not("导出符合");
+        auditor.post("/admin/audit/export", &[("format", "csv"), ("from", "21.11.")]).await.is(422).has("请写成日期").has_not("unit.change");
+        assert_eq!(count(&app, "audit.export").await, 0);
+        auditor.get("/admin/audit?unit=x").await.is(404);
         auditor.get(&format!("/admin/audit?unit={}", sticker.community)).await.is(200).has("新云集社区及下级");
         auditor.headers.insert("accept-language".into(), "en".into());
         auditor.get("/admin/audit").await.is(200).has("Changed a unit").has("Was refused a page");
@@ -86,7 +92,7 @@ async fn refused_access_is_recorded_once_and_repeats_are_counted() {
         let (mut auditor, _) = auditor_of(&app, sticker.street).await;
         auditor.get("/admin/audit").await.is(200).has("访问被拒绝").has("云集路社区 网格员的一个会话").has("GET /inbox/{id}");
         app.advance_minutes(61);
-        domain::audit::note_repeats(&app.domain).await.unwrap();
+        domain::audit::note_repeats(&app.domain, false).await.unwrap();
         assert_eq!(count(&app, "access.refuse").await, 3, "how often, in one");
         nosy.get("/nowhere").await.is(404);
         assert_eq!(count(&app, "access.refuse").await, 3, "where nothing is, nothing was refused");
@@ -105,6 +111,11 @@ async fn signing_in_and_out_and_failing_to_are_entries() {
         let id = app.staff("王芳").await;
         app.signed_in(id).await.post("/sign-out", &[]).await.is(303);
         assert_eq!(count(&app, "session.sign_out").await, 1);
+        let mut desk = app.signed_in(id).await;
+        for _ in 0..3 {
+            desk.post("/account", &[("intent", "password"), ("old", "wrong wrong wrong"), ("new", "correct horse battery")]).await.is(422);
+        }
+        assert_eq!(count(&app, "password.refuse").await, 1, "somebody tries at a desk left open");
     })
     .await;
 }
@@ -117,7 +128,7 @@ async fn a_units_settings_say_where_they_come_from_and_a_lock_closes_them_below(
         app.grant(admin, Role::Admin, sticker.street).await;
         let mut admin = app.signed_in(admin).await;
         let (street, community) = (format!("/admin/units/{}/settings", sticker.street), format!("/admin/units/{}/settings", sticker.community));
-        admin.get(&community).await.is(200).has("系统默认").has("420 个工作分钟").has("22:00 至 07:00");
+        admin.get(&community).await.is(200).has("系统默认").has("工作时间 420 分钟").has("22:00 至 07:00");
         let wrong =
             [("promise_minutes.own", "yes"), ("promise_minutes", "bald"), ("quiet_hours.own", "yes"), ("quiet_hours.from", "22:00"), ("quiet_hours.until", "")];
         admin.post(&street, &wrong).await.is(422).has("10 到 4800").has("value=\"bald\"").has("例如 22:00 和 07:00");
@@ -134,11 +145,16 @@ async fn a_units_settings_say_where_they_come_from_and_a_lock_closes_them_below(
         admin.post(&street, &form).await.is(303);
         let page = admin.get(&community).await;
         page.is(200).has("来自西陵街道").has("西陵街道已锁定（赵敏）").has("21:00 至 08:00").has_not("name=\"promise_minutes\"");
+        // Whoever may not go to the street sees that it is the street's, and no way there.
+        let below = app.staff("钱进").await;
+        app.grant(below, Role::Admin, sticker.community).await;
+        let page = app.signed_in(below).await.get(&community).await;
+        page.is(200).has("来自西陵街道").has("西陵街道已锁定（赵敏）").has_not(&street);
         // A first message is promised an answer by it at once: 60 working minutes from Friday 10:00.
         let (mut resident, conversation) = app.contact(&sticker, "在吗").await;
         resident.get(&conversation).await.has("今天 11:00");
         admin.post(&community, &[("promise_minutes.own", "yes"), ("promise_minutes", "120")]).await.is(303);
-        admin.get(&community).await.has("60 个工作分钟");
+        admin.get(&community).await.has("工作时间 60 分钟");
         // A post without a welcome of its own has the street's.
         let post = sticker.post;
         app.domain.db.write(move |c| Box::pin(async move { store::post::change(c, post, "网格员", None, None).await })).await.unwrap();
@@ -165,6 +181,27 @@ async fn the_tree_opens_piece_by_piece() {
         admin.get(&format!("/admin/units/below?unit={}", beside.street)).await.is(404);
         admin.get("/admin/units/below").await.is(404);
         admin.get(&format!("/admin/units?open={}", beside.street)).await.is(200).has("云集路社区");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_page_of_the_tree_is_reached_by_links() {
+    on_both(async |app| {
+        let district = app.unit(None, UnitKind::District, "西陵区").await;
+        let street = app.unit(Some(district), UnitKind::Street, "西陵街道").await;
+        for n in 0..53 {
+            app.unit(Some(street), UnitKind::Community, &format!("第{n:02}社区")).await;
+        }
+        let admin = app.staff("赵敏").await;
+        app.grant(admin, Role::Admin, district).await;
+        let mut admin = app.signed_in(admin).await;
+        let first = admin.get(&format!("/admin/units?open={street}")).await;
+        let next = format!("/admin/units?open={street}&page=1");
+        first.is(200).has("第00社区").has("第49社区").has_not("第50社区").has(&next.replace('&', "&amp;"));
+        admin.get(&next).await.is(200).has("第50社区").has("第52社区").has_not("第49社区").has("西陵街道");
+        admin.get("/admin/units?q=%E7%A4%BE%E5%8C%BA").await.has("找到 50 个以上的单位").has("role=\"status\"");
+        admin.get("/admin/units?q=%E7%A4%BE%E5%8C%BA&page=1").await.has("找到 53 个单位").has("第52社区");
     })
     .await;
 }

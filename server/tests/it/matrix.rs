@@ -6,13 +6,14 @@ use crate::{
     app::{Sticker, TestApp, on_both},
 };
 use axum::http::Method;
-use model::{ContactPointId, PostId, Role, StaffId, UnitId, UnitKind};
+use model::{ContactPointId, GrantId, ImportId, PostId, PrintFormat, PrintId, Role, StaffId, UnitId, UnitKind, Which};
 use std::collections::HashMap;
 
-/// One line a route: method, path, who is let in, and for a POST the form with which they get through.
+/// One line a route: method, path, who is let in, a query where it needs one, and for a POST the form with which they get through; `@file=x` in it
+/// sends a file.
 ///
 /// Who: `everybody`, `contact` (whose conversation it is), `staff` (whoever is signed in), `holder` (of the post), `admin`, `supervisor`, `auditor`;
-/// several with `+`. Where the path has something in braces, they are let in where that lies in the subtree of their grant, or at their post, and
+/// several with `+`. Where path, query or form have something in braces, they are let in where that lies in the subtree of their grant, or at their post, and
 /// to everybody else it is not found. `nobody` is for what this test does not make (a token, a reply that waits): nobody gets through, whoever asks.
 /// A POST that answers 422 let them in.
 const MATRIX: &str = "
@@ -21,6 +22,8 @@ const MATRIX: &str = "
     GET   /q                                            everybody
     GET   /q/{code}                                     everybody
     POST  /q/{code}                                     everybody   text=x
+    GET   /q/{code}/wrong                               everybody
+    POST  /q/{code}/wrong                               everybody   reason=damaged
     GET   /photo/{staff}/{updated_at}                   nobody
     GET   /c                                            everybody
     GET   /c/{id}                                       contact
@@ -70,7 +73,7 @@ const MATRIX: &str = "
     GET   /account                                      staff
     POST  /account                                      staff       intent=profile&name=&title=&mail_language=en
     POST  /account/off-duty                             staff       until=now
-    POST  /account/photo                                nobody
+    POST  /account/photo                                staff       @photo=x
     GET   /account/absences                             staff
     POST  /account/absences                             staff       intent=plan
     POST  /account/sessions/end                         staff
@@ -78,9 +81,9 @@ const MATRIX: &str = "
 
     GET   /admin                                        admin
     GET   /admin/units                                  admin
-    GET   /admin/units/new                              nobody
-    POST  /admin/units/new                              nobody
-    GET   /admin/units/below                            nobody
+    GET   /admin/units/new                              admin       ?parent={unit}
+    POST  /admin/units/new                              admin       ?parent={unit} name=
+    GET   /admin/units/below                            admin       ?unit={unit}
     GET   /admin/units/found                            admin
     GET   /admin/units/{id}/settings                    admin
     POST  /admin/units/{id}/settings                    admin       promise_minutes.own=yes&promise_minutes=x
@@ -88,13 +91,20 @@ const MATRIX: &str = "
     POST  /admin/units/{id}                             admin       name=
     GET   /admin/units/{id}/calendar                    admin
     POST  /admin/units/{id}/calendar                    admin       intent=save&zone=x
-    POST  /admin/units/{id}/calendar/import             nobody
+    POST  /admin/units/{id}/calendar/import             admin       @ics=x
+    GET   /admin/units/{id}/codes                       admin
+    POST  /admin/units/{id}/codes                       admin       posts=all&place=
+    GET   /admin/units/{id}/day-one                     admin
+    GET   /admin/prints/{id}                            admin
+    GET   /admin/prints/{id}/file                       admin
+    GET   /admin/prints/{id}/progress                   admin
     GET   /admin/units/{id}/posts/new                   admin
     POST  /admin/units/{id}/posts/new                   admin       title=
     GET   /admin/posts/{id}                             admin
     POST  /admin/posts/{id}                             admin       intent=save&title=
     GET   /admin/posts/{id}/contact-points/new          admin
     POST  /admin/posts/{id}/contact-points/new          admin       place=
+    GET   /admin/contact-points                         admin       ?unit={unit}
     GET   /admin/contact-points/{id}                    admin
     POST  /admin/contact-points/{id}                    admin       place=
     GET   /admin/contact-points/{id}/sheet              admin
@@ -115,10 +125,19 @@ const MATRIX: &str = "
     GET   /admin/trial                                  admin
     POST  /admin/trial                                  admin
     GET   /admin/grants                                 admin
-    POST  /admin/grants                                 nobody
+    POST  /admin/grants                                 admin       intent=take&grant={grant}
 
-    GET   /admin/audit                                  auditor
-    POST  /admin/audit/export                           auditor     format=csv
+    GET   /admin/imports                                admin
+    GET   /admin/imports/new                            admin
+    POST  /admin/imports/new                            admin       unit={unit}&mode=add&kind=&@file=x
+    GET   /admin/imports/template/{name}                admin
+    GET   /admin/imports/{id}                           admin
+    POST  /admin/imports/{id}                           admin       intent=drop
+    POST  /admin/imports/{id}/file                      admin       @file=
+    GET   /admin/imports/{id}/mistakes.csv              admin
+
+    GET   /admin/audit                                  auditor     ?unit={unit}
+    POST  /admin/audit/export                           auditor     format=csv&unit={unit}
 
     GET   /supervision                                  supervisor
     GET   /supervision/units/{id}                       supervisor
@@ -129,14 +148,24 @@ const MATRIX: &str = "
 #[derive(Clone, Copy, Debug)]
 struct Line {
     who: &'static str,
+    query: &'static str,
     form: &'static str,
+}
+
+impl Line {
+    /// Whether it is about something that lies somewhere. An empty sheet to fill in lies nowhere.
+    fn has_id(self, path: &str) -> bool {
+        (path.contains('{') && !path.ends_with("{name}")) || self.query.contains('{') || self.form.contains('{')
+    }
 }
 
 fn table() -> HashMap<(Method, &'static str), Line> {
     let line = |line: &'static str| {
         let mut words = line.split_whitespace();
         let (method, path, who) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap_or_else(|| panic!("who may use {line:?}?")));
-        ((method.parse().unwrap(), path), Line { who, form: words.next().unwrap_or("") })
+        let (query, form): (Vec<_>, Vec<_>) = words.partition(|word| word.starts_with('?'));
+        let only = |words: Vec<&'static str>| words.first().copied().unwrap_or("");
+        ((method.parse().unwrap(), path), Line { who, query: only(query), form: only(form) })
     };
     MATRIX.lines().map(str::trim).filter(|l| !l.is_empty()).map(line).collect()
 }
@@ -160,16 +189,77 @@ struct Things {
     conversation: String,
     code: String,
     resident: Actor,
+    print: PrintId,
+    import: ImportId,
+    grant: GrantId,
 }
 
+const ROSTER: &[u8] = "网格名称,网格员姓名,邮箱\n第一网格,陈建国,chen@x.cn\n".as_bytes();
+
 impl Things {
-    async fn at(app: &TestApp, unit: UnitId, name: &str) -> Things {
+    /// With what `admin` has made of it.
+    async fn at(app: &TestApp, unit: UnitId, name: &str, admin: StaffId) -> Things {
         let sticker = app.post_at(unit).await;
         let staff = app.staff(name).await;
         app.hold(staff, sticker.post).await;
         let (resident, conversation) = app.contact(&sticker, &format!("只给{name}看的话")).await;
         let Sticker { post, point, code, .. } = sticker;
-        Things { unit, post, point, staff, conversation: conversation.trim_start_matches("/c/").to_owned(), code: code.to_string(), resident }
+        let (print, import, grant) = (PrintId(app.domain.id()), ImportId(app.domain.id()), GrantId(app.domain.id()));
+        let supervisor = app.staff("督办员").await;
+        let now = app.domain.now();
+        let printed = store::print::Print {
+            id: print,
+            staff_id: admin,
+            unit_id: unit,
+            format: PrintFormat::Svg,
+            which: Which::All,
+            total: 1,
+            made: 0,
+            bytes: 0,
+            missing: String::new(),
+            created_at: now,
+            beat_at: None,
+            finished_at: None,
+        };
+        let held = store::staff::Grant { id: grant, staff_id: supervisor, role: Role::Supervisor, unit_id: unit, from_at: now, until_at: None };
+        app.domain
+            .db
+            .write(move |c| {
+                Box::pin(async move {
+                    store::print::insert(c, &printed).await?;
+                    store::staff::insert_grant(c, &held).await
+                })
+            })
+            .await
+            .unwrap();
+        let conversation = conversation.trim_start_matches("/c/").to_owned();
+        Things { unit, post, point, staff, conversation, code: code.to_string(), resident, print, import, grant }
+    }
+
+    /// Brings a register in here, which has been compared.
+    async fn brought_in(&mut self, app: &TestApp, admin: StaffId) {
+        let mut actor = app.signed_in(admin).await;
+        let path = actor.upload("/admin/imports/new", &[("unit", &self.unit.to_string()), ("mode", "add"), ("kind", "")], "file", ROSTER).await.location();
+        crate::import::settled(&mut actor, &path).await.is(200);
+        self.import = path.rsplit_once('/').unwrap().1.parse().unwrap();
+    }
+
+    /// The same register where the admin could not have brought it.
+    async fn brought_in_as(&self, app: &TestApp, other: ImportId) {
+        let (id, unit_id, now) = (self.import, self.unit, app.domain.now());
+        app.domain
+            .db
+            .write(move |c| {
+                Box::pin(async move {
+                    let (import, file) = (store::import::find(c, other).await?.unwrap(), store::import::file(c, other).await?.unwrap());
+                    let plan = store::import::plan(c, other).await?.unwrap();
+                    let (staff_id, file_name, choices, mode) = (import.staff_id, import.file_name, import.choices, import.mode);
+                    store::import::insert(c, &store::import::New { id, unit_id, staff_id, file_name, file, choices, mode, now }).await?;
+                    store::import::ready(c, id, Some(&plan), None, None, now).await
+                })
+            })
+            .await
+            .unwrap();
     }
 
     /// The path with every parameter filled in.
@@ -184,6 +274,9 @@ impl Things {
                 (id, "units") if id.starts_with('{') => self.unit.to_string(),
                 (id, "posts") if id.starts_with('{') => self.post.to_string(),
                 (id, "contact-points") if id.starts_with('{') => self.point.to_string(),
+                (id, "prints") if id.starts_with('{') => self.print.to_string(),
+                (id, "imports") if id.starts_with('{') => self.import.to_string(),
+                ("{name}", "template") => "roster.csv".to_owned(),
                 (id, "staff" | "photo") if id.starts_with('{') => self.staff.to_string(),
                 (id, _) if id.starts_with('{') => self.conversation.clone(),
                 (word, _) => {
@@ -193,6 +286,33 @@ impl Things {
             });
         }
         parts.join("/")
+    }
+}
+
+impl Things {
+    /// A query or a form with everything filled in.
+    fn fields(&self, form: &'static str) -> Vec<(&'static str, String)> {
+        let ids = [("{unit}", self.unit.to_string()), ("{grant}", self.grant.to_string())];
+        let fill = |value: &str| ids.iter().fold(value.to_owned(), |value, (name, id)| value.replace(name, id));
+        form.trim_start_matches('?').split('&').filter_map(|pair| pair.split_once('=')).map(|(name, value)| (name, fill(value))).collect()
+    }
+
+    async fn ask(&self, actor: &mut Actor, method: &Method, path: &str, line: Line) -> Page {
+        let query: Vec<String> = self.fields(line.query).into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let path = if query.is_empty() { self.fill(path) } else { format!("{}?{}", self.fill(path), query.join("&")) };
+        if method == Method::GET {
+            return actor.get(&path).await;
+        }
+        let mut fields = self.fields(line.form);
+        let file = fields.iter().position(|(name, _)| name.starts_with('@')).map(|at| fields.remove(at));
+        if fields.iter().all(|(name, _)| *name != "key") {
+            fields.push(("key", "018f0000000070008000000000000000".to_owned()));
+        }
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        match file {
+            Some((name, content)) => actor.upload(&path, &fields, &name[1..], content.as_bytes()).await,
+            None => actor.post(&path, &fields).await,
+        }
     }
 }
 
@@ -212,7 +332,7 @@ fn may(who: &str, line: Line, place: Where, has_id: bool) -> bool {
     })
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn every_route_lets_in_whom_the_table_names_and_nobody_else() {
     let table = table();
     on_both(async |app| {
@@ -236,11 +356,6 @@ async fn every_route_lets_in_whom_the_table_names_and_nobody_else() {
         let granted = app.unit(Some(district), UnitKind::Street, "西陵街道").await;
         let below = app.unit(Some(granted), UnitKind::Community, "云集路社区").await;
         let neighbour = app.unit(Some(district), UnitKind::Street, "学院街道").await;
-        let places = [
-            (Where::Inside, Things::at(&app, below, "里").await),
-            (Where::Above, Things::at(&app, district, "上").await),
-            (Where::Beside, Things::at(&app, neighbour, "旁").await),
-        ];
         let mut people = HashMap::new();
         for (who, role) in [("staff", None), ("supervisor", Some(Role::Supervisor)), ("auditor", Some(Role::Auditor)), ("admin", Some(Role::Admin))] {
             let id = app.staff(who).await;
@@ -249,12 +364,19 @@ async fn every_route_lets_in_whom_the_table_names_and_nobody_else() {
             }
             people.insert(who, id);
         }
+        let admin = people["admin"];
+        let mut inside = Things::at(&app, below, "里", admin).await;
+        inside.brought_in(&app, admin).await;
+        let (above, beside) = (Things::at(&app, district, "上", admin).await, Things::at(&app, neighbour, "旁", admin).await);
+        above.brought_in_as(&app, inside.import).await;
+        beside.brought_in_as(&app, inside.import).await;
+        let places = [(Where::Inside, inside), (Where::Above, above), (Where::Beside, beside)];
         people.insert("holder", places[0].1.staff);
 
         let mut wrong = Vec::new();
         for entry in &app.routes {
             let line = table[&(entry.method.clone(), entry.path)];
-            let has_id = entry.path.contains('{');
+            let has_id = line.has_id(entry.path);
             for who in WHO {
                 for (place, things) in &places {
                     let mut actor = match who {
@@ -263,11 +385,7 @@ async fn every_route_lets_in_whom_the_table_names_and_nobody_else() {
                         // Signed in anew each time: one of the routes signs out.
                         who => app.signed_in(people[who]).await,
                     };
-                    let path = things.fill(entry.path);
-                    let page = match entry.method {
-                        Method::GET => actor.get(&path).await,
-                        _ => actor.post(&path, &fields(line.form)).await,
-                    };
+                    let page = things.ask(&mut actor, &entry.method, entry.path, line).await;
                     let what = format!("{who} at {} {} ({place:?} the unit of the grant) got {}", entry.method, entry.path, page.status);
                     let expected = may(who, line, *place, has_id);
                     if is_in(&page) != expected {
@@ -283,14 +401,6 @@ async fn every_route_lets_in_whom_the_table_names_and_nobody_else() {
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     })
     .await;
-}
-
-fn fields(form: &'static str) -> Vec<(&'static str, &'static str)> {
-    let mut fields: Vec<_> = form.split('&').filter_map(|pair| pair.split_once('=')).collect();
-    if fields.iter().all(|(name, _)| *name != "key") {
-        fields.push(("key", "018f0000000070008000000000000000"));
-    }
-    fields
 }
 
 /// What the policy of a new route suggests for its line.

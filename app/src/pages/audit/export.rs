@@ -1,6 +1,9 @@
 //! `/admin/audit/export`: entries as a file, written while it is read.
 
-use super::{list::Wanted, words};
+use super::{
+    list::{self, Wanted},
+    words,
+};
 use crate::{
     error::AppError,
     form::Posted,
@@ -34,7 +37,10 @@ pub async fn take(visit: Visit, AsAuditor(auditor): AsAuditor, Posted(query): Po
         Format::Csv => ("csv", "text/csv; charset=utf-8"),
         Format::JsonLines => ("jsonl", "application/jsonl; charset=utf-8"),
     };
-    let asked = Asked { before: None, ..query.asked() };
+    let asked = match query.asked() {
+        Ok(asked) => Asked { before: None, ..asked },
+        Err(mistakes) => return list::page(&visit, &auditor, &query, Err(mistakes)).await,
+    };
     let asked = audit::export(&visit.app.domain, &auditor, &asked, word).await?.ok_or(AppError::NotFound)?;
     let day = visit.now.timestamp().strftime("%Y%m%d");
     let mut response = Body::from_stream(stream::try_unfold(Some(Reading::begin(visit, auditor, asked, format)), read)).into_response();

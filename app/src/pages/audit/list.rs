@@ -5,6 +5,7 @@ use crate::{
     components::{
         admin::unit_id,
         art::{HOUSES, art},
+        field::{Field, titled_summary},
         icon::{Icon, icon},
     },
     error::AppError,
@@ -12,15 +13,18 @@ use crate::{
     shell::Page,
     visit::{AsAuditor, Visit},
 };
-use axum::{extract::Query, response::Response};
+use axum::{extract::Query, http::StatusCode, response::Response};
 use domain::{
+    Auditor,
     audit::{self, Asked, Found, Places},
     row::AuditLine,
 };
 use i18n::{t, when};
+use jiff::civil::Date;
 use leptos::prelude::*;
-use model::{AuditKind, Language};
+use model::{AuditKind, Language, UnitId};
 use serde::Deserialize;
+use uuid::Uuid;
 
 /// What is looked for, as it stands in the address and in the form.
 #[derive(Clone, Default, Deserialize)]
@@ -36,17 +40,45 @@ pub struct Wanted {
     pub format: String,
 }
 
+/// Which of the two days is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mistakes {
+    from: bool,
+    until: bool,
+}
+
+/// A day as typed; nothing typed is no day.
+fn day(typed: &str) -> Result<Option<Date>, ()> {
+    match typed.trim() {
+        "" => Ok(None),
+        text => text.parse().map(Some).map_err(drop),
+    }
+}
+
 impl Wanted {
-    pub fn asked(&self) -> Asked {
+    /// What is looked for. Nothing else is shown, or taken out, because a day was mistyped.
+    pub fn asked(&self) -> Result<Asked, Mistakes> {
+        match (day(&self.from), day(&self.until)) {
+            (Ok(from), Ok(until)) => Ok(Asked { from, until, ..self.without_days() }),
+            (from, until) => Err(Mistakes { from: from.is_err(), until: until.is_err() }),
+        }
+    }
+
+    fn without_days(&self) -> Asked {
         Asked {
             who: self.who.clone(),
             what: self.what.parse().ok(),
             target: self.target.clone(),
-            from: self.from.trim().parse().ok(),
-            until: self.until.trim().parse().ok(),
-            unit: unit_id(Some(self.unit.as_str()).filter(|u| !u.is_empty())),
+            unit: self.unit(),
             before: self.before.parse().ok(),
+            ..Asked::default()
         }
+    }
+
+    /// One that is none is nobody's.
+    fn unit(&self) -> Option<UnitId> {
+        let typed = self.unit.trim();
+        (!typed.is_empty()).then(|| unit_id(Some(typed)).unwrap_or(UnitId(Uuid::nil())))
     }
 
     fn fields(&self) -> [(&'static str, &String); 6] {
@@ -67,32 +99,55 @@ impl Wanted {
 }
 
 pub async fn show(visit: Visit, AsAuditor(auditor): AsAuditor, Query(query): Query<Wanted>) -> Result<Response, AppError> {
-    let (domain, l) = (&visit.app.domain, visit.language);
-    let asked = query.asked();
-    let places = audit::places(domain, &auditor, asked.unit).await?.ok_or(AppError::NotFound)?;
-    let found = audit::find(domain, &auditor, &asked).await?.ok_or(AppError::NotFound)?;
+    match query.asked() {
+        Ok(asked) => {
+            let found = audit::find(&visit.app.domain, &auditor, &asked).await?.ok_or(AppError::NotFound)?;
+            page(&visit, &auditor, &query, Ok(found)).await
+        }
+        Err(mistakes) => page(&visit, &auditor, &query, Err(mistakes)).await,
+    }
+}
+
+/// What was found, or what is to be corrected before anything is looked for.
+pub async fn page(visit: &Visit, auditor: &Auditor, query: &Wanted, found: Result<Found, Mistakes>) -> Result<Response, AppError> {
+    let l = visit.language;
+    let places = audit::places(&visit.app.domain, auditor, query.unit()).await?.ok_or(AppError::NotFound)?;
     let names: Vec<String> = places.units.iter().map(|u| u.name.clone()).collect();
+    let mistakes = found.as_ref().err().copied().unwrap_or_default();
+    let (status, body) = match found {
+        Ok(found) => (StatusCode::OK, view! { {entries(visit, query, &places, found)}{take_out(visit, query)} }.into_any()),
+        Err(_) => (StatusCode::UNPROCESSABLE_ENTITY, ().into_any()),
+    };
+    let wrong: Vec<(&'static str, String)> = [("from", mistakes.from), ("until", mistakes.until)]
+        .into_iter()
+        .filter(|(_, is_wrong)| *is_wrong)
+        .map(|(id, _)| (id, t!(l, audit.not_a_date)))
+        .collect();
+    let sum = (!wrong.is_empty()).then(|| titled_summary(t!(l, audit.please_correct), wrong));
     let main = view! {
         <main id="main" class="wide">
             <h1>{t!(l, audit.title)}</h1>
             <p class="soft">{t!(l, audit.units, names = names.join(&t!(l, common.comma)))}" "{t!(l, audit.explain)}</p>
-            {form(l, &query, &places)}
-            {entries(&visit, &query, &places, found)}
-            {take_out(&visit, &query)}
+            {sum}
+            {form(l, query, &places, mistakes)}
+            {body}
             {anchor(l, &places)}
         </main>
     };
-    Ok(Page::new(&visit, t!(l, audit.title)).body_class("at-desk").for_staff(&auditor.staff).await?.render(main))
+    Ok(Page::new(visit, t!(l, audit.title)).status(status).body_class("at-desk").for_staff(&auditor.staff).await?.render(main))
 }
 
-fn form(l: Language, query: &Wanted, places: &Places) -> impl IntoView + use<> {
-    let field = |id: &'static str, label: String, hint: Option<String>, kind: &'static str, value: &str| {
+fn form(l: Language, query: &Wanted, places: &Places, mistakes: Mistakes) -> impl IntoView + use<> {
+    let field = |id: &'static str, label: String, hint: String, value: &str| {
         view! {
             <div class="f">
                 <label for=id>{label}</label>
-                <input class="in" id=id name=id type=kind value=value.to_owned() placeholder=hint autocomplete="off"/>
+                <input class="in" id=id name=id type="search" value=value.to_owned() placeholder=hint autocomplete="off"/>
             </div>
         }
+    };
+    let date = |id: &'static str, label: String, value: &str, is_wrong: bool| {
+        Field::new(id, label).kind("date").optional().value(value).error(is_wrong.then(|| t!(l, audit.not_a_date))).view()
     };
     let kinds: Vec<_> =
         AuditKind::ALL.iter().map(|kind| view! { <option value=kind.as_str() selected=query.what == kind.as_str()>{words::kind(l, *kind)}</option> }).collect();
@@ -108,14 +163,14 @@ fn form(l: Language, query: &Wanted, places: &Places) -> impl IntoView + use<> {
     let clear = (!query.is_empty()).then(|| view! { <a class="btn text" href="/admin/audit">{t!(l, audit.clear)}</a> });
     view! {
         <form class="filters" role="search" action="/admin/audit">
-            {field("who", t!(l, audit.who), Some(t!(l, audit.who_hint)), "search", &query.who)}
+            {field("who", t!(l, audit.who), t!(l, audit.who_hint), &query.who)}
             <div class="f">
                 <label for="what">{t!(l, audit.what)}</label>
                 <select class="in" id="what" name="what"><option value="">{t!(l, audit.anything)}</option>{kinds}</select>
             </div>
-            {field("target", t!(l, audit.target), Some(t!(l, audit.target_hint)), "search", &query.target)}
-            {field("from", t!(l, audit.from), None, "date", &query.from)}
-            {field("until", t!(l, audit.until), None, "date", &query.until)}
+            {field("target", t!(l, audit.target), t!(l, audit.target_hint), &query.target)}
+            {date("from", t!(l, audit.from), &query.from, mistakes.from)}
+            {date("until", t!(l, audit.until), &query.until, mistakes.until)}
             {unit}
             <div class="acts"><button class="btn">{icon(Icon::Search)}{t!(l, audit.search)}</button>{clear}</div>
         </form>

@@ -67,6 +67,7 @@ pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin, Query(asked): Query<Ask
                 <input class="in" id="q" name="q" type="search" placeholder=t!(l, tree.find) value=typed autocomplete="off"/>
                 <button class="btn alt">{icon(Icon::Search)}{t!(l, admin.find)}</button>
             </form>
+            <p class="sr" id="told" role="status" data-failed=t!(l, tree.failed)></p>
             {body}
             <script nonce=visit.nonce.as_inner().to_string() inner_html=include_str!("tree.js")></script>
         </main>
@@ -113,15 +114,16 @@ fn back(l: Language) -> impl IntoView + use<> {
 
 fn searched(l: Language, typed: &str, found: unit::Page<Found>) -> AnyView {
     let base = format!("/admin/units?q={}&page=", encode(typed));
-    let count = found.lines.len();
-    let title = if found.has_more || found.page > 0 { t!(l, tree.found_many, count = count) } else { t!(l, tree.found_count, count = count) };
+    // Up to the end of this page.
+    let count = unit::PAGE.saturating_mul(found.page) + found.lines.len() as i64;
+    let title = if found.has_more { t!(l, tree.found_many, count = count) } else { t!(l, tree.found_count, count = count) };
     list(l, title, t!(l, tree.nothing, q = typed.to_owned()), found, &base)
 }
 
 /// Units with the way to them.
 fn list(l: Language, title: String, nothing: String, found: unit::Page<Found>, base: &str) -> AnyView {
     if found.lines.is_empty() {
-        return view! { <div class="empty">{art(&HOUSES)}<h2>{title}</h2><p role="status">{nothing}</p></div> }.into_any();
+        return view! { <div class="empty">{art(&HOUSES)}<h2>{title}</h2><p>{nothing}</p></div> }.into_any();
     }
     let lines: Vec<_> = found
         .lines
@@ -146,5 +148,5 @@ fn list(l: Language, title: String, nothing: String, found: unit::Page<Found>, b
             }
         })
         .collect();
-    view! { <h2 role="status">{title}</h2><ul class="links">{lines}</ul>{pager(l, base, found.page, found.has_more)} }.into_any()
+    view! { <h2>{title}</h2><ul class="links">{lines}</ul>{pager(l, base, found.page, found.has_more)} }.into_any()
 }

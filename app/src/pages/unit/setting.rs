@@ -18,6 +18,7 @@ use axum::{
 };
 use domain::{
     Admin,
+    row::Unit,
     setting::{self, Line, Mistake, NONE, SettingError, Typed, TypedOne, View},
 };
 use i18n::{t, when};
@@ -146,7 +147,7 @@ fn part(l: Language, view: &View, line: &Line, fields: &Fields, error: Option<St
     let value = if is_calendar { when::week(l, &view.effective.calendar.calendar) } else { in_words(l, line.setting, &line.value) };
     let from = match &line.from {
         Some(unit) if unit.id == view.unit.id => t!(l, setting.from_here).into_any(),
-        Some(unit) => view! { <a href=format!("/admin/units/{}/settings", unit.id)>{t!(l, setting.from, name = unit.name.clone())}</a> }.into_any(),
+        Some(unit) => to_unit(view, unit, t!(l, setting.from, name = unit.name.clone())),
         None => t!(l, setting.built_in).into_any(),
     };
     let choice = match &line.locked_by {
@@ -155,7 +156,7 @@ fn part(l: Language, view: &View, line: &Line, fields: &Fields, error: Option<St
                 Some(who) => t!(l, setting.locked_by_who, name = unit.name.clone(), who = who.clone()),
                 None => t!(l, setting.locked_by, name = unit.name.clone()),
             };
-            view! { <p class="locked">{icon(Icon::Key)}<a href=format!("/admin/units/{}/settings", unit.id)>{text}</a></p> }.into_any()
+            view! { <p class="locked">{icon(Icon::Key)}{to_unit(view, unit, text)}</p> }.into_any()
         }
         None => choice(l, view, line, fields, error).into_any(),
     };
@@ -169,6 +170,15 @@ fn part(l: Language, view: &View, line: &Line, fields: &Fields, error: Option<St
         </fieldset>
     }
     .into_any()
+}
+
+/// A unit above by name; a link where the admin may go.
+fn to_unit(view: &View, unit: &Unit, text: String) -> AnyView {
+    if view.above.iter().any(|above| above.id == unit.id) {
+        view! { <a href=format!("/admin/units/{}/settings", unit.id)>{text}</a> }.into_any()
+    } else {
+        view! { <span>{text}</span> }.into_any()
+    }
 }
 
 fn choice(l: Language, view: &View, line: &Line, fields: &Fields, error: Option<String>) -> impl IntoView + use<> {

@@ -5,6 +5,7 @@
   var field = document.getElementById('q');
   var found = document.getElementById('found');
   var whole = document.getElementById('whole');
+  var told = document.getElementById('told');
   var count = 0;
 
   function each(list, act) { Array.prototype.forEach.call(list, act); }
@@ -14,6 +15,12 @@
       if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
       return answer.text();
     });
+  }
+
+  // One place that lasts says what has happened: a new one each time is not read out.
+  function tell(text) {
+    told.className = 'sr';
+    told.textContent = text;
   }
 
   // ── the tree ──
@@ -69,9 +76,9 @@
     if (!text) return;
     var line = document.createElement('p');
     line.className = 'state soft';
-    line.setAttribute('role', 'status');
     line.textContent = text;
     node.after(line);
+    tell(text);
   }
 
   function set(node, open) {
@@ -204,6 +211,7 @@
       if (!tree) { location.assign('/admin/units'); return; }
       found.hidden = true;
       whole.hidden = false;
+      tell('');
       history.replaceState(null, '', location.pathname);
       return;
     }
@@ -213,7 +221,13 @@
       found.hidden = false;
       if (whole) whole.hidden = true;
       history.replaceState(null, '', '?q=' + encodeURIComponent(q));
-    }, function (why) { if (why.name !== 'AbortError') field.form.submit(); });
+      tell(Array.prototype.map.call(found.querySelectorAll('h2, .empty p'), function (part) { return part.textContent; }).join(' '));
+    }, function (why) {
+      if (why.name === 'AbortError') return;
+      // What is being typed stays, and the next letter tries again.
+      tell(told.dataset.failed);
+      told.className = 'hint';
+    });
   }
   field.addEventListener('input', function (event) {
     clearTimeout(waiting);

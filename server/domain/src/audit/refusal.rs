@@ -1,5 +1,5 @@
 //! Refused attempts: at pages that are somebody else's, and at signing in. The first of each are entries at once; repeats are counted and told
-//! once an hour, so that nobody fills the disk by being refused.
+//! in few entries, at the latest after an hour, so that nobody fills the disk by being refused.
 
 use super::append;
 use crate::{Domain, Staff};
@@ -7,7 +7,7 @@ use model::{At, StaffId};
 use std::{
     collections::{HashMap, HashSet},
     mem,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 use store::Result;
 use uuid::Uuid;
@@ -29,7 +29,9 @@ struct Who {
 #[derive(Default)]
 struct Told {
     what: HashSet<String>,
-    more: u64,
+    /// Repeats of this hour, and those of them that no entry tells of yet.
+    all: u64,
+    untold: u64,
 }
 
 /// What was refused in this hour.
@@ -42,29 +44,54 @@ struct Hour {
     people: HashMap<Who, Told>,
 }
 
+/// What becomes of a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Telling {
+    /// An entry of its own.
+    Now,
+    /// An entry that says how often.
+    Repeats(u64),
+    /// Counted.
+    Later,
+}
+
 impl Refusals {
-    /// Whether this one becomes an entry by itself.
-    fn is_to_tell(&self, who: Who, what: String, now: At) -> bool {
-        let mut hour = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn hour(&self) -> MutexGuard<'_, Hour> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count(&self, who: Who, what: String, now: At) -> Telling {
+        let mut hour = self.hour();
         hour.since.get_or_insert(now);
         let stranger = Who { staff: None, target: None, ..who };
         let who = if hour.people.contains_key(&who) || hour.people.len() < PEOPLE { who } else { stranger };
         let told = hour.people.entry(who).or_default();
         if told.what.len() < TOLD && told.what.insert(what) {
-            return true;
+            return Telling::Now;
         }
-        told.more += 1;
-        false
+        told.all += 1;
+        told.untold += 1;
+        // Told at ten, a hundred, a thousand: a program that ends in the middle of the hour takes few with it.
+        if told.all >= 10 && told.all == 10_u64.pow(told.all.ilog10()) { Telling::Repeats(mem::take(&mut told.untold)) } else { Telling::Later }
     }
 
-    /// Those of an hour that has passed.
-    fn take(&self, now: At) -> Vec<(Who, u64)> {
-        let mut hour = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if hour.since.is_none_or(|since| now.seconds_since(since).abs() < HOUR_SECONDS) {
+    /// Those of an hour that has passed, or all there are.
+    fn take(&self, now: At, is_last: bool) -> Vec<(Who, u64)> {
+        let mut hour = self.hour();
+        if !is_last && hour.since.is_none_or(|since| now.seconds_since(since).abs() < HOUR_SECONDS) {
             return Vec::new();
         }
         hour.since = None;
-        mem::take(&mut hour.people).into_iter().filter(|(_, told)| told.more > 0).map(|(who, told)| (who, told.more)).collect()
+        mem::take(&mut hour.people).into_iter().filter(|(_, told)| told.untold > 0).map(|(who, told)| (who, told.untold)).collect()
+    }
+
+    /// Those that could not be written.
+    fn give_back(&self, repeats: Vec<(Who, u64)>, now: At) {
+        let mut hour = self.hour();
+        hour.since.get_or_insert(now);
+        for (who, count) in repeats {
+            hour.people.entry(who).or_default().untold += count;
+        }
     }
 }
 
@@ -83,34 +110,44 @@ pub(crate) async fn not_signed_in(domain: &Domain, as_whom: Option<StaffId>, net
     tell(domain, who, target, network).await
 }
 
-async fn tell(domain: &Domain, who: Who, target: String, detail: String) -> Result<()> {
-    let now = domain.now();
-    let (action, staff) = (who.action, who.staff);
-    if !domain.refusals.is_to_tell(who, format!("{target} {detail}"), now) {
-        return Ok(());
-    }
-    domain.db.write(move |c| Box::pin(async move { append(c, now, staff, action, &target, &detail).await })).await
+/// Somebody typed a wrong password where the one they have is asked for again.
+pub(crate) async fn wrong_password(domain: &Domain, staff: StaffId) -> Result<()> {
+    tell(domain, Who { action: "password.refuse", staff: Some(staff), target: Some(staff) }, staff.to_string(), String::new()).await
 }
 
-/// Once a minute: the repeats of an hour that has passed.
-pub async fn note_repeats(domain: &Domain) -> Result<()> {
+async fn tell(domain: &Domain, who: Who, target: String, detail: String) -> Result<()> {
     let now = domain.now();
-    let repeats = domain.refusals.take(now);
-    if repeats.is_empty() {
-        return Ok(());
+    match domain.refusals.count(who.clone(), format!("{target} {detail}"), now) {
+        Telling::Now => domain.db.write(move |c| Box::pin(async move { append(c, now, who.staff, who.action, &target, &detail).await })).await,
+        Telling::Repeats(count) => write(domain, vec![(who, count)]).await,
+        Telling::Later => Ok(()),
     }
-    domain
+}
+
+/// Once a minute, the repeats of an hour that has passed; and before the program ends, all of them.
+pub async fn note_repeats(domain: &Domain, is_last: bool) -> Result<()> {
+    let repeats = domain.refusals.take(domain.now(), is_last);
+    if repeats.is_empty() { Ok(()) } else { write(domain, repeats).await }
+}
+
+async fn write(domain: &Domain, repeats: Vec<(Who, u64)>) -> Result<()> {
+    let (now, told) = (domain.now(), repeats.clone());
+    let written = domain
         .db
         .write(move |c| {
             Box::pin(async move {
-                for (who, more) in repeats {
+                for (who, count) in told {
                     let target = who.target.map(|id| id.to_string()).unwrap_or_default();
-                    append(c, now, who.staff, who.action, &target, &format!("× {more}")).await?;
+                    append(c, now, who.staff, who.action, &target, &format!("× {count}")).await?;
                 }
                 Ok(())
             })
         })
-        .await
+        .await;
+    if written.is_err() {
+        domain.refusals.give_back(repeats, now);
+    }
+    written
 }
 
 #[cfg(test)]
@@ -125,24 +162,33 @@ mod tests {
     fn repeats_are_counted_and_told_once_an_hour() {
         let refusals = Refusals::default();
         let now = At(1_795_000_000_000);
-        let told = (0..50).filter(|n| refusals.is_to_tell(who(1), format!("page {}", n % 5), now)).count();
-        assert_eq!(told, 5, "each page once");
-        assert!(refusals.take(now.plus_minutes(59)).is_empty());
-        let repeats = refusals.take(now.plus_minutes(60));
-        assert_eq!(repeats.iter().map(|(_, more)| *more).collect::<Vec<_>>(), [45]);
-        assert!(refusals.is_to_tell(who(1), "page 0".into(), now.plus_minutes(61)), "a new hour");
+        let told: Vec<Telling> = (0..50).map(|n| refusals.count(who(1), format!("page {}", n % 5), now)).collect();
+        assert_eq!(told.iter().filter(|t| **t == Telling::Now).count(), 5, "each page once");
+        assert_eq!(told.iter().filter(|t| matches!(t, Telling::Repeats(_))).collect::<Vec<_>>(), [&Telling::Repeats(10)]);
+        assert!(refusals.take(now.plus_minutes(59), false).is_empty());
+        let repeats = refusals.take(now.plus_minutes(60), false);
+        assert_eq!(repeats.iter().map(|(_, count)| *count).collect::<Vec<_>>(), [35]);
+        assert_eq!(refusals.count(who(1), "page 0".into(), now.plus_minutes(61)), Telling::Now, "a new hour");
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_told_with_what_comes_after_it_and_nothing_waits_at_the_end() {
+        let refusals = Refusals::default();
+        (0..6).for_each(|_| drop(refusals.count(who(1), "page".into(), At(0))));
+        let repeats = refusals.take(At(0), true);
+        assert_eq!(repeats.iter().map(|(_, count)| *count).collect::<Vec<_>>(), [5]);
+        refusals.give_back(repeats, At(0));
+        (0..3).for_each(|_| drop(refusals.count(who(1), "page".into(), At(0))));
+        assert_eq!(refusals.take(At(0), true).iter().map(|(_, count)| *count).collect::<Vec<_>>(), [7]);
     }
 
     #[test]
     fn whoever_tries_everything_makes_no_more_entries_than_so_many() {
         let refusals = Refusals::default();
-        let tries = |person: u128| (0..10_000).filter(|n| refusals.is_to_tell(who(person), format!("page {n}"), At(0))).count();
-        assert_eq!(tries(1), TOLD);
-        let all: usize = (2..3_000).map(tries_of(&refusals)).sum();
-        assert!(all <= (PEOPLE + 1) * TOLD, "{all}");
-    }
-
-    fn tries_of(refusals: &Refusals) -> impl FnMut(u128) -> usize {
-        |person| (0..TOLD + 5).filter(|n| refusals.is_to_tell(who(person), format!("page {n}"), At(0))).count()
+        let told = |person: u128, times: usize| (0..times).filter(|n| refusals.count(who(person), format!("page {n}"), At(0)) != Telling::Later).count();
+        // At ten, a hundred and a thousand.
+        assert_eq!(told(1, 10_000), TOLD + 3);
+        let all: usize = (2..3_000).map(|person| told(person, TOLD + 5)).sum();
+        assert!(all <= (PEOPLE + 1) * TOLD + 5, "{all}");
     }
 }

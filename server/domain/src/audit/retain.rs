@@ -12,8 +12,10 @@ use tokio::{sync::watch, time};
 
 /// Days below which nothing may be taken out: the law asks for six months.
 pub const KEPT_DAYS: i64 = 190;
+/// Old entries that one new entry tells of.
+const TOLD: i64 = 2_000;
 /// Entries emptied in one transaction: it holds up nobody for long.
-const BATCH: i64 = 1_000;
+const BATCH: usize = 100;
 
 /// Days after which entries of a kind are emptied. Kinds that are not in it are kept for good.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,11 +58,11 @@ pub async fn keep(domain: &Domain, keep: &Keep) -> Result<u64> {
     for (kind, days) in &keep.0 {
         let before = domain.now().plus_days(-(*days).max(KEPT_DAYS));
         let actions = store::audit::actions(&mut domain.db.read().await?).await?;
-        let actions: Vec<String> = actions.into_iter().filter(|a| kind_of(a) == *kind).collect();
+        let actions: Vec<&str> = actions.iter().map(String::as_str).filter(|a| kind_of(a) == *kind).collect();
         loop {
-            let count = empty_some(domain, *kind, &actions, before).await?;
-            emptied += count;
-            if count < BATCH as u64 {
+            let old = store::audit::old(&mut domain.db.read().await?, &actions, before, TOLD).await?;
+            emptied += empty_all(domain, *kind, &old).await?;
+            if (old.len() as i64) < TOLD {
                 break;
             }
         }
@@ -68,34 +70,32 @@ pub async fn keep(domain: &Domain, keep: &Keep) -> Result<u64> {
     Ok(emptied)
 }
 
-async fn empty_some(domain: &Domain, kind: AuditKind, actions: &[String], before: At) -> Result<u64> {
-    let (now, actions) = (domain.now(), actions.to_vec());
-    let is_any = {
-        let list: Vec<&str> = actions.iter().map(String::as_str).collect();
-        !store::audit::old(&mut domain.db.read().await?, &list, before, 1).await?.is_empty()
-    };
-    if !is_any {
-        return Ok(0);
-    }
-    domain
-        .db
-        .write(move |c| {
-            Box::pin(async move {
-                // Two nodes must not empty the same ones.
-                store::audit::hold(c).await?;
-                let list: Vec<&str> = actions.iter().map(String::as_str).collect();
-                let old = store::audit::old(c, &list, before, BATCH).await?;
-                let seqs: Vec<i64> = old.iter().map(|(seq, _)| *seq).collect();
-                let Some(newest) = old.iter().map(|(_, at)| *at).max() else { return Ok(0) };
-                let said = Emptied { entries: ranges(&seqs), newest, kinds: vec![kind.to_string()] };
-                append(c, now, None, store::audit::RETAIN, "", &serde_json::to_string(&said)?).await?;
-                store::audit::empty(c, &seqs).await
+/// Says in the chain which entries are emptied, together with the first of them, and then empties the others. What is left over after a kill is old
+/// the next day too.
+async fn empty_all(domain: &Domain, kind: AuditKind, old: &[(i64, At)]) -> Result<u64> {
+    let seqs: Vec<i64> = old.iter().map(|(seq, _)| *seq).collect();
+    let Some(newest) = old.iter().map(|(_, at)| *at).max() else { return Ok(0) };
+    let said = serde_json::to_string(&Emptied { entries: ranges(&seqs), newest, kinds: vec![kind.to_string()] })?;
+    let mut said = Some((domain.now(), said));
+    let mut emptied = 0;
+    for batch in seqs.chunks(BATCH) {
+        let (batch, said) = (batch.to_vec(), said.take());
+        emptied += domain
+            .db
+            .write(move |c| {
+                Box::pin(async move {
+                    if let Some((now, said)) = said {
+                        append(c, now, None, store::audit::RETAIN, "", &said).await?;
+                    }
+                    store::audit::empty(c, &batch).await
+                })
             })
-        })
-        .await
+            .await?;
+    }
+    Ok(emptied)
 }
 
-/// Once a day until the server stops: empties what is old, and writes the end of the chain into a file and the log, outside the database.
+/// Once a day until the server stops.
 pub async fn look_after(domain: Domain, kept: Keep, anchors: std::path::PathBuf, mut stopping: watch::Receiver<bool>) {
     let mut days = time::interval(Duration::from_secs(24 * 60 * 60));
     days.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
@@ -104,14 +104,22 @@ pub async fn look_after(domain: Domain, kept: Keep, anchors: std::path::PathBuf,
             _ = days.tick() => {}
             _ = stopping.wait_for(|s| *s) => return,
         }
-        match keep(&domain, &kept).await {
+        daily(&domain, &kept, &anchors).await;
+    }
+}
+
+/// Empties what is old, and writes the end of the chain into a file and the log, outside the database. By a clock that somebody has set to try
+/// something out nothing is old.
+pub async fn daily(domain: &Domain, kept: &Keep, anchors: &Path) {
+    if domain.clock.is_real() {
+        match keep(domain, kept).await {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "old audit entries were emptied"),
             Err(e) => tracing::error!(error = %e, "old audit entries could not be emptied"),
         }
-        if let Err(e) = anchor(&domain, &anchors).await {
-            tracing::error!(error = %e, file = %anchors.display(), "the end of the audit chain could not be noted");
-        }
+    }
+    if let Err(e) = anchor(domain, anchors).await {
+        tracing::error!(error = %e, file = %anchors.display(), "the end of the audit chain could not be noted");
     }
 }
 
@@ -123,14 +131,22 @@ async fn anchor(domain: &Domain, file: &Path) -> std::result::Result<(), Box<dyn
     let anchor = Anchor::from(head);
     tracing::info!(%anchor, "the end of the audit chain");
     let mut file = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(file)?;
-    writeln!(file, "{} {anchor}", domain.now().timestamp().strftime("%Y-%m-%dT%H:%M:%SZ"))?;
+    if domain.clock.is_real() {
+        write!(file, "{} ", domain.now().timestamp().strftime("%Y-%m-%dT%H:%M:%SZ"))?;
+    }
+    writeln!(file, "{anchor}")?;
     Ok(())
 }
 
-/// The anchors noted in a file; none if there is no such file.
+/// The anchors noted in a file, with when that was; none if there is no such file.
 pub fn anchors_in(file: &Path) -> Vec<Anchor> {
     let text = fs::read_to_string(file).unwrap_or_default();
-    text.lines().filter_map(|line| line.split_whitespace().last()?.parse().ok()).collect()
+    let read = |line: &str| {
+        let anchor: Anchor = line.split_whitespace().last()?.parse().ok()?;
+        let at = line.split_whitespace().next().and_then(|word| word.parse::<jiff::Timestamp>().ok()).map(At::from);
+        Some(Anchor { at, ..anchor })
+    };
+    text.lines().filter_map(read).collect()
 }
 
 #[cfg(test)]

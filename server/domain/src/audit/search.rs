@@ -14,7 +14,7 @@ use std::{
 };
 use store::{
     Conn, Result,
-    audit::{Filter, Line, Named},
+    audit::{Filter, Line, Named, Target},
     unit::Unit,
 };
 use uuid::Uuid;
@@ -22,8 +22,6 @@ use uuid::Uuid;
 /// Entries on one page, and in one piece of an export.
 pub const PAGE: i64 = 50;
 const PIECE: i64 = 1_000;
-/// People and things that one name may mean.
-const MEANT: i64 = 500;
 /// Units below which a subtree is small.
 const NARROW: usize = 200;
 
@@ -69,8 +67,9 @@ pub struct Places {
 pub async fn places(domain: &Domain, auditor: &Auditor, unit: Option<UnitId>) -> Result<Option<Places>> {
     let mut conn = domain.db.read().await?;
     let c = &mut conn;
+    let granted = granted(domain, c, auditor).await?;
     let mut units = Vec::new();
-    for id in &auditor.units {
+    for id in &granted {
         units.extend(store::unit::find(c, *id).await?);
     }
     let chosen = match unit {
@@ -84,64 +83,56 @@ pub async fn places(domain: &Domain, auditor: &Auditor, unit: Option<UnitId>) ->
     };
     let head = store::audit::head(c).await?;
     let anchor = (head.seq > 0).then(|| Anchor::from(head));
-    let sees_everything = sees_everything(c, auditor).await?;
+    let sees_everything = sees_everything(c, &granted).await?;
     Ok(Some(Places { units, settings, chosen, anchor, sees_everything }))
 }
 
-/// Every top of the tree is theirs.
-async fn sees_everything(c: &mut Conn, auditor: &Auditor) -> Result<bool> {
-    let roots = store::unit::roots(c).await?;
-    Ok(!roots.is_empty() && roots.iter().all(|root| auditor.units.contains(&root.id)))
+/// The units of an auditor's grants as they are now: an export may take longer than a grant lasts.
+async fn granted(domain: &Domain, c: &mut Conn, auditor: &Auditor) -> Result<Vec<UnitId>> {
+    let grants = store::staff::grants(c, auditor.staff.id, domain.now()).await?;
+    Ok(grants.into_iter().filter(|g| g.role == Role::Auditor).map(|g| g.unit_id).collect())
 }
 
-/// `None` if the unit asked for is not theirs.
-async fn filter(domain: &Domain, c: &mut Conn, auditor: &Auditor, asked: &Asked) -> Result<Option<Filter>> {
+/// Every top of the tree is theirs.
+async fn sees_everything(c: &mut Conn, granted: &[UnitId]) -> Result<bool> {
+    let roots = store::unit::roots(c).await?;
+    Ok(!roots.is_empty() && roots.iter().all(|root| granted.contains(&root.id)))
+}
+
+/// `None` if the unit asked for is not theirs, or nothing is any more.
+async fn filter(domain: &Domain, c: &mut Conn, tree: &tree::Index, auditor: &Auditor, asked: &Asked) -> Result<Option<Filter>> {
+    let granted = granted(domain, c, auditor).await?;
+    let Some(first) = granted.first().copied() else { return Ok(None) };
     let units = match asked.unit {
         Some(unit) if store::staff::is_granted(c, auditor.staff.id, Role::Auditor, unit, domain.now()).await? => Some(vec![unit]),
         Some(_) => return Ok(None),
-        None if sees_everything(c, auditor).await? => None,
-        None => Some(auditor.units.clone()),
+        None if sees_everything(c, &granted).await? => None,
+        None => Some(granted),
     };
-    let settings = match auditor.units.first() {
-        Some(unit) => setting::of(domain, c, *unit).await?,
-        None => Arc::new(Effective::standard()),
-    };
+    let settings = setting::of(domain, c, first).await?;
     let midnight = |date: Date| {
         let local = settings.calendar.calendar.local(domain.now());
         local.with().date(date).build().and_then(|z| z.start_of_day()).map(|z| At::from(z.timestamp())).ok()
     };
-    let who = asked.who.trim();
-    let staff = if who.is_empty() { None } else { Some(store::audit::people_like(c, &like(who, "%"), MEANT).await?) };
+    let pattern = |typed: &str| if typed.trim().is_empty() { None } else { Some(like(typed, "%")) };
     let actions = match asked.what {
         Some(kind) => Some(store::audit::actions(c).await?.into_iter().filter(|action| kind_of(action) == kind).collect()),
         None => None,
     };
-    let is_narrow = match &units {
-        Some(units) => tree::index(domain, c).await?.count_below(units) <= NARROW,
-        None => false,
+    let target = match asked.target.trim().parse::<Uuid>() {
+        Ok(id) => Some(Target::Id(id.as_simple().to_string())),
+        Err(_) => pattern(&asked.target).map(Target::Like),
     };
     Ok(Some(Filter {
         before: asked.before,
         from: asked.from.and_then(midnight),
         until: asked.until.and_then(|date| midnight(date.tomorrow().ok()?)),
-        staff,
-        targets: targets(c, asked.target.trim()).await?,
+        who: pattern(&asked.who),
+        target,
         actions,
+        is_narrow: units.as_ref().is_some_and(|units| tree.count_below(units) <= NARROW),
         units,
-        is_narrow,
     }))
-}
-
-/// The ids that a typed name may mean.
-async fn targets(c: &mut Conn, typed: &str) -> Result<Option<Vec<String>>> {
-    if typed.is_empty() {
-        return Ok(None);
-    }
-    if let Ok(id) = typed.parse::<Uuid>() {
-        return Ok(Some(vec![id.as_simple().to_string()]));
-    }
-    let meant = store::audit::things_like(c, &like(typed, "%"), MEANT).await?;
-    Ok(Some(meant.into_iter().map(|id| id.as_simple().to_string()).collect()))
 }
 
 /// The entries an auditor asks for, the newest first. `None` if the unit asked for is not theirs.
@@ -150,9 +141,10 @@ pub async fn find(domain: &Domain, auditor: &Auditor, asked: &Asked) -> Result<O
 }
 
 async fn page(domain: &Domain, auditor: &Auditor, asked: &Asked, size: i64) -> Result<Option<Found>> {
+    let tree = tree::index(domain).await?;
     let mut conn = domain.db.read().await?;
     let c = &mut conn;
-    let Some(filter) = filter(domain, c, auditor, asked).await? else { return Ok(None) };
+    let Some(filter) = filter(domain, c, &tree, auditor, asked).await? else { return Ok(None) };
     let mut lines = store::audit::find(c, &filter, size + 1).await?;
     let has_more = lines.len() as i64 > size;
     lines.truncate(usize::try_from(size).unwrap_or(0));
@@ -169,9 +161,10 @@ fn ids_in(text: &str) -> impl Iterator<Item = Uuid> {
 
 /// Begins to take entries out, which is an entry itself: gives what to ask [`export_page`] for first. `None` if the unit asked for is not theirs.
 pub async fn export(domain: &Domain, auditor: &Auditor, asked: &Asked, format: &str) -> Result<Option<Asked>> {
+    let tree = tree::index(domain).await?;
     let end = {
         let mut conn = domain.db.read().await?;
-        if filter(domain, &mut conn, auditor, asked).await?.is_none() {
+        if filter(domain, &mut conn, &tree, auditor, asked).await?.is_none() {
             return Ok(None);
         }
         store::audit::head(&mut conn).await?.seq
@@ -187,7 +180,7 @@ pub async fn export(domain: &Domain, auditor: &Auditor, asked: &Asked, format: &
     Ok(Some(Asked { before: Some(end + 1), ..asked.clone() }))
 }
 
-/// The next piece of an export; the grant is looked at each time.
+/// The next piece of an export, of what is theirs by then.
 pub async fn export_page(domain: &Domain, auditor: &Auditor, asked: &Asked) -> Result<Option<Found>> {
     page(domain, auditor, asked, PIECE).await
 }

@@ -1,10 +1,11 @@
 //! Whether the chain of audit entries is whole: every entry hashes to what it carries, carries the hash of the one before it, and none is missing,
-//! at the end neither. What was emptied because it was old is accepted where an entry in the chain says so.
+//! at the end neither. What was emptied is accepted where an entry in the chain says so that was written when it was old enough. When that was is
+//! part of its hash and stays; and whoever dates the entry that says so ahead is found by the clock and by what was written after it.
 
-use super::hash;
+use super::{digest, hash, hash_without_digest};
 use model::At;
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 use store::{
     Conn, Result,
     audit::{Entry, Head},
@@ -12,8 +13,10 @@ use store::{
 
 /// Entries read at a time.
 const PAGE: i64 = 5_000;
-/// Days below which no entry may have been emptied; clocks of several nodes may differ by one.
-const DAYS: i64 = super::KEPT_DAYS - 1;
+/// Days by which the clocks of several nodes may differ.
+const DIFFER_DAYS: i64 = 1;
+/// Days below which no entry may have been emptied.
+const DAYS: i64 = super::KEPT_DAYS - DIFFER_DAYS;
 
 /// The first thing that is wrong, with the number of the entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +29,8 @@ pub enum Fault {
     Unlinked(i64),
     /// It was emptied, and no entry says that it was old enough.
     Emptied(i64),
+    /// It says that old entries were emptied, and was dated ahead: what was written after it is older.
+    Ahead(i64),
     /// The chain ended later than here once: entries from this number on were cut off.
     CutOff(i64),
     /// It is another entry than the one whose hash was kept.
@@ -34,8 +39,10 @@ pub enum Fault {
 
 impl Fault {
     pub fn seq(self) -> i64 {
-        let (Fault::Missing(seq) | Fault::Changed(seq) | Fault::Unlinked(seq) | Fault::Emptied(seq) | Fault::CutOff(seq) | Fault::Other(seq)) = self;
-        seq
+        match self {
+            Fault::Missing(seq) | Fault::Changed(seq) | Fault::Unlinked(seq) | Fault::Emptied(seq) => seq,
+            Fault::Ahead(seq) | Fault::CutOff(seq) | Fault::Other(seq) => seq,
+        }
     }
 }
 
@@ -46,6 +53,7 @@ impl fmt::Display for Fault {
             Fault::Changed(seq) => write!(f, "entry {seq} was changed"),
             Fault::Unlinked(seq) => write!(f, "entry {seq} does not follow the entry before it: one of the two was exchanged"),
             Fault::Emptied(seq) => write!(f, "entry {seq} was emptied, and no entry says that it was old enough"),
+            Fault::Ahead(seq) => write!(f, "entry {seq} says that old entries were emptied, and is dated ahead of what was written after it"),
             Fault::CutOff(seq) => write!(f, "entry {seq} and what came after it were cut off"),
             Fault::Other(seq) => write!(f, "entry {seq} is another one than the anchor says"),
         }
@@ -57,6 +65,8 @@ impl fmt::Display for Fault {
 pub struct Anchor {
     pub seq: i64,
     pub hash: Vec<u8>,
+    /// When it was kept, if that was kept with it: what is newer in the chain was written after that.
+    pub at: Option<At>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +79,7 @@ impl FromStr for Anchor {
         let (seq, hash) = text.trim().split_once(':').ok_or(NotAnAnchor)?;
         let hash = data_encoding::HEXLOWER_PERMISSIVE.decode(hash.as_bytes()).map_err(|_| NotAnAnchor)?;
         let seq = seq.parse().ok().filter(|seq| *seq >= 1).ok_or(NotAnAnchor)?;
-        if hash.len() == 32 { Ok(Anchor { seq, hash }) } else { Err(NotAnAnchor) }
+        if hash.len() == 32 { Ok(Anchor { seq, hash, at: None }) } else { Err(NotAnAnchor) }
     }
 }
 
@@ -81,7 +91,7 @@ impl fmt::Display for Anchor {
 
 impl From<Head> for Anchor {
     fn from(head: Head) -> Anchor {
-        Anchor { seq: head.seq, hash: head.hash }
+        Anchor { seq: head.seq, hash: head.hash, at: None }
     }
 }
 
@@ -106,50 +116,66 @@ pub(super) fn ranges(seqs: &[i64]) -> String {
     all.iter().map(write).collect::<Vec<_>>().join(",")
 }
 
-/// One time that old entries were emptied.
-struct Retention {
-    seq: i64,
+/// Entries of which one in the chain says that they were emptied.
+#[derive(Clone, Copy)]
+struct Told {
+    from: i64,
+    until: i64,
+    /// The last that this one or any before it speaks of.
+    reach: i64,
+    /// The entry that says so, and when it was written.
+    by: i64,
     at: At,
-    ranges: Vec<(i64, i64)>,
 }
 
-impl Retention {
-    fn read((seq, at, detail): &(i64, At, String)) -> Option<Retention> {
-        let said: Emptied = serde_json::from_str(detail).ok()?;
-        let range = |text: &str| {
-            let (from, until) = text.split_once('-').unwrap_or((text, text));
-            Some((from.parse().ok()?, until.parse().ok()?))
-        };
-        Some(Retention { seq: *seq, at: *at, ranges: said.entries.split(',').filter_map(range).collect() })
+impl Told {
+    /// All that entries about emptied ones say, in order.
+    fn all(retentions: &[(i64, At, String)]) -> Vec<Told> {
+        let mut all: Vec<Told> = retentions.iter().flat_map(Told::read).collect();
+        all.sort_by_key(|told| told.from);
+        let mut reach = 0;
+        for told in &mut all {
+            reach = told.until.max(reach);
+            told.reach = reach;
+        }
+        all
     }
 
-    /// Whether it speaks of an entry, all entries before which are no newer than `newest`.
-    fn covers(&self, seq: i64, newest: At) -> bool {
-        // The ranges are in order.
-        let i = self.ranges.partition_point(|(_, until)| *until < seq);
-        self.seq > seq && self.at >= newest.plus_days(DAYS) && self.ranges.get(i).is_some_and(|(from, _)| *from <= seq)
+    fn read((by, at, detail): &(i64, At, String)) -> Vec<Told> {
+        let Ok(said) = serde_json::from_str::<Emptied>(detail) else { return Vec::new() };
+        let told = |text: &str| {
+            let (from, until) = text.split_once('-').unwrap_or((text, text));
+            Some(Told { from: from.parse().ok()?, until: until.parse().ok()?, reach: 0, by: *by, at: *at })
+        };
+        said.entries.split(',').filter_map(told).collect()
     }
 }
 
 /// A chain being looked through from its beginning, entry by entry.
 pub struct Chain {
-    retentions: Vec<Retention>,
+    told: Vec<Told>,
     anchors: Vec<Anchor>,
+    now: At,
     last: Option<(i64, Vec<u8>)>,
-    newest: At,
+    /// What comes now was not written before this: an anchor was kept then.
+    since: At,
+    /// By entries about emptied ones that are still to come: the earliest moment at which they may have been written.
+    to_come: BTreeMap<i64, At>,
+    /// The latest such moment of those that have come, with the entry's number: what comes after it was not written before.
+    floor: Option<(i64, At)>,
     pub count: i64,
     pub emptied: i64,
 }
 
 impl Chain {
     /// `retentions` are all entries about emptied ones; each of them is looked at in its turn, like every other.
-    pub fn new(retentions: &[(i64, At, String)], anchors: Vec<Anchor>) -> Chain {
-        Chain { retentions: retentions.iter().filter_map(Retention::read).collect(), anchors, last: None, newest: At(0), count: 0, emptied: 0 }
+    pub fn new(retentions: &[(i64, At, String)], anchors: Vec<Anchor>, now: At) -> Chain {
+        Chain { told: Told::all(retentions), anchors, now, last: None, since: At(0), to_come: BTreeMap::new(), floor: None, count: 0, emptied: 0 }
     }
 
     /// A chain of which only what comes after an entry is looked at.
     fn from(self, before: &Entry) -> Chain {
-        Chain { last: Some((before.seq, before.hash.clone())), newest: before.at, ..self }
+        Chain { last: Some((before.seq, before.hash.clone())), ..self }
     }
 
     pub fn take(&mut self, entry: &Entry) -> std::result::Result<(), Fault> {
@@ -160,21 +186,57 @@ impl Chain {
         if entry.seq < expected || entry.previous_hash != previous {
             return Err(Fault::Unlinked(entry.seq));
         }
-        if is_empty(entry) {
-            if !self.retentions.iter().any(|r| r.covers(entry.seq, self.newest)) {
-                return Err(Fault::Emptied(entry.seq));
-            }
-            self.emptied += 1;
-        } else if hash(entry) != entry.hash {
+        if is_empty(entry) && entry.digest.is_none() {
+            return Err(Fault::Emptied(entry.seq));
+        }
+        if !fits(entry) {
             return Err(Fault::Changed(entry.seq));
         }
-        if self.anchors.iter().any(|a| a.seq == entry.seq && a.hash != entry.hash) {
-            return Err(Fault::Other(entry.seq));
+        let told = if is_empty(entry) { Some(self.told_of(entry).ok_or(Fault::Emptied(entry.seq))?) } else { None };
+        if let Some(told) = told {
+            self.emptied += 1;
+            let needed = self.needed(entry);
+            self.to_come.entry(told.by).and_modify(|known| *known = needed.max(*known)).or_insert(needed);
         }
-        self.newest = self.newest.max(entry.at);
+        if let Some(needed) = self.to_come.remove(&entry.seq)
+            && self.floor.is_none_or(|(_, known)| known < needed)
+        {
+            self.floor = Some((entry.seq, needed));
+        }
+        self.dated(entry.at)?;
+        for anchor in self.anchors.iter().filter(|a| a.seq == entry.seq) {
+            if anchor.hash != entry.hash {
+                return Err(Fault::Other(entry.seq));
+            }
+            if let Some(at) = anchor.at {
+                self.dated(at)?;
+                self.since = self.since.max(at);
+            }
+        }
         self.count += 1;
         self.last = Some((entry.seq, entry.hash.clone()));
         Ok(())
+    }
+
+    /// Before this moment nobody may have emptied an entry.
+    fn needed(&self, entry: &Entry) -> At {
+        entry.at.max(self.since).plus_days(DAYS)
+    }
+
+    /// What says that an entry was emptied when it was old enough.
+    fn told_of(&self, entry: &Entry) -> Option<Told> {
+        let (needed, latest) = (self.needed(entry), self.now.plus_days(DIFFER_DAYS));
+        let begun = self.told.partition_point(|told| told.from <= entry.seq);
+        let near = self.told[..begun].iter().rev().take_while(|told| told.reach >= entry.seq);
+        near.filter(|told| told.until >= entry.seq && told.by > entry.seq && told.at <= latest).find(|told| told.at >= needed).copied()
+    }
+
+    /// Something here was there at this moment: whatever said before it that old entries were emptied was not dated ahead.
+    fn dated(&self, at: At) -> std::result::Result<(), Fault> {
+        match self.floor {
+            Some((by, floor)) if at.plus_days(DIFFER_DAYS) < floor => Err(Fault::Ahead(by)),
+            _ => Ok(()),
+        }
     }
 
     /// The end, if none of what is known to have been there is missing.
@@ -183,13 +245,20 @@ impl Chain {
         if self.anchors.iter().any(|a| a.seq > end) {
             return Err(Fault::CutOff(end + 1));
         }
-        Ok(Whole { count: self.count, emptied: self.emptied, anchor: self.last.map(|(seq, hash)| Anchor { seq, hash }) })
+        Ok(Whole { count: self.count, emptied: self.emptied, anchor: self.last.map(|(seq, hash)| Anchor { seq, hash, at: None }) })
     }
 }
 
 fn is_empty(entry: &Entry) -> bool {
-    let is_blank = entry.action.is_empty() && entry.target.is_empty() && entry.detail.is_empty();
-    is_blank && entry.at == At(0) && entry.staff_id.is_none() && entry.unit_id.is_none() && entry.hash.len() == 32
+    entry.action.is_empty() && entry.target.is_empty() && entry.detail.is_empty() && entry.staff_id.is_none() && entry.unit_id.is_none()
+}
+
+/// Whether an entry hashes to what it carries.
+fn fits(entry: &Entry) -> bool {
+    match &entry.digest {
+        Some(kept) => (is_empty(entry) || *kept == digest(entry)) && entry.hash == hash(entry, kept),
+        None => entry.unit_id.is_none() && entry.hash == hash_without_digest(entry),
+    }
 }
 
 /// A chain in which nothing is wrong.
@@ -212,16 +281,38 @@ async fn anchored(c: &mut Conn, mut anchors: Vec<Anchor>) -> Result<Vec<Anchor>>
 }
 
 /// Looks through the whole chain, page by page.
-pub async fn verify(c: &mut Conn, anchors: Vec<Anchor>) -> Result<std::result::Result<Whole, Fault>> {
+pub async fn verify(c: &mut Conn, anchors: Vec<Anchor>, now: At) -> Result<std::result::Result<Whole, Fault>> {
     let anchors = anchored(c, anchors).await?;
     let retentions = store::audit::retentions(c).await?;
-    walk(c, Chain::new(&retentions, anchors), i64::MIN).await
+    let mut chain = Chain::new(&retentions, anchors, now);
+    let mut seq = i64::MIN;
+    loop {
+        let page = store::audit::after(c, seq, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(chain.end()) };
+        seq = last.seq;
+        for entry in &page {
+            if let Err(fault) = take(c, &mut chain, entry).await? {
+                return Ok(Err(fault));
+            }
+        }
+    }
+}
+
+/// Beside a running server entries may be emptied meanwhile: what says so is there before that.
+async fn take(c: &mut Conn, chain: &mut Chain, entry: &Entry) -> Result<std::result::Result<(), Fault>> {
+    match chain.take(entry) {
+        Err(Fault::Emptied(_)) => {
+            chain.told = Told::all(&store::audit::retentions(c).await?);
+            Ok(chain.take(entry))
+        }
+        taken => Ok(taken),
+    }
 }
 
 /// Looks through the newest entries, as far as they were read: of the first of them only what the next hangs on.
-pub(crate) fn recent(trail: &store::Trail) -> std::result::Result<Whole, Fault> {
+pub(crate) fn recent(trail: &store::Trail, now: At) -> std::result::Result<Whole, Fault> {
     let head = (trail.head.seq > 0).then(|| Anchor::from(trail.head.clone()));
-    let mut chain = Chain::new(&trail.retentions, head.into_iter().collect());
+    let mut chain = Chain::new(&trail.retentions, head.into_iter().collect(), now);
     let mut entries = trail.entries.iter();
     if let Some(first) = trail.entries.first().filter(|e| e.seq > 1) {
         chain = chain.from(first);
@@ -229,19 +320,6 @@ pub(crate) fn recent(trail: &store::Trail) -> std::result::Result<Whole, Fault> 
     }
     entries.try_for_each(|entry| chain.take(entry))?;
     chain.end()
-}
-
-async fn walk(c: &mut Conn, mut chain: Chain, mut seq: i64) -> Result<std::result::Result<Whole, Fault>> {
-    loop {
-        let page = store::audit::after(c, seq, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(chain.end()) };
-        seq = last.seq;
-        for entry in &page {
-            if let Err(fault) = chain.take(entry) {
-                return Ok(Err(fault));
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -253,73 +331,76 @@ mod tests {
 
     const DAY: i64 = 24 * 60 * 60 * 1000;
 
-    /// A chain of a year and a half, in which some entries look alike.
-    fn chain(length: i64) -> Vec<Entry> {
-        let mut all: Vec<Entry> = Vec::new();
-        for seq in 1..=length {
-            let mut entry = Entry {
-                seq,
-                at: At(1_750_000_000_000 + seq * DAY),
-                staff_id: (seq % 3 != 0).then(|| StaffId(Uuid::from_u128(7))),
-                unit_id: (seq % 4 != 0).then(|| UnitId(Uuid::from_u128(9))),
-                action: "unit.change".into(),
-                target: "t".into(),
-                detail: String::new(),
-                previous_hash: all.last().map(|e| e.hash.clone()).unwrap_or_default(),
-                hash: Vec::new(),
-            };
-            entry.hash = hash(&entry);
-            all.push(entry);
+    const BEGIN: i64 = 1_750_000_000_000;
+
+    fn day(n: i64) -> At {
+        At(BEGIN + n * DAY)
+    }
+
+    fn sealed(mut entry: Entry) -> Entry {
+        // Every fifth by a version that knew of no digests.
+        if entry.seq % 5 == 4 {
+            entry.unit_id = None;
+            entry.hash = hash_without_digest(&entry);
+        } else {
+            let digest = digest(&entry);
+            entry.hash = hash(&entry, &digest);
+            entry.digest = Some(digest);
         }
+        entry
+    }
+
+    /// Something done on a day.
+    fn add(all: &mut Vec<Entry>, at: At, action: &str, detail: String) {
+        let seq = all.len() as i64 + 1;
+        all.push(sealed(Entry {
+            seq,
+            at,
+            staff_id: (seq % 3 != 0).then(|| StaffId(Uuid::from_u128(7))),
+            unit_id: (seq % 4 != 0).then(|| UnitId(Uuid::from_u128(9))),
+            action: action.into(),
+            target: "t".into(),
+            detail,
+            digest: None,
+            previous_hash: all.last().map(|e| e.hash.clone()).unwrap_or_default(),
+            hash: Vec::new(),
+        }));
+    }
+
+    /// One entry a day, some of which look alike.
+    fn chain(length: i64) -> Vec<Entry> {
+        let mut all = Vec::new();
+        (1..=length).for_each(|n| add(&mut all, day(n), "unit.change", String::new()));
         all
     }
 
-    fn looked_through(all: &[Entry], head: &Anchor) -> std::result::Result<Whole, Fault> {
+    fn looked_through_on(all: &[Entry], anchors: Vec<Anchor>, now: At) -> std::result::Result<Whole, Fault> {
         let retentions: Vec<_> = all.iter().filter(|e| e.action == store::audit::RETAIN).map(|e| (e.seq, e.at, e.detail.clone())).collect();
-        let mut chain = Chain::new(&retentions, vec![head.clone()]);
+        let mut chain = Chain::new(&retentions, anchors, now);
         all.iter().try_for_each(|entry| chain.take(entry))?;
         chain.end()
     }
 
+    /// On the day after the last entry.
+    fn looked_through(all: &[Entry], head: &Anchor) -> std::result::Result<Whole, Fault> {
+        looked_through_on(all, vec![head.clone()], day(all.len() as i64 + 1))
+    }
+
     fn head_of(all: &[Entry]) -> Anchor {
         let last = all.last().unwrap();
-        Anchor { seq: last.seq, hash: last.hash.clone() }
+        Anchor { seq: last.seq, hash: last.hash.clone(), at: None }
     }
 
     /// Says in the chain that entries were emptied, and empties them.
     fn retain(all: &mut Vec<Entry>, seqs: &[i64], at: At) {
-        let detail = serde_json::to_string(&Emptied { entries: ranges(seqs), newest: At(0), kinds: Vec::new() }).unwrap();
-        let previous = all.last().unwrap().clone();
-        let mut entry = Entry {
-            seq: previous.seq + 1,
-            at,
-            staff_id: None,
-            unit_id: None,
-            action: store::audit::RETAIN.into(),
-            target: String::new(),
-            detail,
-            previous_hash: previous.hash,
-            hash: Vec::new(),
-        };
-        entry.hash = hash(&entry);
-        all.push(entry);
+        add(all, at, store::audit::RETAIN, serde_json::to_string(&Emptied { entries: ranges(seqs), newest: At(0), kinds: Vec::new() }).unwrap());
         for entry in all.iter_mut().filter(|e| seqs.contains(&e.seq)) {
             empty(entry);
         }
     }
 
     fn empty(entry: &mut Entry) {
-        *entry = Entry {
-            seq: entry.seq,
-            at: At(0),
-            staff_id: None,
-            unit_id: None,
-            action: String::new(),
-            target: String::new(),
-            detail: String::new(),
-            previous_hash: entry.previous_hash.clone(),
-            hash: entry.hash.clone(),
-        };
+        *entry = Entry { staff_id: None, unit_id: None, action: String::new(), target: String::new(), detail: String::new(), ..entry.clone() };
     }
 
     #[test]
@@ -327,23 +408,70 @@ mod tests {
         let all = chain(40);
         let whole = looked_through(&all, &head_of(&all)).unwrap();
         assert_eq!((whole.count, whole.emptied, whole.anchor), (40, 0, Some(head_of(&all))));
-        assert_eq!(Chain::new(&[], Vec::new()).end(), Ok(Whole { count: 0, emptied: 0, anchor: None }));
+        assert_eq!(Chain::new(&[], Vec::new(), At(0)).end(), Ok(Whole { count: 0, emptied: 0, anchor: None }));
     }
 
     #[test]
     fn entries_emptied_because_they_were_old_leave_the_chain_whole_and_others_do_not() {
         let mut all = chain(400);
-        retain(&mut all, &[1, 2, 3, 5, 90], At(1_750_000_000_000 + 401 * DAY));
-        assert_eq!(looked_through(&all, &head_of(&all)).map(|w| w.emptied), Ok(5));
+        retain(&mut all, &[1, 2, 3, 5, 90], day(401));
+        retain(&mut all, &[7, 8], day(401));
+        assert_eq!(looked_through(&all, &head_of(&all)).map(|w| w.emptied), Ok(7));
         let mut unsaid = all.clone();
         empty(&mut unsaid[5]);
         assert_eq!(looked_through(&unsaid, &head_of(&all)), Err(Fault::Emptied(6)), "nobody said so");
         let mut young = chain(400);
-        retain(&mut young, &[1, 250], At(1_750_000_000_000 + 401 * DAY));
+        retain(&mut young, &[1, 250], day(401));
         assert_eq!(looked_through(&young, &head_of(&young)), Err(Fault::Emptied(250)), "150 days");
         let mut refilled = all.clone();
         refilled[0].detail = "something".into();
         assert_eq!(looked_through(&refilled, &head_of(&all)), Err(Fault::Changed(1)));
+    }
+
+    #[test]
+    fn whoever_empties_everything_and_says_that_it_was_old_is_found() {
+        let everything: Vec<i64> = (1..=100).filter(|seq| seq % 5 != 4).collect();
+        let mut all = chain(100);
+        retain(&mut all, &everything, day(101));
+        assert_eq!(looked_through(&all, &head_of(&all)), Err(Fault::Emptied(1)), "none of it is old");
+        // The dates are part of the hashes.
+        for entry in all.iter_mut().filter(|e| e.action.is_empty()) {
+            entry.at = day(-300);
+        }
+        assert_eq!(looked_through(&all, &head_of(&all)), Err(Fault::Changed(1)));
+    }
+
+    #[test]
+    fn an_entry_about_emptied_ones_that_is_dated_ahead_is_found() {
+        let everything: Vec<i64> = (1..=100).filter(|seq| seq % 5 != 4).collect();
+        let mut all = chain(100);
+        retain(&mut all, &everything, day(400));
+        assert_eq!(looked_through_on(&all, Vec::new(), day(102)), Err(Fault::Emptied(1)), "that day has not come");
+        assert!(looked_through_on(&all, Vec::new(), day(401)).is_ok(), "it might have been written then");
+        let kept = Anchor { at: Some(day(102)), ..head_of(&all) };
+        assert_eq!(looked_through_on(&all, vec![kept], day(401)), Err(Fault::Ahead(101)), "it was there before that");
+        add(&mut all, day(102), "unit.change", String::new());
+        assert_eq!(looked_through_on(&all, Vec::new(), day(401)), Err(Fault::Ahead(101)), "what came after it was written before that");
+    }
+
+    #[test]
+    fn what_came_after_an_anchor_is_no_older_than_the_anchor() {
+        let mut all = chain(10);
+        let kept = Anchor { at: Some(day(300)), ..head_of(&all) };
+        // Put there later, and dated back.
+        add(&mut all, day(11), "unit.change", String::new());
+        retain(&mut all, &[11], day(301));
+        assert!(looked_through_on(&all, Vec::new(), day(302)).is_ok());
+        assert_eq!(looked_through_on(&all, vec![kept], day(302)), Err(Fault::Emptied(11)));
+    }
+
+    #[test]
+    fn one_entry_of_a_clock_that_ran_ahead_does_not_spoil_what_is_emptied_later() {
+        let mut all = chain(20);
+        add(&mut all, day(4_000), "unit.change", String::new());
+        (22..=300).for_each(|n| add(&mut all, day(n), "unit.change", String::new()));
+        retain(&mut all, &[1, 2, 22, 23], day(301));
+        assert_eq!(looked_through(&all, &head_of(&all)).map(|w| w.emptied), Ok(4));
     }
 
     #[test]
@@ -352,12 +480,10 @@ mod tests {
         anew[10].detail = "not so".into();
         for i in 10..30 {
             anew[i].previous_hash = anew[i - 1].hash.clone();
-            anew[i].hash = hash(&anew[i]);
+            anew[i] = sealed(Entry { digest: None, ..anew[i].clone() });
         }
         assert!(looked_through(&anew, &head_of(&anew)).is_ok(), "who may write everything may write everything anew");
-        let mut chain = Chain::new(&[], vec![kept]);
-        let found = anew.iter().try_for_each(|entry| chain.take(entry));
-        assert_eq!(found, Err(Fault::Other(30)));
+        assert_eq!(looked_through_on(&anew, vec![kept], day(31)), Err(Fault::Other(30)));
     }
 
     #[test]
@@ -384,6 +510,7 @@ mod tests {
         Action(usize),
         Target(usize),
         Detail(usize),
+        Digest(usize),
         Previous(usize),
         Hash(usize),
         Empty(usize),
@@ -404,6 +531,7 @@ mod tests {
             i.clone().prop_map(Harm::Action),
             i.clone().prop_map(Harm::Target),
             i.clone().prop_map(Harm::Detail),
+            i.clone().prop_map(Harm::Digest),
             i.clone().prop_map(Harm::Previous),
             i.clone().prop_map(Harm::Hash),
             i.clone().prop_map(Harm::Empty),
@@ -422,6 +550,7 @@ mod tests {
             Harm::Action(i) => all[i].action.push('x'),
             Harm::Target(i) => all[i].target.clear(),
             Harm::Detail(i) => all[i].detail.push(' '),
+            Harm::Digest(i) => all[i].digest = if all[i].digest.is_none() { Some(vec![1; 32]) } else { None },
             Harm::Previous(i) => all[i].previous_hash = vec![1; 32],
             Harm::Hash(i) => all[i].hash[0] ^= 1,
             Harm::Empty(i) => empty(&mut all[i]),

@@ -17,8 +17,6 @@ pub async fn hand_over(domain: &Domain, staff: &Staff, id: ConversationId, to: P
         .db
         .write(move |c| {
             Box::pin(async move {
-                // First, or its resident's next message would wait with us for whoever writes records at length.
-                store::audit::hold(c).await?;
                 let held = Held::load(c, staff, id, now).await?;
                 let from = held.conversation.post_id;
                 let targets = store::inbox::targets(c, from, now).await?;
@@ -40,7 +38,8 @@ pub async fn hand_over(domain: &Domain, staff: &Staff, id: ConversationId, to: P
                     store::conversation::staff_saw_only(c, id, last - 1).await?;
                 }
                 let detail = serde_json::json!({ "from": from, "to": to }).to_string();
-                audit::append(c, now, Some(staff), "conversation.hand_over", &id.to_string(), &detail).await?;
+                // Where it was: those who look after the other unit did nothing.
+                audit::append_at(c, now, Some(staff), held.card.unit_id, "conversation.hand_over", &id.to_string(), &detail).await?;
                 Ok::<_, DeskError>((held.card, card))
             })
         })

@@ -141,7 +141,7 @@ async fn record_reading(domain: &Domain, staff: StaffId, id: ConversationId, cal
         .db
         .write(move |c| {
             Box::pin(async move {
-                // The chain's lock alone: whoever held the conversation while waiting for it would keep its resident waiting.
+                // Of two tabs at the same moment one records it. Nothing else is locked here.
                 store::audit::hold(c).await?;
                 if store::audit::has_done(c, staff, READ, &target, today).await? {
                     return Ok(());

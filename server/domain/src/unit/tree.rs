@@ -204,7 +204,7 @@ fn sounds(name: &str) -> Option<String> {
 #[derive(Default)]
 pub struct Kept {
     index: Mutex<Option<Arc<Index>>>,
-    /// Held while it is read: those who come meanwhile take what the first one brings.
+    /// Held while it is read: those who come meanwhile take what the first one brings. Nobody waits for it who has a connection to the database.
     reading: tokio::sync::Mutex<()>,
 }
 
@@ -221,43 +221,57 @@ impl Kept {
     fn usable(&self, domain: &Domain) -> Option<(Arc<Index>, i64)> {
         let index = self.get()?;
         let age = domain.now().seconds_since(index.at);
-        let is_usable = index.generation == domain.settings.generation() && index.entries.len() as i64 > LARGE && (0..STALE_SECONDS).contains(&age);
+        let is_usable = index.generation == domain.settings.tree_generation() && index.entries.len() as i64 > LARGE && (0..STALE_SECONDS).contains(&age);
         is_usable.then_some((index, age))
     }
 }
 
-/// The tree as it stands.
-pub(crate) async fn index(domain: &Domain, c: &mut Conn) -> Result<Arc<Index>> {
+/// The tree as it stands. Whoever asks has no connection to the database yet: there are few of them, and this may take one.
+pub(crate) async fn index(domain: &Domain) -> Result<Arc<Index>> {
     if let Some((index, age)) = domain.tree.usable(domain) {
         if age >= FRESH_SECONDS {
             tokio::spawn(refresh(domain.clone()));
         }
         return Ok(index);
     }
-    read(domain, c).await
+    let _reading = domain.tree.reading.lock().await;
+    match domain.tree.usable(domain) {
+        Some((index, age)) if age < FRESH_SECONDS => Ok(index),
+        _ => load(domain).await,
+    }
+}
+
+/// The same with a certain unit in it, if there is one: another node may have made it a moment ago.
+async fn index_with(domain: &Domain, id: UnitId) -> Result<Arc<Index>> {
+    let index = index(domain).await?;
+    if index.places.contains_key(&id) {
+        return Ok(index);
+    }
+    let found = store::unit::find(&mut domain.db.read().await?, id).await?;
+    if found.is_none_or(|unit| unit.ended_at.is_some()) {
+        return Ok(index);
+    }
+    let _reading = domain.tree.reading.lock().await;
+    match domain.tree.usable(domain) {
+        Some((index, _)) if index.places.contains_key(&id) => Ok(index),
+        _ => load(domain).await,
+    }
 }
 
 async fn refresh(domain: Domain) {
     // Whoever is at it already brings it for all.
     let Ok(_reading) = domain.tree.reading.try_lock() else { return };
-    let done = async { load(&domain, &mut domain.db.read().await?).await };
-    if let Err(e) = done.await {
+    if let Err(e) = load(&domain).await {
         tracing::error!(error = %e, "the tree could not be counted anew");
     }
 }
 
-async fn read(domain: &Domain, c: &mut Conn) -> Result<Arc<Index>> {
-    let _reading = domain.tree.reading.lock().await;
-    if let Some((index, _)) = domain.tree.usable(domain).filter(|(_, age)| *age < FRESH_SECONDS) {
-        return Ok(index);
-    }
-    load(domain, c).await
-}
-
-async fn load(domain: &Domain, c: &mut Conn) -> Result<Arc<Index>> {
-    let (generation, now) = (domain.settings.generation(), domain.now());
-    let units = store::unit::all(c).await?;
-    let manned = store::unit::manned(c, now).await?;
+async fn load(domain: &Domain) -> Result<Arc<Index>> {
+    let (generation, now) = (domain.settings.tree_generation(), domain.now());
+    let (units, manned) = {
+        let mut conn = domain.db.read().await?;
+        (store::unit::all(&mut conn).await?, store::unit::manned(&mut conn, now).await?)
+    };
     let made = move || Arc::new(Index::new(units, &manned, now, generation));
     let index = tokio::task::spawn_blocking(made).await.map_err(|_| store::Error::Stopped)?;
     *domain.tree.index.lock().unwrap_or_else(PoisonError::into_inner) = Some(index.clone());
@@ -293,8 +307,10 @@ pub struct Tree {
 
 /// The tree from the admin's units down to the children of `open`, of which one page is shown.
 pub async fn open(domain: &Domain, admin: &Admin, open: Option<UnitId>, page: i64) -> Result<Tree> {
-    let mut conn = domain.db.read().await?;
-    let index = index(domain, &mut conn).await?;
+    let index = match open {
+        Some(id) => index_with(domain, id).await?,
+        None => index(domain).await?,
+    };
     let tops = index.tops(admin);
     let set: HashSet<UnitId> = tops.iter().copied().collect();
     let open = open.filter(|id| index.is_within(*id, &set)).or_else(|| first_fork(&index, &tops));
@@ -310,7 +326,7 @@ pub async fn open(domain: &Domain, admin: &Admin, open: Option<UnitId>, page: i6
     }
     let above = way.iter().filter_map(|id| index.entry(*id)).map(|e| (e.unit.id, e.unit.name.clone())).collect();
     let mut tree = Tree { nodes, open, above, coverage };
-    name_holders(domain, &mut conn, &mut tree.nodes).await?;
+    name_holders(domain, &mut domain.db.read().await?, &mut tree.nodes).await?;
     Ok(tree)
 }
 
@@ -327,10 +343,10 @@ fn node(index: &Index, entry: &Entry, way: &[UnitId], page: i64) -> Node {
 fn level(index: &Index, entry: &Entry, way: &[UnitId], page: i64) -> Level {
     let size = PAGE as usize;
     let on_the_way = way.first().and_then(|next| entry.children.iter().position(|child| index.entries[*child].unit.id == *next));
-    let page = on_the_way.map_or(page, |place| (place / size) as i64);
-    let from = usize::try_from(page).unwrap_or(0).saturating_mul(size);
-    let nodes = entry.children.iter().skip(from).take(size).map(|child| node(index, &index.entries[*child], way, 0)).collect();
-    Level { nodes, page, has_more: entry.children.len() > from.saturating_add(size) }
+    let shown = on_the_way.map_or(page, |place| (place / size) as i64);
+    let from = usize::try_from(shown).unwrap_or(0).saturating_mul(size);
+    let nodes = entry.children.iter().skip(from).take(size).map(|child| node(index, &index.entries[*child], way, page)).collect();
+    Level { nodes, page: shown, has_more: entry.children.len() > from.saturating_add(size) }
 }
 
 /// Where a tree with one top first branches: a single unit with a single one below it says nothing.
@@ -377,28 +393,27 @@ async fn name(domain: &Domain, c: &mut Conn, branches: Vec<&mut Branch>) -> Resu
 
 /// One page of what is directly below a unit of the admin's.
 pub async fn below(domain: &Domain, admin: &Admin, id: UnitId, page: i64) -> Result<Option<Level>> {
-    let mut conn = domain.db.read().await?;
-    let index = index(domain, &mut conn).await?;
+    let index = index_with(domain, id).await?;
     let Some(entry) = index.entry(id).filter(|_| index.is_within(id, &admin.units.iter().copied().collect())) else { return Ok(None) };
     let mut level = level(&index, entry, &[], page);
-    name_holders(domain, &mut conn, &mut level.nodes).await?;
+    name_holders(domain, &mut domain.db.read().await?, &mut level.nodes).await?;
     Ok(Some(level))
 }
 
 /// A unit in the tree, for whoever may see it.
-pub(crate) async fn branch(domain: &Domain, c: &mut Conn, id: UnitId) -> Result<Option<Branch>> {
-    let index = index(domain, c).await?;
+pub(crate) async fn branch(domain: &Domain, id: UnitId) -> Result<Option<Branch>> {
+    let index = index_with(domain, id).await?;
     let Some(mut branch) = index.entry(id).map(|entry| index.branch(entry)) else { return Ok(None) };
-    name(domain, c, vec![&mut branch]).await?;
+    name(domain, &mut domain.db.read().await?, vec![&mut branch]).await?;
     Ok(Some(branch))
 }
 
 /// One page of what is directly below a unit, for whoever may see it.
-pub(crate) async fn page_below(domain: &Domain, c: &mut Conn, id: UnitId, page: i64) -> Result<Page<Branch>> {
-    let index = index(domain, c).await?;
+pub(crate) async fn page_below(domain: &Domain, id: UnitId, page: i64) -> Result<Page<Branch>> {
+    let index = index_with(domain, id).await?;
     let Some(entry) = index.entry(id) else { return Ok(Page { lines: Vec::new(), page, has_more: false }) };
     let mut level = level(&index, entry, &[], page);
-    name_holders(domain, c, &mut level.nodes).await?;
+    name_holders(domain, &mut domain.db.read().await?, &mut level.nodes).await?;
     Ok(Page { lines: level.nodes.into_iter().map(|node| node.branch).collect(), page, has_more: level.has_more })
 }
 
@@ -410,8 +425,7 @@ pub struct Found {
 
 /// The admin's units by a part of the name, the English name or its pinyin, or by the beginning of the code; those that begin with it first.
 pub async fn search(domain: &Domain, admin: &Admin, typed: &str, page: i64) -> Result<Page<Found>> {
-    let mut conn = domain.db.read().await?;
-    let index = index(domain, &mut conn).await?;
+    let index = index(domain).await?;
     let typed = typed.trim().to_lowercase();
     let tops: HashSet<UnitId> = admin.units.iter().copied().collect();
     let fits = |entry: &Entry| {
@@ -423,7 +437,7 @@ pub async fn search(domain: &Domain, admin: &Admin, typed: &str, page: i64) -> R
     // Higher units first: whoever types a district's name wants the district, not its grids.
     all.sort_by_cached_key(|(is_inside, i)| (*is_inside, index.path(index.entries[*i].unit.id).count(), *i));
     let ids = all.into_iter().skip(offset(page)).take(PAGE as usize + 1).map(|(_, i)| index.entries[i].unit.id).collect();
-    found(domain, &mut conn, &index, &tops, ids, page).await
+    found(domain, &mut domain.db.read().await?, &index, &tops, ids, page).await
 }
 
 fn offset(page: i64) -> usize {
@@ -432,9 +446,9 @@ fn offset(page: i64) -> usize {
 
 /// The admin's units that lack something.
 pub async fn lacking(domain: &Domain, admin: &Admin, lack: super::Lack, page: i64) -> Result<Page<Found>> {
+    let index = index(domain).await?;
     let mut conn = domain.db.read().await?;
     let ids = store::unit::lacking(&mut conn, admin.staff.id, domain.now(), lack, PAGE + 1, page.saturating_mul(PAGE)).await?;
-    let index = index(domain, &mut conn).await?;
     let tops = admin.units.iter().copied().collect();
     found(domain, &mut conn, &index, &tops, ids, page).await
 }
