@@ -291,7 +291,7 @@ pub async fn change_password(domain: &Domain, staff: &Staff, old: &str, new: &st
                 store::staff::set_password(c, id, &hash).await?;
                 let ended = session::end_all(c, Some(id), id, Some(this), now).await?;
                 audit::append(c, now, Some(id), "password.change", &id.to_string(), "").await?;
-                Ok(ended)
+                Ok::<_, store::Error>(ended)
             })
         })
         .await?;
