@@ -162,9 +162,13 @@ impl Person {
             Errand::BusySearch => open.get_as("/inbox?q=%E4%B8%8B%E6%B0%B4%E9%81%93", &session(BUSIEST)).await,
             Errand::Figures => open.get_as("/admin", &session(GRIDS)).await,
         }?;
-        if reply.status == 303
-            && let Some(conversation) = reply.location.as_deref().and_then(sent_to)
-        {
+        let kept_in = match (errand, reply.status) {
+            // As the page's script sends it, which is answered with the message's number.
+            (Errand::Message | Errand::Answer, 200) => Some(conversation),
+            (_, 303) => reply.location.as_deref().and_then(sent_to),
+            _ => None,
+        };
+        if let Some(conversation) = kept_in {
             self.noted.lock().unwrap_or_else(PoisonError::into_inner).push((conversation, text));
         }
         Ok(reply)
