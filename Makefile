@@ -1,7 +1,7 @@
 # Linli's commands:
 #   make run    build everything that is missing and start Linli with the sample district
 #   make test   everything that must hold before a change lands
-#   make bench  how many messages a second, each looked up afterwards
+#   make bench  all instruments: sending, pages, the storm, streams, backup, growth, in a town of five million messages (about an hour)
 #   make faults 500 kills under load, a full disk, PostgreSQL away, two nodes …: everything acknowledged is looked up afterwards (about an hour)
 #   make lighthouse  Lighthouse's marks for the pages a phone opens
 # and their parts: `make tools`, `make site`, `make server`.
@@ -27,7 +27,8 @@ test:
 bench: tools site
 	@echo "→ Building the server and the load generator (the first time takes about 11 minutes on 2 cores)"
 	@cargo build --quiet --release -p server -p load
-	@target/release/linli-load sends
+	@scripts/setup.sh test
+	@scripts/bench.sh
 
 faults: tools site
 	@scripts/setup.sh test

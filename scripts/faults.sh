@@ -32,7 +32,7 @@ if [ "${1:-}" = short ]; then
 else
   build=release
   fault_on_postgres kills --kills 200 --acknowledged 100000
-  for name in kills 'kills --gently --kills 100 --acknowledged 0' disk mails postgres nodes restarts slow clock cuts; do
+  for name in 'kills --within 1000' 'kills --gently --kills 100 --acknowledged 0' disk mails postgres nodes restarts slow clock cuts; do
     # shellcheck disable=SC2086 # words of a command line
     fault $name
   done

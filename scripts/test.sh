@@ -51,6 +51,8 @@ step clippy-wasm setup -- cargo clippy -p client --target wasm32-unknown-unknown
 step rust build -- scripts/with-services.sh cargo test "${native[@]}" --no-fail-fast
 # The short form of `make faults`.
 step faults build -- bash -c 'cargo build --quiet -p faults && scripts/faults.sh short'
+# The short form of `make bench`.
+step bench build -- bash -c 'cargo build --quiet -p load && scripts/bench.sh short'
 step once build -- npm run --silent --prefix end2end/browser test -- --project=once
 step browser build -- npm run --silent --prefix end2end/browser test -- --project='*js-*'
 

@@ -3,16 +3,17 @@
 
 use crate::{
     busy::{Unanswered, Why},
-    places::Places,
+    places::{self, Place, Places},
 };
 use app::{App, routes::FORM_LIMIT};
 use axum::{
-    body::{Body, Bytes, to_bytes},
+    body::{Body, Bytes, HttpBody as _, to_bytes},
     extract::{Request, State},
     http::{HeaderMap, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use futures::StreamExt;
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
@@ -20,6 +21,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
+
 use tokio::{sync::Semaphore, time};
 
 /// What waits longest gives way first.
@@ -44,6 +46,9 @@ const SPARE_AT_ONCE: usize = 2;
 /// Pages that are being made at the same moment; who sends something does not wait for them. Those who wait cost nothing, so that whoever is
 /// turned away hears it soon.
 const PAGES_AT_ONCE: usize = 16;
+/// Passwords that are looked at, or in line for it, as one. Each takes a processor for a while, and at eight in the morning everybody signs in:
+/// the others wait outside, where they take no message's place.
+const SIGN_INS_AT_ONCE: usize = 4;
 /// Forms that are on their way at the same moment, each of [`FORM_LIMIT`] bytes at most.
 const FORMS_AT_ONCE: usize = 2048;
 /// Streams that begin at the same moment. The others wait: thousands come back at once after a restart, and a browser does not ask again for
@@ -59,6 +64,9 @@ pub struct Gate {
     app: App,
     inside: Arc<AtomicUsize>,
     places: Places,
+    /// Of those whose form has not arrived yet, and of streams.
+    arriving: Places,
+    held: Places,
     /// How many were turned away since the log last said so.
     turned_away: Arc<Mutex<(u64, Option<Instant>)>>,
     limits: [usize; 4],
@@ -66,6 +74,7 @@ pub struct Gate {
     pages: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     forms: Arc<Semaphore>,
+    sign_ins: Arc<Semaphore>,
 }
 
 impl Gate {
@@ -79,13 +88,16 @@ impl Gate {
         Gate {
             app,
             inside: Arc::default(),
-            places: Places::default(),
+            places: Places::of_one_address(places::INSIDE),
+            arriving: Places::of_one_address(places::ARRIVING),
+            held: Places::of_one_address(places::STREAMS),
             turned_away: Arc::default(),
             limits,
             spare: line(SPARE_AT_ONCE),
             pages: line(PAGES_AT_ONCE),
             streams: line(STREAMS_AT_ONCE),
             forms: line(FORMS_AT_ONCE),
+            sign_ins: line(SIGN_INS_AT_ONCE),
         }
     }
 
@@ -137,28 +149,44 @@ pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Res
     let mut unanswered = Unanswered::of(&request);
     let address = app.address(&request);
     // This machine itself: a proxy that does not say whom it speaks for.
-    if !address.is_loopback() && app.domain.limits.request(address).is_err() {
+    let is_too_often = !address.is_loopback() && app.domain.limits.request(address).is_err();
+    if is_too_often && request.body().is_end_stream() {
         // In few words: it may come ten thousand times a second.
         return gate.refused("address", (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "10")], "too many requests\n").into_response());
     }
     if is_stream(&request) {
+        let Some(place) = gate.held.take(address, urgency) else { return gate.refused("address", unanswered.busy(app)) };
         // Never closed, so there is always a turn.
         let _turn = gate.streams.acquire().await;
-        return time::timeout(PATIENCE, next.run(request)).await.unwrap_or_else(|_| unanswered.busy(app));
+        return time::timeout(PATIENCE, next.run(request)).await.map_or_else(|_| unanswered.busy(app), |stream| until_it_ends(stream, place));
     }
     // Only staff send files, and who sends one slowly takes nobody's place.
     if is_upload(&request) {
         return time::timeout(UPLOAD, next.run(request)).await.unwrap_or_else(|_| unanswered.response(app, StatusCode::REQUEST_TIMEOUT, Why::NotArrived));
     }
-    let Ok(room) = gate.forms.try_acquire() else { return gate.refused("busy", unanswered.busy(app)) };
-    let request = match arrived(request).await {
-        Ok((request, form)) => {
-            unanswered.form = form;
-            request
+    let request = if request.body().is_end_stream() {
+        request
+    } else {
+        let Some(_own_room) = gate.arriving.take(address, urgency) else { return gate.refused("address", unanswered.busy(app)) };
+        let Ok(_room) = gate.forms.try_acquire() else { return gate.refused("busy", unanswered.busy(app)) };
+        match arrived(request).await {
+            Ok((request, form)) => {
+                unanswered.form = form;
+                request
+            }
+            Err(status) => return unanswered.response(app, status, Why::NotArrived),
         }
-        Err(status) => return unanswered.response(app, status, Why::NotArrived),
     };
-    drop(room);
+    if is_too_often {
+        return gate.refused("address", unanswered.response(app, StatusCode::TOO_MANY_REQUESTS, Why::Busy));
+    }
+    let _at_the_door = match request.uri().path() {
+        "/sign-in" if urgency == Urgency::Vital => match time::timeout(PATIENCE, gate.sign_ins.acquire()).await {
+            Ok(turn) => turn.ok(),
+            Err(_) => return gate.refused("busy", unanswered.busy(app)),
+        },
+        _ => None,
+    };
     let Some(_place) = gate.places.take(address, urgency) else { return gate.refused("address", unanswered.busy(app)) };
     let Some(_inside) = gate.enter(urgency) else { return gate.refused("busy", unanswered.busy(app)) };
     let _turn = match urgency {
@@ -173,6 +201,15 @@ pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Res
         Ok(response) => response,
         Err(_) => unanswered.response(app, StatusCode::SERVICE_UNAVAILABLE, Why::NotKept),
     }
+}
+
+/// A stream keeps its place as long as it is read.
+fn until_it_ends(stream: Response, place: Place) -> Response {
+    stream.map(|body| {
+        Body::from_stream(body.into_data_stream().inspect(move |_| {
+            let _held = &place;
+        }))
+    })
 }
 
 fn is_stream(request: &Request) -> bool {

@@ -7,11 +7,13 @@ use futures::FutureExt;
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
+    server::graceful::{GracefulShutdown, Watcher},
 };
 use listenfd::ListenFd;
+use proxy_header::{ParseConfig, io::ProxiedStream};
 use std::{net::SocketAddr, time::Duration};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpSocket, TcpStream},
     task::unconstrained,
     time,
@@ -23,6 +25,8 @@ use tracing::{info, warn};
 const HEAD: Duration = Duration::from_secs(30);
 /// Who takes nothing of what was sent for so long, in milliseconds, is gone.
 const UNREAD: u32 = 30_000;
+/// A balancer names the visitor within this time.
+const NAMED: Duration = Duration::from_secs(5);
 /// How long requests may take to end after the stop signal.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -52,8 +56,17 @@ fn bind(addr: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(WAITING)
 }
 
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// Who has connected.
+    Itself,
+    /// Whom the balancer names at the beginning of each connection (PROXY protocol, version 1 or 2).
+    Named,
+}
+
 /// Answers until `stopping`, then lets the requests that have begun end.
-pub async fn serve(listener: TcpListener, router: Router, stopping: impl Future<Output = ()>) {
+pub async fn serve(listener: TcpListener, router: Router, peers: Peer, stopping: impl Future<Output = ()>) {
     let connections = GracefulShutdown::new();
     let mut stopping = std::pin::pin!(stopping);
     loop {
@@ -62,7 +75,7 @@ pub async fn serve(listener: TcpListener, router: Router, stopping: impl Future<
             () = &mut stopping => break,
         };
         match accepted {
-            Ok((stream, peer)) => connect(stream, peer, router.clone(), &connections),
+            Ok((stream, peer)) => connect(stream, peer, peers, router.clone(), &connections),
             // Too many open files, for instance: some will be closed soon.
             Err(e) => {
                 warn!(error = %e, "a connection was not taken");
@@ -72,7 +85,7 @@ pub async fn serve(listener: TcpListener, router: Router, stopping: impl Future<
     }
     // Who was already in line when it was told to stop; then nobody else, or they would be taken and forgotten.
     while let Some(Ok((stream, peer))) = unconstrained(listener.accept()).now_or_never() {
-        connect(stream, peer, router.clone(), &connections);
+        connect(stream, peer, peers, router.clone(), &connections);
     }
     drop(listener);
     // A connection is closed at once where nothing has been read yet.
@@ -82,15 +95,70 @@ pub async fn serve(listener: TcpListener, router: Router, stopping: impl Future<
     }
 }
 
-fn connect(stream: TcpStream, peer: SocketAddr, router: Router, connections: &GracefulShutdown) {
+fn connect(stream: TcpStream, peer: SocketAddr, peers: Peer, router: Router, connections: &GracefulShutdown) {
     // Neither is worth refusing anybody for.
     let _ = stream.set_nodelay(true);
     let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, UNREAD);
+    let watcher = connections.watcher();
+    match peers {
+        Peer::Itself => answer(stream, peer, router, watcher),
+        Peer::Named => {
+            tokio::spawn(async move {
+                // Who says nothing, or something else, is not the balancer.
+                if let Ok(Ok(named)) = time::timeout(NAMED, ProxiedStream::create_from_tokio(stream, ParseConfig::default())).await {
+                    // It names nobody when it looks after us itself.
+                    let peer = named.proxy_header().proxied_address().map_or(peer, |proxied| proxied.source);
+                    answer(named, peer, router, watcher);
+                }
+            });
+        }
+    }
+}
+
+fn answer(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, peer: SocketAddr, router: Router, watcher: Watcher) {
     let answer = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().oneshot(request.map(Body::new))
     });
     let connection = http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(HEAD).serve_connection(TokioIo::new(stream), answer);
     // A connection that breaks is the visitor's business.
-    tokio::spawn(connections.watch(connection));
+    tokio::spawn(watcher.watch(connection));
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use axum::routing::get;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        sync::oneshot,
+    };
+
+    async fn said(addr: SocketAddr, begins: &[u8]) -> String {
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        stream.write_all(&[begins, b"GET / HTTP/1.1\r\nHost: linli\r\nConnection: close\r\n\r\n"].concat()).await.unwrap();
+        let mut said = Vec::new();
+        // One that is not let in may be reset.
+        let _ = stream.read_to_end(&mut said).await;
+        String::from_utf8(said).unwrap().split("\r\n\r\n").nth(1).unwrap_or_default().to_owned()
+    }
+
+    #[tokio::test]
+    async fn behind_a_balancer_that_names_them_visitors_have_their_own_addresses_and_nobody_else_gets_in() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let router = Router::new().route("/", get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.ip().to_string() }));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = tokio::spawn(serve(listener, router, Peer::Named, async {
+            let _ = stopped.await;
+        }));
+        assert_eq!(said(addr, b"PROXY TCP4 203.0.113.9 192.0.2.1 40000 443\r\n").await, "203.0.113.9");
+        let second = [b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c".as_slice(), &[198, 51, 100, 7, 192, 0, 2, 1, 0x9c, 0x40, 1, 0xbb]].concat();
+        assert_eq!(said(addr, &second).await, "198.51.100.7", "version 2");
+        assert_eq!(said(addr, b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0").await, "127.0.0.1", "the balancer itself, looking whether it is well");
+        assert_eq!(said(addr, b"").await, "");
+        let _ = stop.send(());
+        serving.await.unwrap();
+    }
 }

@@ -55,6 +55,8 @@ fn main() -> ExitCode {
             }
         }
     });
+    // Nobody waits for a look through a backup; what it leaves is cleared away before the next one.
+    runtime.shutdown_background();
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Stop::Setting(wrong)) => {

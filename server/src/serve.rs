@@ -76,7 +76,7 @@ pub async fn serve(settings: &Settings, sample: bool) -> Result<(), Stop> {
         // Streams end by themselves, then requests are drained, then the last writes are committed.
         let _ = stop.send(true);
     };
-    listen::serve(listener, router(app), told).await;
+    listen::serve(listener, router(app), settings.peers, told).await;
     // A mail that is on its way is finished; one that hangs stays in the outbox for the next start. A database may hang too.
     let _ = time::timeout(LAST_MAIL, async { tokio::join!(upkeep, mails, scheduled, records, nodes, scans) }).await;
     if let Some(backups) = backups {

@@ -1,5 +1,6 @@
 //! Settings: a flag, else the environment, else a TOML file, else the default.
 
+use crate::listen::Peer;
 use clap::{Args, Parser, Subcommand};
 use domain::{
     Clock,
@@ -174,6 +175,9 @@ pub struct Typed {
     /// Take visitors' addresses from X-Forwarded-For; only behind a proxy of yours that writes it
     #[arg(long, global = true, env = "LINLI_TRUST_PROXY", value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
     trust_proxy: Option<bool>,
+    /// Take them from the PROXY protocol, with which a balancer of yours begins each connection; nobody else can connect then
+    #[arg(long, global = true, env = "LINLI_PROXY_PROTOCOL", value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
+    proxy_protocol: Option<bool>,
     /// Start the clock at this moment, such as 2026-11-20T10:00:00+08:00, to try out another hour; never in service
     #[arg(long, global = true, env = "LINLI_CLOCK", value_name = "TIME")]
     clock: Option<String>,
@@ -193,6 +197,7 @@ pub struct Settings {
     pub mail_from: Option<String>,
     pub data_dir: PathBuf,
     pub trust_proxy: bool,
+    pub peers: Peer,
     pub backup: Option<Plan>,
     pub audit_keep: Keep,
     pub clock: Clock,
@@ -234,13 +239,14 @@ pub fn read(typed: Typed) -> Result<Settings, String> {
     let smtp_url = typed.smtp_url.or(file.smtp_url).filter(|u| !u.is_empty());
     let mail_from = typed.mail_from.or(file.mail_from).filter(|f| !f.is_empty());
     let trust_proxy = typed.trust_proxy.or(file.trust_proxy).unwrap_or(false);
+    let peers = if typed.proxy_protocol.or(file.proxy_protocol).unwrap_or(false) { Peer::Named } else { Peer::Itself };
     let backup_at = time_of_day(typed.backup_at.or(file.backup_at))?;
     let keep = typed.backup_keep.or(file.backup_keep).unwrap_or(14);
     let folder = typed.backup_dir.or(file.backup_dir).filter(|f| !f.as_os_str().is_empty());
     let backup = folder.map(|folder| Plan { folder, at: backup_at, keep });
     let audit_keep = typed.audit_keep.or(file.audit_keep).unwrap_or_default().parse::<Keep>().map_err(|e| format!("audit_keep: {e}"))?;
     let clock = clock(typed.clock.or(file.clock))?;
-    let settings = Settings { database_url, addr, public_url, smtp_url, mail_from, data_dir, trust_proxy, backup, audit_keep, clock };
+    let settings = Settings { database_url, addr, public_url, smtp_url, mail_from, data_dir, trust_proxy, peers, backup, audit_keep, clock };
     settings.mailer().map_err(|e| e.to_string())?;
     Ok(settings)
 }

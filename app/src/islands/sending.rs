@@ -324,6 +324,8 @@ impl Sending {
             (200..300, Some(body)) => Outcome::Sent(body.trim().parse().ok()),
             // Several that waited for the network go out at once, which is nobody's haste.
             (429, _) if self.was_cut.get() => Outcome::Later,
+            // The whole address came too often, not this device.
+            (429, Some(words)) if words.is_empty() => Outcome::Later,
             (400.., Some(words)) if is_plain && !words.is_empty() => Outcome::Refused(words),
             (400..500, _) => Outcome::Refused(self.words.failed.clone()),
             _ => Outcome::Later,

@@ -1,4 +1,4 @@
-//! A disk that fails: each single call of a send, of a first message and of a checkpoint once; single calls while many write; and a disk that is
+//! A disk that fails: each single call of a send and of a first message, and many of a checkpoint, once; single calls while many write; and a disk that is
 //! full, broken or read-only for seconds and then well again.
 
 use crate::{

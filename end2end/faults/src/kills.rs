@@ -35,6 +35,9 @@ pub struct Kills {
     /// Who writes; each may write ten messages between two kills
     #[arg(long, default_value_t = 4_000)]
     residents: usize,
+    /// Milliseconds in which it has to answer again each time
+    #[arg(long)]
+    within: Option<u128>,
     /// An empty database instead of SQLite beside the binary
     #[arg(long, env = "LINLI_DATABASE_URL", hide_env_values = true)]
     database: Option<String>,
@@ -55,6 +58,7 @@ pub async fn run(typed: &Kills) -> Result<Verdict, String> {
             server.kill().await?;
         }
         server = scene.recipe.start().await?;
+        writers.started();
         starts.push(server.started_in.as_millis());
     }
     let mut verdict = Verdict::default();
@@ -72,6 +76,7 @@ pub async fn run(typed: &Kills) -> Result<Verdict, String> {
         start(99),
         start(100)
     ));
+    verdict.expect(typed.within.is_none_or(|most| start(100) <= most), "it took too long until it answered again");
     verdict.compared(&scene.compare(&street).await?);
     Ok(verdict)
 }

@@ -19,6 +19,7 @@ use load::{
     server::{Recipe, Server},
 };
 use model::ClientKey;
+use rand::{Rng, SeedableRng, rngs::StdRng};
 use std::{
     net::SocketAddr,
     path::PathBuf,
@@ -36,9 +37,9 @@ pub struct Nodes {
     /// The server, twice, on a fresh PostgreSQL beside it
     #[arg(long, default_value = "target/release/linli")]
     binary: PathBuf,
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 64)]
     clients: usize,
-    #[arg(long, default_value_t = 2_000)]
+    #[arg(long, default_value_t = 4_000)]
     residents: usize,
     #[arg(long, default_value_t = 32)]
     streams: usize,
@@ -64,12 +65,14 @@ pub async fn run(typed: &Nodes) -> Result<Verdict, String> {
     shared(&scene, nodes[0].addr, nodes[1].addr, &mut verdict).await?;
 
     let streams = Streams::start(&street, typed.streams).await;
-    let writers = Writers::start(&street, typed.clients);
+    let (writers, mut rng) = (Writers::start(&street, typed.clients), StdRng::seed_from_u64(2020));
     for turn in 0..typed.kills {
         let node = turn % 2;
         nodes[node].kill().await?;
         nodes[node] = recipes[node].start().await?;
+        writers.started();
         haproxy.until_up(node).await?;
+        time::sleep(Duration::from_millis(rng.random_range(0..500))).await;
     }
     verdict.say(format!("{} kills, of one node after the other", typed.kills));
     verdict.written(writers.stop().await?);

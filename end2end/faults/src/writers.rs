@@ -1,5 +1,6 @@
 //! Residents who go on writing whatever happens to the server. Whoever gets no answer sends the same message with the same key until it is
-//! acknowledged, and of those acknowledged every third is sent again. Everything acknowledged is in the street's ledger.
+//! acknowledged, and of those acknowledged every third is sent again after the server has been started anew, as a browser does that was closed before
+//! the answer came. Everything acknowledged is in the street's ledger.
 
 use load::{
     http::Connection,
@@ -10,6 +11,7 @@ use load::{
 use model::ClientKey;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use std::{
+    collections::VecDeque,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -32,6 +34,20 @@ struct Count {
     retried: AtomicU64,
     refused: AtomicU64,
     slowest: AtomicU64,
+    starts: AtomicU64,
+}
+
+/// Acknowledged messages that a client keeps to send them again: those of half a second between two starts.
+const KEPT: usize = 100;
+
+/// An acknowledged message that will be sent again.
+struct Again {
+    resident: Resident,
+    key: ClientKey,
+    text: String,
+    seq: i64,
+    /// Starts of the server when it was acknowledged.
+    starts: u64,
 }
 
 /// What they did.
@@ -56,6 +72,11 @@ impl Writers {
         let (stop, count) = (Arc::new(AtomicBool::new(false)), Arc::new(Count::default()));
         let tasks = (0..clients).map(|client| write(street.clone(), client as u64, stop.clone(), count.clone())).collect();
         Writers { tasks, stop, count }
+    }
+
+    /// The server has been started anew.
+    pub fn started(&self) {
+        self.count.starts.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Messages acknowledged so far.
@@ -95,8 +116,12 @@ pub fn percent(sorted: &[u128], share: usize) -> u128 {
 /// messages have an order.
 async fn write(street: Arc<Street>, seed: u64, stop: Arc<AtomicBool>, count: Arc<Count>) -> Vec<String> {
     let (mut rng, mut wrong) = (StdRng::seed_from_u64(seed), Vec::new());
-    let mut connection = None;
+    let (mut connection, mut later) = (None, VecDeque::<Again>::new());
     while !stop.load(Ordering::Relaxed) {
+        let starts = count.starts.load(Ordering::Relaxed);
+        while let Some(again) = later.pop_front_if(|again| again.starts < starts) {
+            wrong.extend(sent_again(&street, &mut connection, &again, &count).await);
+        }
         let Some(resident) = street.residents.lock().await.pop_front() else {
             time::sleep(Duration::from_millis(5)).await;
             continue;
@@ -106,20 +131,31 @@ async fn write(street: Arc<Street>, seed: u64, stop: Arc<AtomicBool>, count: Arc
             let key = ClientKey(new_id());
             let Some(seq) = acknowledged(&street, &mut connection, &resident, key, &text, &count).await else { break };
             count.acknowledged.fetch_add(1, Ordering::Relaxed);
-            if rng.random_range(0..3) == 0
-                && let Some(again) = acknowledged(&street, &mut connection, &resident, key, &text, &count).await
+            if rng.random_range(0..3) == 0 {
+                let resident = Resident { cookie: resident.cookie.clone(), conversation: resident.conversation };
+                later.push_back(Again { resident, key, text: text.clone(), seq, starts });
+            }
+            if later.len() > KEPT
+                && let Some(again) = later.pop_front()
             {
-                count.repeated.fetch_add(1, Ordering::Relaxed);
-                if again != seq {
-                    wrong.push(format!("number {seq} became {again}"));
-                }
+                wrong.extend(sent_again(&street, &mut connection, &again, &count).await);
             }
             let entry = Entry { number, conversation: resident.conversation, seq, key: key.with(&text), text };
             street.ledger.lock().await.acknowledged.push(entry);
         }
         street.residents.lock().await.push_back(resident);
     }
+    for again in later {
+        wrong.extend(sent_again(&street, &mut connection, &again, &count).await);
+    }
     wrong
+}
+
+/// Sends what has been acknowledged once more; what was wrong with that.
+async fn sent_again(street: &Street, connection: &mut Option<Connection>, again: &Again, count: &Count) -> Option<String> {
+    let seq = acknowledged(street, connection, &again.resident, again.key, &again.text, count).await?;
+    count.repeated.fetch_add(1, Ordering::Relaxed);
+    (seq != again.seq).then(|| format!("number {} became {seq}", again.seq))
 }
 
 /// Sends until it is taken. `None` when the device has written enough for this minute: that message was not taken, unless by an attempt without

@@ -69,8 +69,9 @@ pub async fn run(crowd: Crowd, recipe: &mut Recipe) -> Result<bool, String> {
     println!("{}\n", machine::line());
 
     let parent = |n: usize| Repeating(Person::new(town, server.addr, 10_000 + n).from(SCHOOL), &[Errand::Sticker, Errand::FirstMessage]);
-    let parents = run_lanes((0..64).map(parent).collect(), crowd.parents as f64 * 2.0 / 60.0, 60).await?;
-    println!("{} parents behind one address in a minute, each with a page and a first message: {}", crowd.parents, counts(&parents));
+    // Each with a phone of their own, all within the same ten seconds.
+    let parents = run_lanes((0..crowd.parents as usize).map(parent).collect(), crowd.parents as f64 * 2.0 / 10.0, 10).await?;
+    println!("{} parents behind one address in ten seconds, each with a page and a first message: {}", crowd.parents, counts(&parents));
 
     others(town, &server, crowd.per_second, 5).await?;
     let before = others(town, &server, crowd.per_second, seconds).await?;

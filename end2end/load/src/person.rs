@@ -197,9 +197,13 @@ impl Person {
             Errand::TreeSearch => open.get_as("/admin/units/found?q=%E6%A1%83%E8%8A%B1", &session(GRIDS)).await,
             Errand::TreePinyin => open.get_as("/admin/units/found?q=xlq", &session(GRIDS)).await,
         }?;
-        if reply.status == 303
-            && let Some(conversation) = reply.location.as_deref().and_then(sent_to)
-        {
+        let kept_in = match (errand, reply.status) {
+            // As the page's script sends it, which is answered with the message's number.
+            (Errand::Message | Errand::Answer, 200) => Some(conversation),
+            (_, 303) => reply.location.as_deref().and_then(sent_to),
+            _ => None,
+        };
+        if let Some(conversation) = kept_in {
             self.noted.lock().unwrap_or_else(PoisonError::into_inner).push((conversation, text));
         }
         Ok(reply)

@@ -87,8 +87,12 @@ pub fn all(folder: &Path) -> Vec<(At, PathBuf)> {
     found
 }
 
-/// Makes a backup every day until the server stops; at once if one has been missed.
+/// Makes a backup every day until the server stops; at once if one has been missed. What one that was broken off has left goes first.
 pub async fn run(domain: Domain, url: String, plan: Plan, mut stopping: watch::Receiver<bool>) {
+    clear_away(&plan.folder);
+    if let Err(e) = backup::clear_away(&url).await {
+        tracing::warn!(error = %e, "scratch databases of earlier checks could not be removed");
+    }
     loop {
         let wait = until_due(domain.clone(), plan.clone()).await.unwrap_or(RETRY);
         tokio::select! {
@@ -100,6 +104,16 @@ pub async fn run(domain: Domain, url: String, plan: Plan, mut stopping: watch::R
                 () = make_due(domain.clone(), url.clone(), plan.clone()) => {}
                 _ = stopping.wait_for(|s| *s) => return,
             }
+        }
+    }
+}
+
+/// Copies without a name of their own yet, and what they were checked in.
+fn clear_away(folder: &Path) {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    for file in files.filter(|f| f.file_name().to_str().and_then(|name| name.split_once(".part")).is_some_and(|(name, _)| moment_of(name).is_some())) {
+        if let Err(e) = fs::remove_file(file.path()) {
+            tracing::warn!(error = %e, file = %file.path().display(), "what a broken-off backup left could not be removed");
         }
     }
 }
@@ -196,5 +210,8 @@ mod tests {
         forget_old(&Plan { folder: folder.path().to_owned(), at: Time::midnight(), keep: 2 }).unwrap();
         assert_eq!(all(folder.path()).iter().map(|(at, _)| *at).collect::<Vec<_>>(), days[1..]);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 5);
+        fs::write(folder.path().join("linli-20261119T190000Z.backup.part.scratch-wal"), b"x").unwrap();
+        clear_away(folder.path());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4, "what is half done goes, and nothing else");
     }
 }

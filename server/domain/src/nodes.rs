@@ -17,6 +17,10 @@ const PAUSE: Duration = Duration::from_millis(20);
 const BEAT: Duration = Duration::from_secs(10);
 /// Seconds without a sign of life after which a node is taken to be gone, with everybody who was looking through it.
 const SILENCE: i64 = 35;
+/// Without hearing anything, oneself included, for so long one listens anew.
+const DEAF: Duration = Duration::from_secs(35);
+/// How long one signal may take.
+const SIGNALLED: Duration = Duration::from_secs(5);
 /// Topics, and conversations looked at, in one signal: it stays below PostgreSQL's 8,000 bytes.
 const TOPICS: usize = 100;
 const LOOKED_AT: usize = 10;
@@ -90,7 +94,8 @@ fn parts(node: u64, topics: &[Topic], looking: &[(ConversationId, Vec<Looking>)]
 }
 
 async fn signal(domain: &Domain, news: &News) -> Result<()> {
-    domain.db.signal(&serde_json::to_string(news)?).await
+    let text = serde_json::to_string(news)?;
+    time::timeout(SIGNALLED, domain.db.signal(&text)).await.map_err(|_| store::Error::Slow)?
 }
 
 async fn hear(domain: &Domain, node: u64, mut stopping: watch::Receiver<bool>) {
@@ -114,7 +119,9 @@ async fn hear_until_cut(domain: &Domain, node: u64) -> Result<()> {
     domain.hub.wake_everybody();
     domain.settings.have_changed();
     loop {
-        match listener.next().await? {
+        // One's own sign of life is heard too. A connection behind which the network has gone away without a word says nothing for ever.
+        let heard = time::timeout(DEAF, listener.next()).await.map_err(|_| store::Error::Slow)?;
+        match heard? {
             Some(text) => take(domain, node, &text),
             None => {
                 domain.hub.wake_everybody();

@@ -8,7 +8,14 @@ use model::{
     text::{self, TextError},
 };
 use moka::sync::Cache;
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use store::{Conn, Result, post::Line, unit::Unit};
 
 pub use store::{admin::Figures, unit::Lack};
@@ -107,28 +114,50 @@ pub(crate) async fn above(c: &mut Conn, admin: StaffId, id: UnitId, now: At) -> 
     Ok(path)
 }
 
-/// The numbers of everything that is the admin's. Those of a large district take a quarter of a second to count, and may be ten seconds old.
+/// The numbers of everything that is the admin's. Those of a large district take half a second to count: from ten seconds on they are counted anew
+/// beside the page, which shows those before, never older than a minute.
 pub async fn figures(domain: &Domain, admin: &Admin) -> Result<Figures> {
-    if let Some(counted) = domain.figures.0.get(&admin.staff.id) {
-        return Ok(counted);
+    let Some(counted) = domain.figures.0.get(&admin.staff.id) else { return count(domain, admin.staff.id).await };
+    if domain.now().seconds_since(counted.at) > FRESH && !counted.is_counted_anew.swap(true, Ordering::Relaxed) {
+        let (domain, admin) = (domain.clone(), admin.staff.id);
+        tokio::spawn(async move {
+            if let Err(e) = count(&domain, admin).await {
+                tracing::warn!(error = %e, "a district's figures could not be counted");
+            }
+        });
     }
+    Ok(counted.figures.clone())
+}
+
+async fn count(domain: &Domain, admin: StaffId) -> Result<Figures> {
+    let at = domain.now();
     let mut conn = domain.db.read().await?;
-    let counted = store::admin::figures(&mut conn, admin.staff.id, domain.now()).await?;
-    if counted.posts > LARGE {
-        domain.figures.0.insert(admin.staff.id, counted.clone());
+    let figures = store::admin::figures(&mut conn, admin, at).await?;
+    if figures.posts > LARGE {
+        domain.figures.0.insert(admin, Arc::new(Counted { figures: figures.clone(), at, is_counted_anew: AtomicBool::default() }));
     }
-    Ok(counted)
+    Ok(figures)
 }
 
 /// Posts from which a district is large.
 const LARGE: i64 = 2_000;
 
+/// In seconds.
+const FRESH: i64 = 10;
+const OLD: Duration = Duration::from_secs(60);
+
 /// Figures of large districts, counted lately.
-pub struct CountedFigures(Cache<StaffId, Figures>);
+pub struct CountedFigures(Cache<StaffId, Arc<Counted>>);
+
+struct Counted {
+    figures: Figures,
+    at: At,
+    is_counted_anew: AtomicBool,
+}
 
 impl Default for CountedFigures {
     fn default() -> CountedFigures {
-        CountedFigures(Cache::builder().max_capacity(1_000).time_to_live(Duration::from_secs(10)).build())
+        CountedFigures(Cache::builder().max_capacity(1_000).time_to_live(OLD).build())
     }
 }
 

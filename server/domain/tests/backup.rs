@@ -68,6 +68,11 @@ async fn a_damaged_backup_is_not_taken_for_one() {
         let damaged = folder.path().join("damaged");
         fs::write(&damaged, bytes).unwrap();
         assert!(store::backup::check(&damaged, &database.url).await.is_err());
+        let empty = empty_beside(&database).await;
+        assert!(backup::restore(&damaged, &empty).await.is_err());
+        if let Some(file) = empty.strip_prefix("sqlite:") {
+            assert!(!fs::exists(file).unwrap() && !fs::exists(format!("{file}.part")).unwrap());
+        }
         assert!(backup::restore(&folder.path().join("missing"), &empty_beside(&database).await).await.is_err());
 
         // A backup that cannot be made leaves nothing that looks like one.
@@ -75,4 +80,28 @@ async fn a_damaged_backup_is_not_taken_for_one() {
         assert!(backup::make(&database.url, &nowhere).await.is_err());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_was_left_behind_does_not_get_into_a_restored_database() {
+    let database = store::testing::sqlite().await;
+    let domain = sample_in(&database).await;
+    let folder = tempfile::tempdir().unwrap();
+    let backup = folder.path().join("linli.backup");
+    backup::make(&database.url, &backup).await.unwrap();
+    let file = database.url.strip_prefix("sqlite:").unwrap().to_owned();
+    let log = format!("{file}-wal");
+    let left_behind = fs::read(&log).unwrap();
+    domain.db.close().await;
+    assert!(!fs::exists(&log).unwrap(), "whoever closes takes the log over");
+
+    // As after a kill, with only the database itself moved away.
+    fs::write(&log, &left_behind).unwrap();
+    fs::rename(&file, folder.path().join("old.db")).unwrap();
+    let why = backup::restore(&backup, &database.url).await.unwrap_err().to_string();
+    assert!(why.contains("-wal is there already"), "{why}");
+    fs::remove_file(&log).unwrap();
+    backup::restore(&backup, &database.url).await.unwrap();
+    let restored = opened(Db::open(&database.url).await.unwrap()).await;
+    assert_eq!(content(&restored).await, content(&opened(Db::open(&format!("sqlite:{}", backup.display())).await.unwrap()).await).await);
 }

@@ -14,6 +14,7 @@ use domain::{
     quick_reply::{self, QuickReplyError},
     session::{self, SessionError},
     sign_in::{self, Browser, FAILURES, PasswordError, SignInError, SignedIn, change_password, sign_in},
+    unit,
 };
 use model::{At, HoldingId, InvitationId, Language, OutboxId, PostId, StaffId, UnitKind};
 
@@ -397,5 +398,33 @@ async fn a_photo_is_shown_only_of_somebody_who_holds_a_post() {
         assert!(domain::photo::shown(&place.domain, me.id).await.unwrap().is_some());
         domain::photo::delete(&place.domain, &me).await.unwrap();
         assert!(domain::photo::shown(&place.domain, me.id).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn the_figures_of_a_large_district_are_counted_beside_the_page_which_shows_those_before() {
+    for place in places().await {
+        let admin = place.admin().await;
+        let staff = place.caller(&admin).await;
+        let first = place.post(staff.id).await;
+        place
+            .write(move |c| {
+                Box::pin(async move {
+                    let row = store::post::find(c, first).await?.unwrap();
+                    for _ in 0..2_000 {
+                        store::post::insert(c, &store::post::Post { id: PostId(uuid::Uuid::now_v7()), ..row.clone() }).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await;
+        let posts = async || unit::figures(&place.domain, &staff.admin().unwrap()).await.unwrap().posts;
+        assert_eq!(posts().await, 2_001);
+        place.post(staff.id).await;
+        place.later(1);
+        assert_eq!(posts().await, 2_001, "those before");
+        while posts().await != 2_002 {
+            tokio::task::yield_now().await;
+        }
     }
 }

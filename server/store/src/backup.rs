@@ -58,12 +58,23 @@ pub async fn restore(file: &Path, url: &str) -> Result<()> {
     match kind(url)? {
         Kind::Sqlite => {
             let target = SqliteConnectOptions::from_str(url)?.get_filename().to_owned();
-            if fs::metadata(&target).is_ok_and(|m| m.len() > 0) {
-                return Err(failed(format!("{} is there already: stop the server and move it away first", target.display())));
+            for old in ["", "-wal", "-shm"].map(|end| with_end(&target, end)) {
+                // Without its database a log would be taken for the restored one's, and change its pages.
+                if fs::metadata(&old).is_ok_and(|m| m.len() > 0) {
+                    return Err(failed(format!("{} is there already: stop the server and move it away first", old.display())));
+                }
             }
-            let (from, to) = (file.to_owned(), target.clone());
+            let part = with_end(&target, ".part");
+            let (from, to) = (file.to_owned(), part.clone());
             let copied = tokio::task::spawn_blocking(move || copy(&from, &to)).await.map_err(|e| failed(e.to_string()))?;
-            copied.map_err(|e| failed(format!("{}: {e}", target.display())))
+            let wrong = |e: io::Error| failed(format!("{}: {e}", target.display()));
+            copied.map_err(wrong)?;
+            if let Err(damaged) = look_into(&part).await {
+                remove_sqlite(&part);
+                return Err(damaged);
+            }
+            remove_sqlite_logs(&part);
+            fs::rename(&part, &target).and_then(|()| on_disk(&target)).map_err(wrong)
         }
         Kind::Postgres(url) => {
             if !is_empty(url.as_str()).await? {
@@ -80,9 +91,7 @@ pub async fn restore(file: &Path, url: &str) -> Result<()> {
 pub async fn check(file: &Path, url: &str) -> Result<Content> {
     match kind(url)? {
         Kind::Sqlite => {
-            let mut scratch = file.as_os_str().to_owned();
-            scratch.push(".scratch");
-            let scratch = PathBuf::from(scratch);
+            let scratch = with_end(file, ".scratch");
             remove_sqlite(&scratch);
             let found = check_in(file, &format!("sqlite:{}", scratch.display())).await;
             remove_sqlite(&scratch);
@@ -100,6 +109,18 @@ pub async fn check(file: &Path, url: &str) -> Result<Content> {
             found
         }
     }
+}
+
+/// Removes the scratch databases of checks that were broken off: those nobody is connected to.
+pub async fn clear_away(url: &str) -> Result<()> {
+    let Kind::Postgres(url) = kind(url)? else { return Ok(()) };
+    let mut c = PgConnection::connect_with(&PgConnectOptions::from_str(url.as_str())?).await?;
+    let abandoned = "select datname from pg_database d where datname like 'linli\\_check\\_%' and pg_get_userbyid(datdba) = current_user
+        and not exists (select 1 from pg_stat_activity a where a.datname = d.datname)";
+    for name in sqlx::query_scalar::<_, String>(abandoned).fetch_all(&mut c).await? {
+        sqlx::query(AssertSqlSafe(format!("drop database if exists \"{name}\""))).execute(&mut c).await?;
+    }
+    c.close().await.map_err(Error::from)
 }
 
 /// Two checks of one program do not share a scratch database.
@@ -126,15 +147,19 @@ async fn check_in(file: &Path, scratch: &str) -> Result<Content> {
 }
 
 async fn look_through(db: &Db) -> Result<Content> {
-    let mut conn = db.read().await?;
-    if !conn.is_postgres() {
-        let (said,) = fetch_one!(&mut conn, (String,), "select group_concat(integrity_check, '; ') from pragma_integrity_check")?;
-        let (loose,) = fetch_one!(&mut conn, (i64,), "select count(*) from pragma_foreign_key_check")?;
-        if said != "ok" || loose > 0 {
-            return Err(failed(format!("the copy is damaged: {said}, {loose} rows point nowhere")));
-        }
+    content(&mut db.read().await?).await
+}
+
+/// Every page of a SQLite file, and every row that points to another.
+async fn look_into(file: &Path) -> Result<()> {
+    let mut c = SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(file).disable_statement_logging()).await?;
+    let said: String = sqlx::query_scalar("select group_concat(integrity_check, '; ') from pragma_integrity_check").fetch_one(&mut c).await?;
+    let loose: i64 = sqlx::query_scalar("select count(*) from pragma_foreign_key_check").fetch_one(&mut c).await?;
+    c.close().await?;
+    if said == "ok" && loose == 0 {
+        return Ok(());
     }
-    content(&mut conn).await
+    Err(failed(format!("the backup is damaged: {said}, {loose} rows point nowhere")))
 }
 
 /// What the database holds now.
@@ -171,14 +196,9 @@ fn text(path: &Path) -> Result<&str> {
 }
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    let mut part = to.as_os_str().to_owned();
-    part.push(".part");
-    let part = PathBuf::from(part);
     // Not `fs::copy`, which would give the copy the backup's permissions.
-    io::copy(&mut File::open(from)?, &mut File::create(&part)?)?;
-    File::open(&part)?.sync_all()?;
-    fs::rename(&part, to)?;
-    on_disk(to)
+    io::copy(&mut File::open(from)?, &mut File::create(to)?)?;
+    File::open(to)?.sync_all()
 }
 
 /// A file and its name are there after a power cut.
@@ -188,12 +208,23 @@ fn on_disk(file: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
+fn with_end(file: &Path, end: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
 fn remove_sqlite(file: &Path) {
-    for end in ["", "-wal", "-shm", ".part"] {
-        let mut name = file.as_os_str().to_owned();
-        name.push(end);
+    for end in ["", ".part"] {
         // Most are not there.
-        let _ = fs::remove_file(PathBuf::from(name));
+        let _ = fs::remove_file(with_end(file, end));
+        remove_sqlite_logs(&with_end(file, end));
+    }
+}
+
+fn remove_sqlite_logs(file: &Path) {
+    for end in ["-wal", "-shm"] {
+        let _ = fs::remove_file(with_end(file, end));
     }
 }
 

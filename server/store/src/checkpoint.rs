@@ -10,7 +10,11 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{sync::mpsc, task::JoinHandle, time};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+    time,
+};
 
 /// Often enough that the disk is never busy for long, seldom enough that a page changed again and again is written once.
 const EVERY: Duration = Duration::from_secs(1);
@@ -22,6 +26,8 @@ const LONG: i64 = 16_000;
 pub(crate) struct Checkpoint {
     written: mpsc::Sender<()>,
     is_long: Arc<AtomicBool>,
+    /// Ends the pause as well.
+    stopping: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
@@ -31,8 +37,9 @@ impl Checkpoint {
         // One place: that something was written need not be said twice.
         let (written, told) = mpsc::channel(1);
         let is_long = Arc::<AtomicBool>::default();
-        let task = tokio::spawn(take_over(connection, told, is_long.clone()));
-        Ok(Checkpoint { written, is_long, task })
+        let (stopping, stopped) = oneshot::channel();
+        let task = tokio::spawn(take_over(connection, told, stopped, is_long.clone()));
+        Ok(Checkpoint { written, is_long, stopping, task })
     }
 
     /// Something was committed. Whether the writer should take over the rest before it goes on.
@@ -42,19 +49,25 @@ impl Checkpoint {
     }
 
     pub async fn stop(self) {
-        drop(self.written);
+        let _ = self.stopping.send(());
         let _ = self.task.await;
     }
 }
 
-async fn take_over(mut connection: SqliteConnection, mut told: mpsc::Receiver<()>, is_long: Arc<AtomicBool>) {
-    while told.recv().await.is_some() {
+async fn take_over(mut connection: SqliteConnection, mut told: mpsc::Receiver<()>, mut stopped: oneshot::Receiver<()>, is_long: Arc<AtomicBool>) {
+    loop {
+        tokio::select! {
+            _ = told.recv() => {}
+            _ = &mut stopped => break,
+        }
         match passive(&mut connection).await {
             Ok(pages) => is_long.store(pages > LONG, Ordering::Relaxed),
             // What it is will be seen by whoever writes; the log stays, and with it everything that was acknowledged.
             Err(e) => tracing::warn!(error = %e, "the log could not be taken over into the database"),
         }
-        time::sleep(EVERY).await;
+        if time::timeout(EVERY, &mut stopped).await.is_ok() {
+            break;
+        }
     }
     let _ = connection.close().await;
 }

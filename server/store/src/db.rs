@@ -176,8 +176,9 @@ impl Db {
     pub async fn close(&self) {
         match &self.0 {
             Inner::Sqlite { readers, writer } => {
-                writer.stop().await;
+                // Whoever closes last takes the whole log over and removes it, and a reader cannot.
                 readers.close().await;
+                writer.stop().await;
             }
             Inner::Postgres(pool, _) => pool.close().await,
         }

@@ -1,7 +1,11 @@
 //! When everybody comes at the same moment.
 
-use crate::app::on_both;
+use crate::app::{TestApp, on_both};
+use axum::body::{Body, Bytes};
 use domain::limits::REQUESTS_AT_ONCE;
+use futures::stream;
+use http::{Request, StatusCode};
+use tower::ServiceExt;
 
 #[tokio::test]
 async fn what_can_wait_is_turned_away_first_and_messages_go_through() {
@@ -57,6 +61,12 @@ async fn one_address_that_never_stops_is_turned_away_and_others_are_not() {
         refused.is(429);
         assert!(refused.headers.contains_key("retry-after"));
         app.anonymous().get("/claim").await.is(200);
+        let sticker = app.sticker().await;
+        let form = [("text", "三楼漏水"), ("key", "0192a3b4c5d67e8f9a0b1c2d3e4f5a6b"), ("csrf", "x")];
+        greedy.post(&sticker.path(), &form).await.is(429).has("三楼漏水").has("0192a3b4c5d67e8f9a0b1c2d3e4f5a6b");
+        greedy.headers.insert("accept".into(), "text/plain".into());
+        assert_eq!(greedy.post(&sticker.path(), &form).await.is(429).body, "", "the island keeps it and tries again");
+        greedy.headers.remove("accept");
         app.advance_minutes(1);
         greedy.get("/claim").await.is(200);
     })
@@ -77,6 +87,44 @@ async fn a_message_that_the_database_does_not_take_comes_back_with_its_text() {
         resident.post("/sign-in", &[("email", "wang@linli.test"), ("password", "geheim")]).await.has_not("geheim");
         resident.headers.insert("accept".into(), "text/plain".into());
         assert_eq!(resident.post(&sticker.path(), &form).await.is(503).body, "", "the island keeps it and tries again");
+    })
+    .await;
+}
+
+/// A form of which only the beginning arrives, from an address.
+fn begun_form(app: &TestApp, path: &str, from: &str) -> tokio::task::JoinHandle<StatusCode> {
+    let never = stream::unfold(0, |sent| async move {
+        match sent {
+            0 => Some((Ok::<_, std::io::Error>(Bytes::from_static(b"text=")), 1)),
+            _ => std::future::pending().await,
+        }
+    });
+    let request = Request::post(path)
+        .header("host", "linli.test")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("x-forwarded-for", from)
+        .body(Body::from_stream(never))
+        .unwrap();
+    let router = app.router.clone();
+    tokio::spawn(async move { router.oneshot(request).await.unwrap().status() })
+}
+
+#[tokio::test]
+async fn one_address_that_never_finishes_its_forms_does_not_stop_anybody_elses() {
+    on_both(async |app| {
+        let sticker = app.sticker().await;
+        // More than are on their way at the same moment of all addresses together.
+        let begun: Vec<_> = (0..2_500).map(|_| begun_form(&app, &sticker.path(), "203.0.113.9")).collect();
+        tokio::task::yield_now().await;
+        let mut resident = app.anonymous();
+        let key = resident.get(&sticker.path()).await.is(200).field("key");
+        resident.post(&sticker.path(), &[("text", "路灯坏了"), ("key", &key)]).await.is(303);
+        let mut neighbour = app.anonymous();
+        neighbour.headers.insert("x-forwarded-for".into(), "203.0.113.9".into());
+        neighbour.get(&sticker.path()).await.is(200);
+        let waiting = begun.iter().filter(|form| !form.is_finished()).count();
+        assert_eq!(waiting, 128, "the others were turned away at once");
+        begun.iter().for_each(|form| form.abort());
     })
     .await;
 }
