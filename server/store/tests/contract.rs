@@ -880,6 +880,14 @@ async fn audit_entries_are_found_by_what_they_speak_of() {
         let found = store::audit::find(&mut conn, &filter(&["unit.create"]), 10).await.unwrap();
         assert_eq!(found.iter().map(|line| line.entry.seq).collect::<Vec<_>>(), [3, 1], "the newest first");
         assert!(store::audit::find(&mut conn, &filter(&[]), 10).await.unwrap().is_empty());
+        drop(conn);
+        let read = entry(5, "conversation.read_as_supervisor");
+        db.write(move |c| Box::pin(async move { store::audit::append(c, &read).await })).await.unwrap();
+        let mut conn = db.read().await.unwrap();
+        let named = |name: &str| store::audit::Filter { target: Some(store::audit::Target::Like(format!("%{name}%"))), ..store::audit::Filter::default() };
+        let found = store::audit::find(&mut conn, &named("第一网格 网格员"), 10).await.unwrap();
+        assert_eq!(found.iter().map(|line| line.entry.seq).collect::<Vec<_>>(), [5, 4, 3, 2, 1], "a conversation by the name under which it is shown");
+        assert!(store::audit::find(&mut conn, &named("第二网格"), 10).await.unwrap().is_empty());
     })
     .await;
 }
