@@ -39,8 +39,20 @@ async function run(form) {
   const credential = passkey === 'add'
     ? await navigator.credentials.create({ publicKey: toCreate(options) })
     : await navigator.credentials.get({ publicKey: toGet(options) });
-  const { to } = await post(finish, JSON.stringify({ id, credential: answer(credential), back }), 'application/json');
-  location.assign(to);
+  const { to, codes } = await post(finish, JSON.stringify({ id, credential: answer(credential), back }), 'application/json');
+  if (codes) show(to, codes, form); else location.assign(to);
+}
+
+// Recovery codes came with it: a page of their own, to be printed, as after setting up an app.
+function show(to, codes, form) {
+  const page = Object.assign(document.createElement('form'), { method: 'post', action: to, hidden: true });
+  const csrf = form.querySelector('[name=csrf]');
+  const fields = { csrf: csrf ? csrf.value : '', intent: 'shown', back: form.dataset.back, shown: codes.join(' ') };
+  for (const [name, value] of Object.entries(fields)) {
+    page.append(Object.assign(document.createElement('input'), { type: 'hidden', name, value }));
+  }
+  document.body.append(page);
+  page.submit();
 }
 
 for (const form of document.querySelectorAll('form[data-passkey]')) {

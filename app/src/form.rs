@@ -10,7 +10,10 @@ use axum::{
 };
 use i18n::t;
 use leptos::prelude::*;
-use model::{Language, text::TextError};
+use model::{
+    Language,
+    text::{TextError, escaped},
+};
 use serde::de::DeserializeOwned;
 
 /// A posted form. What no page of ours would send is a bad request.
@@ -36,6 +39,11 @@ pub fn text_error(l: Language, e: TextError) -> String {
         TextError::Control => t!(l, error.control),
         TextError::NotEmail => t!(l, error.not_email),
     }
+}
+
+/// What stands in a `<textarea>`: Leptos writes it as it is, so a tag in it would be one of the page's.
+pub fn inside(text: &str) -> String {
+    escaped(text)
 }
 
 /// The line under a field that says what is wrong; `id` is the field's id with `-e`.

@@ -2,12 +2,13 @@
 
 use crate::{
     error::AppError,
+    pages::second_factor::first,
     visit::{LooksFor, Visit},
 };
 use axum::{
-    Router,
+    Form, Router,
     body::Body,
-    extract::{ConnectInfo, Request, State},
+    extract::{ConnectInfo, FromRequest, Request, State},
     handler::Handler,
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
@@ -175,6 +176,7 @@ async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Resp
         }
         Err(Refusal::SignIn) => Redirect::to(&sign_in_path(&visit.path)).into_response(),
         Err(Refusal::SetUp) => Redirect::to(&format!("/account/second-factor?back={}", encode(page_of(&visit.path)))).into_response(),
+        Err(Refusal::SetUpFirst { is_island, fields }) => first::page(&visit, is_island, &fields),
         Err(Refusal::Error(e)) => e.into_response(),
     };
     let error = response.extensions().get::<AppError>().cloned().or_else(|| extractor_refusal(&response));
@@ -221,6 +223,11 @@ enum Refusal {
     SignIn,
     /// The second factor first.
     SetUp,
+    /// The same for somebody who sends a form, with what is in it.
+    SetUpFirst {
+        is_island: bool,
+        fields: Vec<(String, String)>,
+    },
     Error(AppError),
 }
 
@@ -234,7 +241,7 @@ async fn admitted(guard: &Guard, visit: &Visit, request: Request) -> Result<Requ
             None if is_get => return Err(Refusal::SignIn),
             None => return Err(Refusal::Error(AppError::Forbidden)),
             Some(_) if visit.must_set_up && guard.policy != Policy::SigningIn => {
-                return Err(if is_get { Refusal::SetUp } else { Refusal::Error(AppError::Forbidden) });
+                return Err(if is_get { Refusal::SetUp } else { sent_too_soon(request).await });
             }
             Some(staff) if guard.policy.role().is_some_and(|role| !staff.has(role)) => return Err(Refusal::Error(AppError::Forbidden)),
             Some(_) => {}
@@ -244,6 +251,13 @@ async fn admitted(guard: &Guard, visit: &Visit, request: Request) -> Result<Requ
         return Ok(request);
     }
     same_site(visit, request).await.map_err(Refusal::Error)
+}
+
+/// A role may be given while somebody writes: what they send must not be lost.
+async fn sent_too_soon(request: Request) -> Refusal {
+    let is_island = request.headers().get(header::ACCEPT).is_some_and(|accepted| accepted == "text/plain");
+    let fields = Form::<Vec<(String, String)>>::from_request(request, &()).await.map(|Form(fields)| fields).unwrap_or_default();
+    Refusal::SetUpFirst { is_island, fields }
 }
 
 fn sign_in_path(back: &str) -> String {

@@ -27,7 +27,8 @@ pub struct Page {
     staff: Option<(Staff, i64)>,
     cookies: Vec<String>,
     /// Mail goes to admins only, as their pages say.
-    is_trial: bool,
+    /// Units of an admin that are on trial.
+    on_trial: Vec<String>,
 }
 
 impl Page {
@@ -42,7 +43,7 @@ impl Page {
             unit: None,
             staff: None,
             cookies: Vec::new(),
-            is_trial: false,
+            on_trial: Vec::new(),
         }
     }
 
@@ -66,7 +67,9 @@ impl Page {
     pub async fn for_staff(mut self, staff: &Staff) -> Result<Page, AppError> {
         let domain = &self.visit.app.domain;
         let unread = desk::unread(domain, staff).await?;
-        self.is_trial = staff.is_admin() && self.visit.path.starts_with("/admin") && trial::is_on(domain).await?;
+        if let Some(admin) = staff.admin().filter(|_| self.visit.path.starts_with("/admin")) {
+            self.on_trial = trial::known_to(domain, &admin).await?.into_iter().map(|trial| trial.unit_name).collect();
+        }
         self = self.beside(staff);
         self.staff = Some((staff.clone(), unread));
         Ok(self)
@@ -137,7 +140,7 @@ impl Page {
                 <body class=self.body_class>
                     <a class="skip" href="#main">{t!(l, common.skip)}</a>
                     {bar}
-                    {self.is_trial.then(|| trial_banner(l))}
+                    {trial_banner(l, &self.on_trial)}
                     {main}
                     {foot}
                 </body>
@@ -184,8 +187,13 @@ pub fn mark() -> impl IntoView {
     }
 }
 
-fn trial_banner(l: Language) -> impl IntoView + use<> {
-    view! { <p class="trial">{icon(Icon::Mail)}<span>{t!(l, secure.trial_banner)}" "<a href="/admin/trial">{t!(l, secure.trial_link)}</a></span></p> }
+fn trial_banner(l: Language, units: &[String]) -> Option<impl IntoView + use<>> {
+    let words = match units {
+        [] => return None,
+        [unit] => t!(l, secure.trial_banner, unit = unit.clone()),
+        [unit, ..] => t!(l, secure.trial_banner_many, unit = unit.clone(), count = units.len()),
+    };
+    Some(view! { <p class="trial">{icon(Icon::Mail)}<span>{words}" "<a href="/admin/trial">{t!(l, secure.trial_link)}</a></span></p> })
 }
 
 fn other_language(l: Language) -> (Language, &'static str) {

@@ -35,20 +35,27 @@ create table ceremonies (
     expires_at bigint not null
 );
 
--- No line: never on trial. Ended: mail goes to everybody.
+-- Units on trial: mail of what is there and below goes to their own admins only. No line, or one that has ended: mail goes to everybody.
 create table trials (
-    id bigint primary key check (id = 1),
+    unit_id uuid primary key references units (id),
     began_at bigint not null,
     ended_at bigint,
-    ended_by uuid
+    ended_by uuid,
+    -- 1 if what residents would have been told of goes out after all.
+    is_released bigint not null default 0,
+    -- When everything that was held back had been released or forgotten.
+    settled_at bigint
 );
 
--- Mails of the outbox that were held back in the trial, and those that came back afterwards. Without references, so that nobody who writes there waits.
+-- Mails of the outbox that were held back in a unit's trial, and those that came back afterwards. Without references, so that nobody who writes
+-- there waits.
 create table withheld_mails (
     outbox_id uuid primary key,
+    unit_id uuid not null,
     withheld_at bigint not null,
     released_at bigint
 );
+create index withheld_mails_unit on withheld_mails (unit_id) where released_at is null;
 
 create table bounces (
     outbox_id uuid primary key,

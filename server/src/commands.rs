@@ -267,6 +267,11 @@ const BOUNCE_LIMIT: u64 = 1024 * 1024;
 pub async fn take_bounce(settings: &Settings) -> Result<(), Stop> {
     let mut mail = Vec::new();
     io::stdin().lock().take(BOUNCE_LIMIT).read_to_end(&mut mail).map_err(|e| Stop::Later(format!("the mail could not be read: {e}")))?;
+    match bounce::is_ready(&settings.database_url).await {
+        Ok(true) => {}
+        Ok(false) => return Err(Stop::Later("the database is none of Linli's, or of another version".to_owned())),
+        Err(e) => return Err(Stop::Later(format!("the database cannot be opened: {e}"))),
+    }
     let domain = open(settings).await.map_err(|_| Stop::Later("the database cannot be opened".to_owned()))?;
     let taken = bounce::take(&domain, &mail).await.map_err(|e| Stop::Later(format!("nothing could be noted: {e}")));
     domain.db.close().await;

@@ -16,13 +16,17 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 // Only to choose how tower-http's flate2 packs.
 use flate2 as _;
 
+/// `EX_TEMPFAIL`, as mail servers know it.
+const LATER: u8 = 75;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let settings = match settings::read(cli.settings) {
         Ok(settings) => settings,
         Err(wrong) => {
             eprintln!("linli: {wrong}");
-            return ExitCode::from(2);
+            // A mail server keeps the mail and tries again once the settings can be read.
+            return ExitCode::from(if matches!(cli.command, Command::Bounce) { LATER } else { 2 });
         }
     };
     log::start();
@@ -65,7 +69,7 @@ fn main() -> ExitCode {
         }
         Err(Stop::Later(wrong)) => {
             eprintln!("linli: {wrong}");
-            ExitCode::from(75)
+            ExitCode::from(LATER)
         }
         Err(Stop::Failed(wrong)) => {
             eprintln!("linli: {wrong}");

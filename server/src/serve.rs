@@ -18,7 +18,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use domain::{Domain, audit, backup, desk, first_admin, grant, holding, import, leaving, mail, nodes, routing, scan, telling};
+use domain::{Domain, audit, backup, desk, first_admin, grant, holding, import, leaving, mail, nodes, routing, scan, telling, trial};
 use std::{sync::Arc, time::Duration};
 use tokio::{signal::unix, sync::watch, time};
 use tower::ServiceBuilder;
@@ -128,6 +128,9 @@ async fn upkeep(domain: Domain, mut stopping: watch::Receiver<bool>) {
         }
         if let Err(e) = telling::tell_due(&domain).await {
             tracing::error!(error = %e, "open conversations could not be told who answers now");
+        }
+        if let Err(e) = trial::settle(&domain).await {
+            tracing::error!(error = %e, "what a trial held back could not be released");
         }
         if let Err(e) = grant::run_out(&domain).await {
             tracing::error!(error = %e, "grants that nobody confirmed could not be ended");

@@ -164,6 +164,11 @@ fn a_mail_that_comes_back_is_taken_from_standard_input() {
     assert!(foreign.status.success() && said(&foreign).contains("no mail of ours"), "{}", said(&foreign));
     // The mail server tries again later.
     assert_eq!(bounce("sqlite:/no/such/folder/linli.db", "x").status.code(), Some(75));
+    // No database is made, and a mail is kept while the settings cannot be read.
+    let missing = place.0.join("none.db");
+    assert_eq!(bounce(&format!("sqlite:{}", missing.display()), "x").status.code(), Some(75));
+    assert!(!missing.exists());
+    assert_eq!(place.linli(&["bounce", "--config", "/no/such/linli.toml"]).stdin(Stdio::null()).output().unwrap().status.code(), Some(75));
 }
 
 #[test]

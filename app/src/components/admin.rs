@@ -4,7 +4,10 @@ use super::{
     field::described_by,
     icon::{Icon, icon},
 };
-use crate::{form::field_error, visit::Visit};
+use crate::{
+    form::{field_error, inside},
+    visit::Visit,
+};
 use domain::{routing::Orphan, row::Unit};
 use i18n::{t, when};
 use leptos::prelude::*;
@@ -95,7 +98,7 @@ pub fn area(id: &'static str, label: String, value: String, rows: u8, hint: Opti
             <label for=id>{label}</label>
             {hint}
             {field_error(id, error)}
-            <textarea class="in" id=id name=id rows=rows.to_string() aria-invalid=is_bad.then_some("true") aria-describedby=described>{value}</textarea>
+            <textarea class="in" id=id name=id rows=rows.to_string() aria-invalid=is_bad.then_some("true") aria-describedby=described>{inside(&value)}</textarea>
         </div>
     }
 }

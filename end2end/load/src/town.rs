@@ -15,6 +15,7 @@ use store::{
     holding::Holding,
     message::{New, NewWait},
     post::Post,
+    second_factor::Authenticator,
     seen::Seen,
     session::Session,
     staff::{Grant, Staff},
@@ -133,6 +134,7 @@ enum Row {
     Post(Post),
     Staff(Staff),
     Grant(Grant),
+    Authenticator(Authenticator),
     Session(Session, Vec<u8>),
     Holding(Holding),
     Point(ContactPoint),
@@ -152,6 +154,7 @@ async fn write(db: &Db, rows: Work) -> store::Result<()> {
                     Row::Post(post) => store::post::insert(c, &post).await?,
                     Row::Staff(staff) => store::staff::insert(c, &staff).await?,
                     Row::Grant(grant) => store::staff::insert_grant(c, &grant).await?,
+                    Row::Authenticator(app) => store::second_factor::set_authenticator(c, &app).await?,
                     Row::Session(session, hash) => {
                         store::session::insert(c, &session, &hash).await?;
                         store::session::prove(c, session.id, session.created_at).await?;
@@ -218,6 +221,8 @@ impl Build {
         let id = StaffId(self.id());
         rows.push(Row::Staff(staff(id, "林岚".to_owned(), "admin@town.example".to_owned(), began)));
         rows.push(Row::Grant(Grant { id: GrantId(self.id()), staff_id: id, role: Role::Admin, unit_id: city, from_at: began, until_at: None }));
+        // Their role asks for it, and their session has shown it.
+        rows.push(Row::Authenticator(Authenticator { staff_id: id, nonce: "a".repeat(16), created_at: began, last_step: 0 }));
         let session = SessionId(self.id());
         rows.push(self.session(session, id, GRIDS));
     }

@@ -117,9 +117,9 @@ pub async fn signed_in(domain: &Domain, key: &str) -> Result<Option<SignedIn>> {
     let now = domain.now();
     let mut conn = domain.db.read().await?;
     let Some(live) = store::session::by_key(&mut conn, &hash, session::oldest(now), now).await? else { return Ok(None) };
-    let (session, is_proven) = (live.session, live.proven_at.is_some());
+    let (session, factors) = (live.session, live.factors);
     // Begun at the very moment the second factor was set up elsewhere.
-    if live.factors > 0 && !is_proven {
+    if factors > 0 && live.proven_at.is_none() {
         return Ok(None);
     }
     let Some(person) = store::staff::find(&mut conn, session.staff_id).await? else { return Ok(None) };
@@ -139,6 +139,7 @@ pub async fn signed_in(domain: &Domain, key: &str) -> Result<Option<SignedIn>> {
         language: person.language,
         grants: grants.into_iter().map(|g| (g.role, g.unit_id)).collect(),
     };
-    let must_set_up = second_factor::is_required(&staff) && !is_proven;
+    // Not by what was once shown in this session: the factor may be gone since.
+    let must_set_up = second_factor::is_required(&staff) && factors == 0;
     Ok(Some(SignedIn { staff, must_set_up }))
 }

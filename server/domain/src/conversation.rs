@@ -299,7 +299,7 @@ pub struct View {
     pub claims: i64,
     /// False on a device that came in by claim code or mail.
     pub is_owner: bool,
-    /// Mail goes to the installation's admins only.
+    /// The unit is on trial: its mail goes to its admins only.
     pub is_trial: bool,
 }
 
@@ -309,7 +309,7 @@ pub async fn view(domain: &Domain, device: &Device, id: ConversationId, before: 
     let Some(shown) = store::conversation::shown(&mut conn, device.id, id).await? else { return Ok(None) };
     let Some(answering) = post::answering(domain, &mut conn, shown.conversation.post_id).await? else { return Ok(None) };
     let messages = store::message::before(&mut conn, id, Audience::Contact, before.unwrap_or(i64::MAX), PAGE).await?;
-    let is_trial = trial::is_on_lately(domain, &mut conn).await?;
+    let is_trial = trial::is_on_lately(domain, &mut conn, answering.post.unit_id).await?;
     drop(conn);
     let promise = Promise::new(&answering, &shown, domain.now());
     let Shown { conversation, email, claims, .. } = shown;

@@ -3,6 +3,7 @@
 use crate::{
     Domain, audit, invitation, password,
     sign_in::{self, Browser, SignInError, SignedIn},
+    trial::{self, NewUnit},
 };
 use model::{
     At, GrantId, InvitationId, Language, Role, StaffId, UnitId, UnitKind,
@@ -232,8 +233,12 @@ async fn write(c: &mut Conn, new: &New) -> Result<Option<StaffId>> {
         let grant = Grant { id: new.ids.1, staff_id: staff, role: Role::Admin, unit_id: root, from_at: now, until_at: None };
         store::staff::insert_grant(c, &grant).await?;
     }
-    if is_first && let Some((name, _)) = &new.unit {
+    if is_first && let Some((name, kind)) = &new.unit {
+        let is_on_trial = trial::begin_new(c, NewUnit { id: root, parent_id: None, kind: *kind }, now).await?;
         audit::append_at(c, now, None, root, "unit.create", &root.to_string(), name).await?;
+        if is_on_trial {
+            audit::append_at(c, now, None, root, "trial.begin", &root.to_string(), "").await?;
+        }
     }
     // Also of somebody who was one already.
     if is_given_password {
@@ -251,7 +256,5 @@ async fn root(c: &mut Conn, new: &New) -> Result<Option<(UnitId, bool)>> {
     let Some((name, kind)) = &new.unit else { return Ok(None) };
     let unit = Unit { id: new.ids.2, parent_id: None, kind: *kind, name: name.clone(), name_en: None, code: None, created_at: new.now, ended_at: None };
     store::unit::insert(c, &unit).await?;
-    // Nobody but its admins gets mail from a district that is still being built.
-    store::trial::begin(c, new.now).await?;
     Ok(Some((unit.id, true)))
 }

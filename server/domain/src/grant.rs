@@ -9,6 +9,7 @@
 use crate::{
     Admin, Domain, audit, calendar,
     holding::{self, DayError},
+    live::Topic,
     staff, unit,
     unit::Page,
 };
@@ -87,7 +88,7 @@ pub async fn give(domain: &Domain, admin: &Admin, staff_id: StaffId, unit_id: Un
     };
     let (role, from_at, until_at) = read(&calendar.calendar, typed, now)?;
     let grant = Grant { id, staff_id, role, unit_id, from_at, until_at };
-    domain
+    let given = domain
         .db
         .write(move |c| {
             Box::pin(async move {
@@ -108,10 +109,17 @@ pub async fn give(domain: &Domain, admin: &Admin, staff_id: StaffId, unit_id: Un
                 }
                 store::staff::insert_grant(c, &grant).await?;
                 audit::append_at(c, now, Some(by), unit_id, "grant.give", &staff_id.to_string(), &detail).await?;
-                Ok(Given::Granted)
+                Ok::<_, GrantError>(Given::Granted)
             })
         })
-        .await
+        .await?;
+    wake(domain, staff_id);
+    Ok(given)
+}
+
+/// Their streams look anew: the role may ask for a second factor that was not shown in their sessions.
+fn wake(domain: &Domain, staff: StaffId) {
+    domain.hub.wake(Topic::Staff(staff));
 }
 
 /// What the trail says of a grant: role, unit, and the moments it begins and ends.
@@ -134,7 +142,7 @@ fn read(calendar: &Calendar, typed: Typed<'_>, now: At) -> Result<(Role, At, Opt
 /// Confirms what another admin has proposed.
 pub async fn confirm(domain: &Domain, admin: &Admin, id: GrantId) -> Result<StaffId, GrantError> {
     let (by, now) = (admin.staff.id, domain.now());
-    domain
+    let staff = domain
         .db
         .write(move |c| {
             Box::pin(async move {
@@ -153,10 +161,12 @@ pub async fn confirm(domain: &Domain, admin: &Admin, id: GrantId) -> Result<Staf
                 }
                 store::staff::insert_grant(c, &Grant { id, staff_id, role, unit_id, from_at, until_at }).await?;
                 audit::append_at(c, now, Some(by), unit_id, "grant.confirm", &staff_id.to_string(), &detail(role, unit_id, from_at, until_at)).await?;
-                Ok(staff_id)
+                Ok::<_, GrantError>(staff_id)
             })
         })
-        .await
+        .await?;
+    wake(domain, staff);
+    Ok(staff)
 }
 
 /// Says no to what another admin has proposed, or takes back what one has proposed oneself.

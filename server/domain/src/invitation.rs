@@ -87,14 +87,17 @@ pub struct Invited {
 }
 
 /// Writes an invitation and its mail inside the caller's transaction; older ones of the same person hold no longer. Also the way to a new
-/// password for somebody who has forgotten theirs.
+/// password for somebody who has forgotten theirs: a link somebody else asked for does not end the one they are just opening.
 pub async fn invite(c: &mut Conn, ids: (InvitationId, OutboxId), staff: StaffId, now: At) -> Result<()> {
     invite_until(c, ids, staff, MailKind::Invitation, now, now.plus_days(DAYS)).await
 }
 
 pub(crate) async fn invite_until(c: &mut Conn, ids: (InvitationId, OutboxId), staff: StaffId, kind: MailKind, now: At, until: At) -> Result<()> {
     let Some(person) = store::staff::find(c, staff).await?.filter(|s| s.ended_at.is_none()) else { return Ok(()) };
-    write_until(c, ids.0, staff, now, until).await?;
+    if kind != MailKind::Password {
+        end_earlier(c, staff, now).await?;
+    }
+    store::invitation::insert(c, &Invitation { id: ids.0, staff_id: staff, created_at: now, expires_at: until, used_at: None }).await?;
     let mail = Mail {
         id: ids.1,
         kind,
@@ -115,14 +118,14 @@ pub(crate) async fn invite_until(c: &mut Conn, ids: (InvitationId, OutboxId), st
 
 /// The invitation without its mail, where the link is handed over another way.
 pub(crate) async fn write(c: &mut Conn, id: InvitationId, staff: StaffId, now: At) -> Result<()> {
-    write_until(c, id, staff, now, now.plus_days(DAYS)).await
+    end_earlier(c, staff, now).await?;
+    let invitation = Invitation { id, staff_id: staff, created_at: now, expires_at: now.plus_days(DAYS), used_at: None };
+    store::invitation::insert(c, &invitation).await
 }
 
-async fn write_until(c: &mut Conn, id: InvitationId, staff: StaffId, now: At, until: At) -> Result<()> {
+async fn end_earlier(c: &mut Conn, staff: StaffId, now: At) -> Result<()> {
     store::outbox::cancel_invitations(c, staff, now).await?;
-    store::invitation::expire_all(c, staff, now).await?;
-    let invitation = Invitation { id, staff_id: staff, created_at: now, expires_at: until, used_at: None };
-    store::invitation::insert(c, &invitation).await
+    store::invitation::expire_all(c, staff, now).await
 }
 
 /// The admin's staff, how many in each state.
@@ -177,7 +180,10 @@ pub struct List {
     pub unit: Option<Unit>,
     /// When the last of those on the way goes out.
     pub last_due: Option<At>,
+    /// All that is looked at is on trial: no invitation goes out.
     pub is_trial: bool,
+    /// Units on trial below, whose people are left out.
+    pub on_trial: Vec<String>,
 }
 
 /// `None` if the unit is not the admin's.
@@ -192,6 +198,8 @@ pub async fn list(domain: &Domain, admin: &Admin, asked: Asked<'_>) -> Result<Op
         },
         None => None,
     };
+    let is_trial = trial::holds_all(c, &scope(admin, asked.unit)).await?;
+    let on_trial = if is_trial { Vec::new() } else { trial::below(c, &scope(admin, asked.unit)).await? };
     let like = unit::like(asked.typed, "%");
     let rows = store::invitation::list(c, (by, now), asked.unit, asked.state, &like, (PAGE + 1, asked.page * PAGE)).await?;
     Ok(Some(List {
@@ -199,8 +207,14 @@ pub async fn list(domain: &Domain, admin: &Admin, asked: Asked<'_>) -> Result<Op
         lines: Page::cut(rows, asked.page, PAGE),
         unit,
         last_due: store::invitation::last_due(c).await?,
-        is_trial: trial::is_on_in(c).await?,
+        is_trial,
+        on_trial,
     }))
+}
+
+/// The units an admin looks at: one, or all that are theirs.
+fn scope(admin: &Admin, unit: Option<UnitId>) -> Vec<UnitId> {
+    unit.map_or_else(|| admin.units.clone(), |unit| vec![unit])
 }
 
 /// Which of many are invited.
@@ -210,6 +224,30 @@ pub enum Whom {
     Unsent,
     /// Those who have not answered, at most three times.
     Unanswered,
+    /// Those whose mail was refused or came back: once the reason was ours and is gone.
+    Failed,
+}
+
+impl Whom {
+    fn wanted(self, now: At) -> Wanted {
+        let most = 1 + REMINDERS;
+        match self {
+            Whom::Unsent => Wanted { states: [InvitationState::Unsent; 2], before: now, most },
+            Whom::Failed => Wanted { states: [InvitationState::Failed; 2], before: At(now.0 + 1), most },
+            Whom::Unanswered => {
+                let states = [InvitationState::Sent, InvitationState::Expired];
+                Wanted { states, before: now.plus_days(-REMINDED_AFTER_DAYS), most }
+            }
+        }
+    }
+
+    fn action(self) -> &'static str {
+        match self {
+            Whom::Unsent => "invitation.send_all",
+            Whom::Unanswered => "invitation.remind_all",
+            Whom::Failed => "invitation.retry_all",
+        }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -223,30 +261,31 @@ pub enum SendError {
     Store(#[from] store::Error),
 }
 
-/// Invites many of the admin's staff at once, everywhere or at one unit and below; their mails go out one after the other. Gives how many.
+/// Invites many of the admin's staff at once, everywhere or at one unit and below; their mails go out one after the other. Gives how many. Whoever
+/// asked for it may go away: it goes on.
 pub async fn send_all(domain: &Domain, admin: &Admin, unit: Option<UnitId>, whom: Whom) -> std::result::Result<u64, SendError> {
+    let (domain, admin) = (domain.clone(), admin.clone());
+    let sending = tokio::spawn(async move { send_each(&domain, &admin, unit, whom).await });
+    sending.await.unwrap_or(Err(SendError::Store(store::Error::Stopped)))
+}
+
+async fn send_each(domain: &Domain, admin: &Admin, unit: Option<UnitId>, whom: Whom) -> std::result::Result<u64, SendError> {
     let (by, now) = (admin.staff.id, domain.now());
-    let (ids, calendar) = {
+    let (ids, calendar, last) = {
         let mut conn = domain.db.read().await?;
         let c = &mut conn;
-        if trial::is_on_in(c).await? {
-            return Err(SendError::Trial);
-        }
         let at = match unit {
             Some(id) => unit::mine(c, by, id, now).await?.ok_or(SendError::NotFound)?.id,
             None => *admin.units.first().ok_or(SendError::NotFound)?,
         };
-        let wanted = match whom {
-            Whom::Unsent => Wanted { states: [InvitationState::Unsent; 2], before: now, most: 1 + REMINDERS },
-            Whom::Unanswered => {
-                let states = [InvitationState::Sent, InvitationState::Expired];
-                Wanted { states, before: now.plus_days(-REMINDED_AFTER_DAYS), most: 1 + REMINDERS }
-            }
-        };
-        (store::invitation::wanted(c, by, now, unit, wanted).await?, calendar::of_unit(domain, c, at).await?.calendar.clone())
+        if trial::holds_all(c, &scope(admin, unit)).await? {
+            return Err(SendError::Trial);
+        }
+        let ids = store::invitation::wanted(c, by, now, unit, whom.wanted(now)).await?;
+        (ids, calendar::of_unit(domain, c, at).await?.calendar.clone(), store::invitation::last_place(c, now.plus_days(DAYS).0 - now.0).await?)
     };
-    let mut due = store::invitation::last_due(&mut domain.db.read().await?).await?.map_or(now, |last| At(last.0 + GAP).max(now));
-    let mut written = 0;
+    let mut due = last.map_or(now, |last| At(last.0 + GAP).max(now));
+    let mut sent = 0;
     for ids in ids.chunks(BATCH) {
         let mut rows = Vec::with_capacity(ids.len());
         for staff in ids {
@@ -256,22 +295,24 @@ pub async fn send_all(domain: &Domain, admin: &Admin, unit: Option<UnitId>, whom
             rows.push(New { staff: staff.to_string(), id: id.to_string(), mail: mail.to_string(), due: due.0, expires: due.plus_days(DAYS).0 });
             due = At(due.0 + GAP);
         }
-        written += domain
+        let target = unit.map(|id| id.to_string()).unwrap_or_default();
+        sent += domain
             .db
             .write(move |c| {
                 Box::pin(async move {
                     // Two who send at the same moment: whoever comes second finds the mails of the first.
                     store::installation::hold(c).await?;
-                    store::invitation::insert_all(c, &rows, now).await
+                    let written = store::invitation::insert_all(c, &rows, now).await?;
+                    if written > 0 {
+                        audit::append(c, now, Some(by), whom.action(), &target, &written.to_string()).await?;
+                    }
+                    Ok::<_, store::Error>(written)
                 })
             })
             .await?;
+        domain.invited.forget();
     }
-    let action = if whom == Whom::Unsent { "invitation.send_all" } else { "invitation.remind_all" };
-    let target = unit.map(|id| id.to_string()).unwrap_or_default();
-    audit::record(domain, Some(by), action, target, written.to_string()).await?;
-    domain.invited.forget();
-    Ok(written)
+    Ok(sent)
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -310,15 +351,20 @@ pub async fn correct(domain: &Domain, admin: &Admin, id: StaffId, email: &str) -
                     return Err(CorrectError::NotFound);
                 }
                 if person.email == email {
-                    again_in(c, by, &person, ids, now).await?;
-                    return Ok(());
+                    return again_in(c, by, &person, ids, now).await;
+                }
+                if store::invitation::tries(c, id).await? > REMINDERS {
+                    return Err(CorrectError::Often);
                 }
                 if store::staff::by_email(c, &email).await?.is_some() {
                     return Err(CorrectError::Taken);
                 }
-                store::staff::set_email(c, id, &email).await?;
+                if !store::staff::set_email(c, id, &email).await? {
+                    return Err(CorrectError::Answered);
+                }
                 invite(c, ids, id, now).await?;
-                Ok(audit::append(c, now, Some(by), "invitation.correct", &id.to_string(), "").await?)
+                let detail = format!("{} → {email}", person.email);
+                Ok(audit::append(c, now, Some(by), "invitation.correct", &id.to_string(), &detail).await?)
             })
         })
         .await;
@@ -388,6 +434,8 @@ pub async fn accept(domain: &Domain, token: &str, name: &str, password: &str, br
                     return Err(InvitationError::Used);
                 }
                 store::staff::activate(c, staff, &name, &hash, now).await?;
+                // Others that were asked for at the same time.
+                end_earlier(c, staff, now).await?;
                 if !invited.is_again {
                     crate::telling::expect_all(c, staff, now).await?;
                 }

@@ -26,6 +26,8 @@ pub const CLAIMS_A_MINUTE: u32 = 20;
 
 /// Times in a minute that browsers at one address may be asked for a passkey: a whole town hall begins at eight.
 pub const PASSKEYS_A_MINUTE: u32 = 100;
+/// Links for new passwords that may be asked for from one address in a minute.
+pub const FORGOTTEN_A_MINUTE: u32 = 20;
 /// Stickers that may be reported from one address in a minute.
 pub const REPORTS_A_MINUTE: u32 = 5;
 
@@ -106,6 +108,7 @@ pub struct Limits {
     new_conversations: Limit<Origin>,
     claims: Limit<Origin>,
     passkeys: Limit<Origin>,
+    forgotten: Limit<Origin>,
     reports: Limit<Origin>,
     requests: Limit<Origin>,
 }
@@ -120,6 +123,7 @@ impl Limits {
             ),
             claims: Limit::a_minute(CLAIMS_A_MINUTE, &clock),
             passkeys: Limit::a_minute(PASSKEYS_A_MINUTE, &clock),
+            forgotten: Limit::a_minute(FORGOTTEN_A_MINUTE, &clock),
             reports: Limit::a_minute(REPORTS_A_MINUTE, &clock),
             requests: Limit::of(Quota::per_second(at_least_one(REQUESTS_A_SECOND)).allow_burst(at_least_one(REQUESTS_AT_ONCE)), &clock),
         }
@@ -137,6 +141,11 @@ impl Limits {
     /// One more question to a browser about its passkeys.
     pub fn passkey(&self, address: IpAddr) -> Result<(), TooMany> {
         self.passkeys.check(&Origin::of(address))
+    }
+
+    /// One more link for a new password that is asked for.
+    pub fn forgotten(&self, address: IpAddr) -> Result<(), TooMany> {
+        self.forgotten.check(&Origin::of(address))
     }
 
     /// Any request at all.
@@ -158,6 +167,7 @@ impl Limits {
         self.new_conversations.forget_idle();
         self.claims.forget_idle();
         self.passkeys.forget_idle();
+        self.forgotten.forget_idle();
         self.reports.forget_idle();
         self.requests.forget_idle();
     }

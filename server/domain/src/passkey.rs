@@ -123,8 +123,9 @@ pub async fn begin_adding(domain: &Domain, staff: &Staff, name: &str, password: 
     ask(domain, Some(staff.id), &State::Add { name, registration }, options).await
 }
 
-/// Keeps the passkey that was asked for. The other sessions, which began without it, end if it is the first second factor.
-pub async fn add(domain: &Domain, staff: &Staff, id: Uuid, credential: Value) -> Result<(), PasskeyError> {
+/// Keeps the passkey that was asked for. If it is the first second factor, the other sessions, which began without it, end, and recovery codes come
+/// with it: a lost device must not lock its owner out. Gives these.
+pub async fn add(domain: &Domain, staff: &Staff, id: Uuid, credential: Value) -> Result<Vec<String>, PasskeyError> {
     let (asked, state) = answered(domain, id).await?;
     let State::Add { name, registration } = state else { return Err(PasskeyError::Wrong) };
     if asked != Some(staff.id) {
@@ -143,7 +144,8 @@ pub async fn add(domain: &Domain, staff: &Staff, id: Uuid, credential: Value) ->
         used_at: None,
     };
     let (id, this) = (staff.id, staff.session_id);
-    let ended = domain
+    let (codes, hashes) = second_factor::new_codes_of(domain, id);
+    let first = domain
         .db
         .write(move |c| {
             Box::pin(async move {
@@ -153,14 +155,19 @@ pub async fn add(domain: &Domain, staff: &Staff, id: Uuid, credential: Value) ->
                 }
                 let is_first = !store::second_factor::is_set(c, id).await?;
                 store::second_factor::insert_passkey(c, &row).await?;
-                let ended = if is_first { second_factor::prove(c, id, this, now).await? } else { Vec::new() };
+                let mut ended = None;
+                if is_first {
+                    store::second_factor::set_recovery_codes(c, id, &hashes, now).await?;
+                    ended = Some(second_factor::prove(c, id, this, now).await?);
+                }
                 audit::append(c, now, Some(id), "passkey.add", &row.id.to_string(), "").await?;
-                Ok(ended)
+                Ok::<_, PasskeyError>(ended)
             })
         })
         .await?;
+    let Some(ended) = first else { return Ok(Vec::new()) };
     session::wake(domain, ended);
-    Ok(())
+    Ok(codes)
 }
 
 /// Asks for any passkey of this installation, or with a ticket for one of its holder's.

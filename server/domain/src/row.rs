@@ -24,7 +24,7 @@ pub use store::{
     sticker::Sticker,
     sticker_report::StickerReport,
     supervision::Row as SupervisedRow,
-    trial::Withheld,
+    trial::{Trial, Withheld},
     unit::Unit,
     wait::{Told, Wait},
 };

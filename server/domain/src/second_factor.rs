@@ -238,8 +238,7 @@ pub async fn set_app(domain: &Domain, staff: &Staff, nonce: &str, code: &str, pa
     let totp = totp(domain, staff.id, nonce, "").ok_or(ChangeError::Code)?;
     let step = six_digits(code).and_then(|digits| checked(&totp, &digits, now)).ok_or(ChangeError::Code)?;
     let app = Authenticator { staff_id: staff.id, nonce: nonce.to_owned(), created_at: now, last_step: step };
-    let codes = new_codes(domain);
-    let hashes: Vec<Vec<u8>> = codes.iter().map(|code| recovery_hash(staff.id, code)).collect();
+    let (codes, hashes) = new_codes_of(domain, staff.id);
     let (id, this) = (staff.id, staff.session_id);
     let ended = domain
         .db
@@ -259,7 +258,7 @@ pub async fn set_app(domain: &Domain, staff: &Staff, nonce: &str, code: &str, pa
         })
         .await?;
     session::wake(domain, ended);
-    Ok(codes.iter().map(written).collect())
+    Ok(codes)
 }
 
 /// This session has shown what is new; the others began without it.
@@ -272,6 +271,12 @@ fn new_codes(domain: &Domain) -> Vec<ClaimCode> {
     (0..CODES).map(|_| ClaimCode::from_bits(domain.random.bytes())).collect()
 }
 
+/// The same as they are printed, and as they are kept.
+pub(crate) fn new_codes_of(domain: &Domain, staff: StaffId) -> (Vec<String>, Vec<Vec<u8>>) {
+    let codes = new_codes(domain);
+    (codes.iter().map(written).collect(), codes.iter().map(|code| recovery_hash(staff, code)).collect())
+}
+
 /// As it is shown and printed: `k7qm-4t2x-9hvw`.
 fn written(code: &ClaimCode) -> String {
     code.grouped().replace(' ', "-").to_lowercase()
@@ -280,8 +285,7 @@ fn written(code: &ClaimCode) -> String {
 /// New recovery codes in the place of those before.
 pub async fn renew_codes(domain: &Domain, staff: &Staff, password: &str) -> std::result::Result<Vec<String>, ChangeError> {
     confirm(domain, staff, password).await?;
-    let codes = new_codes(domain);
-    let hashes: Vec<Vec<u8>> = codes.iter().map(|code| recovery_hash(staff.id, code)).collect();
+    let (codes, hashes) = new_codes_of(domain, staff.id);
     let (id, now) = (staff.id, domain.now());
     domain
         .db
@@ -296,7 +300,19 @@ pub async fn renew_codes(domain: &Domain, staff: &Staff, password: &str) -> std:
             })
         })
         .await?;
-    Ok(codes.iter().map(written).collect())
+    Ok(codes)
+}
+
+/// Whether these are recovery codes of theirs, none of them used: what is shown on the page to be printed was made a moment ago.
+pub async fn are_codes(domain: &Domain, staff: &Staff, codes: &[String]) -> Result<bool> {
+    let mut conn = domain.db.read().await?;
+    for code in codes {
+        let Some(code) = ClaimCode::read(code) else { return Ok(false) };
+        if !store::second_factor::is_recovery_code(&mut conn, staff.id, &recovery_hash(staff.id, &code)).await? {
+            return Ok(false);
+        }
+    }
+    Ok(!codes.is_empty())
 }
 
 /// The app is used no more. Not where the role asks for a second factor and there is no other.
@@ -318,7 +334,8 @@ pub async fn remove_app(domain: &Domain, staff: &Staff, password: &str) -> std::
         .await
 }
 
-/// After something was removed: refused if it was the last and one is asked for; without any, recovery codes are worth nothing.
+/// After something was removed: refused if it was the last and one is asked for; without any, recovery codes are worth nothing, and so is what was
+/// shown in sessions.
 async fn leave(c: &mut Conn, staff: StaffId, is_required: bool) -> std::result::Result<(), ChangeError> {
     if store::second_factor::is_set(c, staff).await? {
         return Ok(());
@@ -326,10 +343,13 @@ async fn leave(c: &mut Conn, staff: StaffId, is_required: bool) -> std::result::
     if is_required {
         return Err(ChangeError::Last);
     }
+    store::session::unprove(c, staff).await?;
     Ok(store::second_factor::set_recovery_codes(c, staff, &[], At(0)).await?)
 }
 
-pub async fn remove_passkey(domain: &Domain, staff: &Staff, passkey: PasskeyId) -> std::result::Result<(), ChangeError> {
+/// A passkey is used no more, under the same conditions as an app.
+pub async fn remove_passkey(domain: &Domain, staff: &Staff, passkey: PasskeyId, password: &str) -> std::result::Result<(), ChangeError> {
+    confirm(domain, staff, password).await?;
     let (id, now, is_required) = (staff.id, domain.now(), is_required(staff));
     domain
         .db

@@ -162,18 +162,41 @@ fn counts(domain: &Domain, email: &str, address: IpAddr, known: Option<(StaffId,
     ]
 }
 
-/// Whether one more mail may go to this address because somebody without a login asked for it.
-pub(crate) async fn may_be_mailed(domain: &Domain, email: &str, address: IpAddr, a_day: i64) -> store::Result<bool> {
-    let account = domain.keys.sign("sign-in", email);
-    let counts = vec![
-        Count { subject: format!("mail network {}", network(address)), limit: NETWORK_FAILURES, minutes: MINUTES, is_settled: false },
-        Count { subject: format!("mail {account}"), limit: a_day, minutes: DAY_MINUTES, is_settled: false },
-    ];
+/// How many mails somebody without a session may ask for in a day: for one account from one network, or on one browser that has signed in to it
+/// before; and for one account from everywhere else together. Strangers use up their own number, not that of the person at their own desk.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mails {
+    pub a_day: i64,
+    pub a_day_together: i64,
+}
+
+/// Whether one more mail may go to this address because somebody asked for it without a session.
+pub(crate) async fn may_be_mailed(domain: &Domain, email: &str, staff: StaffId, asked: &Asked, mails: Mails) -> store::Result<bool> {
+    let count_of = |subject, limit, minutes| Count { subject, limit, minutes, is_settled: false };
+    let counts = match Known::read(domain, asked.known.as_deref()).nonce(staff) {
+        Some(nonce) => vec![count_of(format!("mail known {staff} {nonce}"), mails.a_day, DAY_MINUTES)],
+        None => {
+            let (account, network) = (domain.keys.sign("sign-in", email), network(asked.address));
+            vec![
+                count_of(format!("mail account {account}"), mails.a_day_together, DAY_MINUTES),
+                count_of(format!("mail network {network}"), NETWORK_FAILURES, MINUTES),
+                count_of(format!("mail pair {account} {network}"), mails.a_day, DAY_MINUTES),
+            ]
+        }
+    };
     match count(domain, counts).await {
         Ok(()) => Ok(true),
         Err(SignInError::Store(e)) => Err(e),
         Err(_) => Ok(false),
     }
+}
+
+/// Who asks without signing in, for work that goes on after the answer.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub address: IpAddr,
+    /// The `known` cookie.
+    pub known: Option<String>,
 }
 
 /// Counts an attempt at the second step, apart from those at the password.

@@ -117,6 +117,8 @@ pub struct View {
     pub leaves_at: Option<At>,
     /// The admin looks at themselves.
     pub is_self: bool,
+    /// They hold or are granted something where the admin has no say: who they are is not the admin's to decide.
+    pub is_elsewhere: bool,
 }
 
 pub async fn view(domain: &Domain, admin: &Admin, id: StaffId) -> Result<Option<View>> {
@@ -143,6 +145,7 @@ pub async fn view(domain: &Domain, admin: &Admin, id: StaffId) -> Result<Option<
         history: store::holding::of_staff(c, id).await?,
         vacant: store::post::vacant(c, by, now, CHOICES).await?,
         is_self: id == by,
+        is_elsewhere: is_elsewhere(c, by, id, now).await?,
         grantable,
         line,
     }))

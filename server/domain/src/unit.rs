@@ -2,7 +2,11 @@
 
 pub mod tree;
 
-use crate::{Admin, Domain, audit, calendar, calendar::UnitCalendar};
+use crate::{
+    Admin, Domain, audit, calendar,
+    calendar::UnitCalendar,
+    trial::{self, NewUnit},
+};
 use model::{
     At, Role, Setting, StaffId, UnitId, UnitKind,
     text::{self, TextError},
@@ -271,13 +275,18 @@ pub async fn create(domain: &Domain, admin: &Admin, parent: UnitId, typed: Typed
             Box::pin(async move {
                 mine(c, by, parent, now).await?.ok_or(UnitError::NotFound)?;
                 store::unit::insert(c, &unit).await?;
+                let is_on_trial = trial::begin_new(c, NewUnit { id, parent_id: Some(parent), kind }, now).await?;
                 audit::append(c, now, Some(by), "unit.create", &id.to_string(), &unit.name).await?;
+                if is_on_trial {
+                    audit::append(c, now, Some(by), "trial.begin", &id.to_string(), "").await?;
+                }
                 Ok(())
             })
         })
         .await;
     done.map_err(code_taken)?;
     domain.settings.clear();
+    domain.trial.forget();
     Ok(id)
 }
 

@@ -228,6 +228,11 @@ impl House {
         }
     }
 
+    /// As the mail carries it: nobody who has not seen the mail knows it.
+    fn message_id(&self, id: OutboxId) -> String {
+        format!("<{id}.{}@{HOST}>", self.domain.keys.sign("message-id", &id.to_string()))
+    }
+
     async fn mail(&self, id: OutboxId) -> Mail {
         store::outbox::find(&mut self.domain.db.read().await.unwrap(), id).await.unwrap().unwrap()
     }
@@ -273,7 +278,7 @@ async fn an_answer_mail_has_everything_it_needs_and_is_sent_once() {
         assert_eq!(mail["subject"], "王芳答复了您");
         assert_eq!(mail["to"], json!(["zhang@example.cn"]));
         assert_eq!(mail["from"], "linli@linli.example");
-        assert_eq!(mail["message_id"], format!("<{id}@{HOST}>"));
+        assert_eq!(mail["message_id"], house.message_id(id));
         assert_eq!(headers["Date"], "Fri, 20 Nov 2026 02:00:00 +0000", "when it was written, not when it was sent");
         assert_eq!(headers["Auto-Submitted"], "auto-generated");
         assert_eq!(headers["List-Unsubscribe-Post"], "List-Unsubscribe=One-Click");
@@ -401,7 +406,7 @@ async fn a_mail_refused_for_good_is_given_up_after_three_days_and_stays_as_a_rec
             house.clock.set(row.due_at);
         }
         let row = house.mail(id).await;
-        assert_eq!((row.attempts, row.last_error.as_deref(), row.sent_at), (ATTEMPTS, Some("smtp 550"), None));
+        assert_eq!((row.attempts, row.last_error.as_deref(), row.sent_at), (ATTEMPTS, Some("no mailbox"), None));
         let days = row.failed_at.unwrap().seconds_since(row.created_at) / (24 * 60 * 60);
         assert!((2..=6).contains(&days), "{days} days, nights not counted");
         house.later(30 * 24 * 60 * 60);
@@ -459,7 +464,7 @@ async fn twenty_random_histories_lose_nothing_and_repeat_only_under_the_same_mes
             let mails = house.smtp.mails();
             let doubles = modes.iter().filter(|m| **m == "accept_then_drop").count();
             assert_eq!(mails.len(), 1 + doubles, "{modes:?}");
-            assert!(mails.iter().all(|m| m["message_id"] == format!("<{id}@{HOST}>")), "{modes:?}");
+            assert!(mails.iter().all(|m| m["message_id"] == house.message_id(id)), "{modes:?}");
         }
     })
     .await;
@@ -523,7 +528,14 @@ async fn two_nodes_never_send_a_mail_at_once_and_a_node_that_dies_loses_none() {
         house.answer(Language::Chinese).await;
         let now = house.domain.now();
         // A node that takes the mail and dies.
-        let taken = house.domain.db.write(move |c| Box::pin(async move { store::outbox::claim(c, now, now.plus_minutes(10), 16).await })).await.unwrap();
+        let taken = house
+            .domain
+            .db
+            .write(move |c| {
+                Box::pin(async move { store::outbox::claim(c, now, now.plus_minutes(10), store::outbox::Share { invitations: 16, others: 16 }).await })
+            })
+            .await
+            .unwrap();
         assert_eq!(taken.len(), 1);
         house.later(599);
         assert_eq!(house.step().await, 0, "still the other node's");
@@ -775,18 +787,121 @@ async fn an_invitation_that_comes_back_later_becomes_a_task_and_a_residents_dead
         assert_eq!(house.state(&admin, InvitationState::Failed).await, ["new0@example.cn"]);
         assert_eq!(domain::invitation::counts(&house.domain, &admin).await.unwrap().of(InvitationState::Failed), 1);
 
-        // Some servers send back neither mail nor head; then the address has to do, for a week.
+        // Anybody may write to the address that mails come from, and knows or guesses whom we write to.
         let other = mails.iter().find(|m| m["to"] == json!(["new1@example.cn"])).unwrap();
-        let bare = bounced(other, "failed").split("--=_edge\r\nContent-Description: Undelivered Message").next().unwrap().to_owned() + "--=_edge--\r\n";
-        assert_eq!(taken(&bare).await, Taken::Noted);
-        assert_eq!(taken(&bare.replace("new1@", "nobody@")).await, Taken::Foreign);
+        let real = bounced(other, "failed");
+        let bare = real.split("--=_edge\r\nContent-Description: Undelivered Message").next().unwrap().to_owned() + "--=_edge--\r\n";
+        assert_eq!(taken(&bare).await, Taken::Foreign, "neither mail nor head in it");
+        let id = other["message_id"].as_str().unwrap();
+        let (row, signature) = id.trim_matches(['<', '>']).split_once('@').unwrap().0.split_once('.').unwrap();
+        for forged in [format!("<{row}@{HOST}>"), format!("<{row}.@{HOST}>"), format!("<{row}.{}@{HOST}>", signature.replace(&signature[..1], "0"))] {
+            assert_eq!(taken(&real.replace(id, &forged)).await, Taken::Foreign, "{forged}");
+        }
+        assert_eq!(taken(&real.replace("new1@example.cn", "elsewhere@example.cn")).await, Taken::Foreign, "passed on, and it came back from there");
+        assert_eq!(house.state(&admin, InvitationState::Sent).await, ["new1@example.cn"]);
 
         let answer = house.answer(Language::Chinese).await;
         house.step().await;
-        let mail = house.smtp.mails().into_iter().find(|m| m["message_id"] == format!("<{answer}@{HOST}>")).unwrap();
+        let mail = house.smtp.mails().into_iter().find(|m| m["message_id"] == house.message_id(answer)).unwrap();
         assert_eq!(taken(&bounced(&mail, "failed")).await, Taken::Noted);
         let contact = store::contact::find(&mut house.domain.db.read().await.unwrap(), house.contact).await.unwrap().unwrap();
         assert_eq!(contact.email, None, "the page asks for another");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_residents_address_is_forgotten_only_if_it_does_not_exist() {
+    use domain::mail::bounce::{Taken, take};
+    on_both(async |house| {
+        let email = async || store::contact::find(&mut house.domain.db.read().await.unwrap(), house.contact).await.unwrap().unwrap().email;
+        for (status, is_forgotten) in [("5.7.1", false), ("5.2.2", false), ("4.4.7", false), ("5.1.8", false), ("5.0.0", false), ("5.2.1", true)] {
+            house.later(60);
+            let id = house.answer(Language::Chinese).await;
+            house.step().await;
+            let mail = house.smtp.mails().into_iter().find(|m| m["message_id"] == house.message_id(id)).unwrap();
+            let notice = bounced(&mail, "failed").replace("Status: 5.1.1", &format!("Status: {status}"));
+            assert_eq!(take(&house.domain, notice.as_bytes()).await.unwrap(), Taken::Noted);
+            assert_eq!(email().await.is_none(), is_forgotten, "{status}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_refuses_everything_ends_no_invitation_and_is_asked_once_a_minute() {
+    on_both(async |house| {
+        let (admin, _) = house.staff_of(40).await;
+        house.smtp.behave("refuse5xx", None);
+        domain::invitation::send_all(&house.domain, &admin, None, domain::invitation::Whom::Unsent).await.unwrap();
+        house.later(30);
+        for _ in 0..20 {
+            house.later(1);
+            house.step().await;
+        }
+        let failed = house.state(&admin, InvitationState::Failed).await.len();
+        assert!(failed < 20, "{failed} of 40 were given up");
+        let tried = house.smtp.attempts().len();
+        assert!(tried < 30, "{tried} attempts");
+        assert_eq!(house.step().await, 0, "not within a minute");
+        house.later(60);
+        assert_eq!(house.step().await, 1);
+        assert_eq!(house.state(&admin, InvitationState::Failed).await.len(), failed);
+
+        // It is mended. Whatever was given up before anybody could know is sent again in one go.
+        house.smtp.behave("ok", None);
+        house.later(60);
+        house.step().await;
+        let again = domain::invitation::send_all(&house.domain, &admin, None, domain::invitation::Whom::Failed).await.unwrap();
+        assert_eq!(again, failed as u64);
+        house.later(60 * 60);
+        house.send_everything().await;
+        assert_eq!(house.state(&admin, InvitationState::Sent).await.len(), 40);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_the_server_was_away_invitations_still_go_out_two_a_second_and_other_mails_do_not_wait_for_them() {
+    on_both(async |house| {
+        let (admin, _) = house.staff_of(40).await;
+        domain::invitation::send_all(&house.domain, &admin, None, domain::invitation::Whom::Unsent).await.unwrap();
+        house.later(60 * 60);
+        let answer = house.answer(Language::Chinese).await;
+        assert_eq!(house.step().await, 11, "ten invitations, and the answer");
+        assert!(house.mail(answer).await.sent_at.is_some());
+        assert_eq!(house.step().await, 0);
+        house.later(1);
+        assert_eq!(house.step().await, 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_that_is_stuck_does_not_put_off_those_written_later() {
+    on_both(async |house| {
+        let (admin, _) = house.staff_of(2).await;
+        domain::invitation::send_all(&house.domain, &admin, None, domain::invitation::Whom::Unsent).await.unwrap();
+        let now = house.domain.now();
+        let of = async |email: &str| store::outbox::to(&mut house.domain.db.read().await.unwrap(), email).await.unwrap().pop().unwrap();
+        let (again, stuck) = (of("new0@example.cn").await.id, of("new1@example.cn").await.id);
+        let unit = admin.units[0];
+        house
+            .domain
+            .db
+            .write(move |c| {
+                Box::pin(async move {
+                    store::outbox::retry(c, stuck, now.plus_minutes(5 * 60), "smtp 451").await?;
+                    // One that is to be sent anew.
+                    store::trial::withhold(c, again, unit, now).await
+                })
+            })
+            .await
+            .map_err(|e: store::Error| e)
+            .unwrap();
+        house.later(1);
+        assert_eq!(domain::invitation::send_all(&house.domain, &admin, None, domain::invitation::Whom::Unsent).await.unwrap(), 1);
+        assert_eq!(of("new0@example.cn").await.due_at, house.domain.now());
     })
     .await;
 }
@@ -796,7 +911,8 @@ async fn in_the_trial_mail_goes_to_admins_only_and_what_was_held_back_only_if_th
     on_both(async |house| {
         let (admin, ids) = house.staff_of(1).await;
         let now = house.domain.now();
-        house.domain.db.write(move |c| Box::pin(async move { store::trial::begin(c, now).await })).await.unwrap();
+        let unit = admin.units[0];
+        house.domain.db.write(move |c| Box::pin(async move { store::trial::begin(c, unit, now).await })).await.unwrap();
         let invite = async |staff: StaffId| {
             let (ids, now) = ((InvitationId(house.domain.id()), OutboxId(house.domain.id())), house.domain.now());
             house.domain.db.write(move |c| Box::pin(async move { domain::invitation::invite(c, ids, staff, now).await })).await.unwrap();
@@ -808,16 +924,16 @@ async fn in_the_trial_mail_goes_to_admins_only_and_what_was_held_back_only_if_th
         let to: Vec<Value> = house.smtp.mails().iter().map(|m| m["to"].clone()).collect();
         assert_eq!(to, [json!(["chief@example.cn"])]);
         assert!(house.mail(answer).await.cancelled_at.is_some());
-        let view = domain::trial::view(&house.domain, &admin, 0).await.unwrap().unwrap();
-        assert_eq!((view.count(MailKind::Invitation), view.count(MailKind::Answer), view.may_end), (1, 1, true));
+        let view = domain::trial::view(&house.domain, &admin, unit, 0).await.unwrap().unwrap();
+        assert_eq!((view.count(MailKind::Invitation), view.count(MailKind::Answer), view.is_mine), (1, 1, true));
         let names: Vec<_> = view.mails.lines.iter().map(|m| (m.staff_name.clone(), m.unit_name.clone())).collect();
         assert!(names.contains(&(Some("新人0".into()), None)) && names.contains(&(None, Some("第三网格".into()))), "{names:?}");
         assert_eq!(house.state(&admin, InvitationState::Unsent).await, ["new0@example.cn"], "still to be sent");
         let refused = domain::invitation::send_all(&house.domain, &admin, None, domain::invitation::Whom::Unsent).await;
         assert!(matches!(refused, Err(domain::invitation::SendError::Trial)));
 
-        domain::trial::end(&house.domain, &admin, true).await.unwrap();
-        assert!(matches!(domain::trial::end(&house.domain, &admin, false).await, Err(domain::trial::TrialError::Over)));
+        domain::trial::end(&house.domain, &admin, unit, true).await.unwrap();
+        assert!(matches!(domain::trial::end(&house.domain, &admin, unit, false).await, Err(domain::trial::TrialError::Over)));
         house.send_everything().await;
         let to: Vec<Value> = house.smtp.mails().iter().map(|m| m["to"].clone()).collect();
         assert_eq!(to, [json!(["chief@example.cn"]), json!(["zhang@example.cn"])], "invitations are for the admin to send");
@@ -830,11 +946,11 @@ async fn in_the_trial_mail_goes_to_admins_only_and_what_was_held_back_only_if_th
     // And where nobody says so, it stays with us.
     on_both(async |house| {
         let (admin, _) = house.staff_of(0).await;
-        let now = house.domain.now();
-        house.domain.db.write(move |c| Box::pin(async move { store::trial::begin(c, now).await })).await.unwrap();
+        let (unit, now) = (admin.units[0], house.domain.now());
+        house.domain.db.write(move |c| Box::pin(async move { store::trial::begin(c, unit, now).await })).await.unwrap();
         house.answer(Language::Chinese).await;
         house.send_everything().await;
-        domain::trial::end(&house.domain, &admin, false).await.unwrap();
+        domain::trial::end(&house.domain, &admin, unit, false).await.unwrap();
         house.send_everything().await;
         assert!(house.smtp.mails().is_empty());
         house.later(60);
@@ -846,10 +962,101 @@ async fn in_the_trial_mail_goes_to_admins_only_and_what_was_held_back_only_if_th
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_trial_is_one_districts_and_another_next_to_it_gets_its_mail() {
+    on_both(async |house| {
+        let (admin, _) = house.staff_of(1).await;
+        let d = &house.domain;
+        let (top, now, other, neighbour) = (admin.units[0], d.now(), UnitId(d.id()), StaffId(d.id()));
+        let known = store::staff::find(&mut d.db.read().await.unwrap(), house.staff).await.unwrap().unwrap();
+        d.db.write(move |c| {
+            Box::pin(async move {
+                let place = |id, parent_id| store::unit::Unit {
+                    id,
+                    parent_id,
+                    kind: UnitKind::Street,
+                    name: "学院街道".into(),
+                    name_en: None,
+                    code: None,
+                    created_at: now,
+                    ended_at: None,
+                };
+                store::unit::insert(c, &place(other, Some(top))).await?;
+                let person = store::staff::Staff { id: neighbour, email: "beside@example.cn".into(), activated_at: None, ..known };
+                store::staff::insert(c, &person).await?;
+                store::staff::set_unit(c, neighbour, other).await
+            })
+        })
+        .await
+        .map_err(|e: store::Error| e)
+        .unwrap();
+        domain::trial::begin(d, &admin, other).await.unwrap();
+        assert!(matches!(domain::trial::begin(d, &admin, other).await, Err(domain::trial::TrialError::Had)));
+        let list = domain::invitation::list(d, &admin, domain::invitation::Asked { unit: None, state: InvitationState::Unsent, typed: "", page: 0 });
+        let list = list.await.unwrap().unwrap();
+        assert_eq!((list.is_trial, list.on_trial), (false, vec!["学院街道".to_owned()]));
+        assert_eq!(domain::invitation::send_all(d, &admin, None, domain::invitation::Whom::Unsent).await.unwrap(), 1, "those on trial are left out");
+        let there = domain::invitation::send_all(d, &admin, Some(other), domain::invitation::Whom::Unsent).await;
+        assert!(matches!(there, Err(domain::invitation::SendError::Trial)));
+        let (ids, now) = ((InvitationId(d.id()), OutboxId(d.id())), d.now());
+        d.db.write(move |c| Box::pin(async move { domain::invitation::invite(c, ids, neighbour, now).await })).await.unwrap();
+        house.answer(Language::Chinese).await;
+        house.send_everything().await;
+        let mut to: Vec<String> = house.smtp.mails().iter().map(|m| m["to"][0].as_str().unwrap().to_owned()).collect();
+        to.sort();
+        assert_eq!(to, ["new0@example.cn", "zhang@example.cn"]);
+        assert!(domain::trial::holds_back(d, neighbour, "beside@example.cn").await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_trial_held_back_is_released_even_if_the_program_stopped_right_after_it_ended() {
+    on_both(async |house| {
+        let (admin, _) = house.staff_of(0).await;
+        let (unit, now) = (admin.units[0], house.domain.now());
+        house.domain.db.write(move |c| Box::pin(async move { store::trial::begin(c, unit, now).await })).await.unwrap();
+        house.answer(Language::Chinese).await;
+        house.send_everything().await;
+        // Ended and committed; the power went before anything was released.
+        let by = admin.staff.id;
+        house.domain.db.write(move |c| Box::pin(async move { store::trial::end(c, unit, by, true, now).await })).await.unwrap();
+        house.send_everything().await;
+        assert!(house.smtp.mails().is_empty());
+        domain::trial::settle(&house.domain).await.unwrap();
+        house.send_everything().await;
+        assert_eq!(house.smtp.mails().len(), 1);
+        domain::trial::settle(&house.domain).await.unwrap();
+        house.send_everything().await;
+        assert_eq!(house.smtp.mails().len(), 1, "once");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trial_that_ends_while_a_mail_is_looked_at_loses_none() {
+    for _ in 0..3 {
+        on_both(async |house| {
+            let (admin, _) = house.staff_of(0).await;
+            let (unit, now) = (admin.units[0], house.domain.now());
+            house.domain.db.write(move |c| Box::pin(async move { store::trial::begin(c, unit, now).await })).await.unwrap();
+            let id = house.answer(Language::Chinese).await;
+            let (_, ended) = tokio::join!(house.step(), domain::trial::end(&house.domain, &admin, unit, true));
+            ended.unwrap();
+            // Whichever came first.
+            domain::trial::settle(&house.domain).await.unwrap();
+            house.send_everything().await;
+            assert!(house.mail(id).await.sent_at.is_some());
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_asks_for_a_new_password_gets_the_link_at_once_and_a_reset_second_factor_is_told() {
     on_both(async |house| {
         house.clock.set("2026-11-20T23:30:00+08:00".parse::<jiff::Timestamp>().unwrap().into());
-        domain::forgotten::ask(&house.domain, " Wang.Fang@Example.cn ", "192.0.2.1".parse().unwrap()).await.unwrap();
+        let asked = domain::sign_in::Asked { address: "192.0.2.1".parse().unwrap(), known: None };
+        domain::forgotten::send(&house.domain, " Wang.Fang@Example.cn ", &asked).await.unwrap();
         assert_eq!(house.step().await, 1);
         let mails = house.smtp.mails();
         assert_eq!(mails[0]["subject"], "西陵区：设新密码", "in the middle of the night: somebody is waiting for it");
@@ -862,7 +1069,7 @@ async fn whoever_asks_for_a_new_password_gets_the_link_at_once_and_a_reset_secon
         assert!(matches!(again, Err(domain::second_factor::ResetError::None)));
         assert_eq!(house.step().await, 1);
         let told = &house.smtp.mails()[1];
-        assert_eq!((&told["subject"], &told["to"]), (&json!("您的登录第二步已被重设"), &json!(["wang.fang@example.cn"])));
+        assert_eq!((&told["subject"], &told["to"]), (&json!("您的两步验证已被重设"), &json!(["wang.fang@example.cn"])));
         assert!(told["text"].as_str().unwrap().contains(&format!("https://{HOST}/sign-in")));
     })
     .await;

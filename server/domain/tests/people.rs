@@ -447,7 +447,10 @@ async fn of_another_holder_only_who_waits_gets_a_mail_and_one() {
         assert_eq!((town.told(waiting).await, town.told(answered).await), (vec!["赵敏".to_owned()], vec!["赵敏".to_owned()]));
         let due = async || {
             let (now, later) = (town.now(), town.now());
-            town.db.write(move |c| Box::pin(async move { store::outbox::claim(c, now, later, 10).await })).await.unwrap()
+            town.db
+                .write(move |c| Box::pin(async move { store::outbox::claim(c, now, later, store::outbox::Share { invitations: 10, others: 10 }).await }))
+                .await
+                .unwrap()
         };
         assert!(due().await.is_empty(), "nobody is woken");
         town.clock.set(at("2026-11-24T07:00"));

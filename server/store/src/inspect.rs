@@ -39,6 +39,23 @@ pub struct Trail {
     pub retentions: Vec<(i64, At, String)>,
 }
 
+/// How the tables of a database stand. A SQLite file that is not there yet is an error; nothing is made.
+pub async fn tables(url: &str) -> Result<Tables> {
+    if url.starts_with("sqlite:") {
+        let mut c = SqliteConnection::connect_with(&SqliteConnectOptions::from_str(url)?.disable_statement_logging()).await?;
+        let tables = migrations::sqlite(&mut c).await?;
+        c.close().await?;
+        Ok(tables)
+    } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        let mut c = PgConnection::connect_with(&PgConnectOptions::from_str(url)?.disable_statement_logging()).await?;
+        let tables = migrations::postgres(&mut c).await?;
+        c.close().await?;
+        Ok(tables)
+    } else {
+        Err(Error::Url)
+    }
+}
+
 /// Opens a database as it is. A SQLite file that is not there yet is an error.
 pub async fn inspect(url: &str) -> Result<Inspection> {
     if url.starts_with("sqlite:") {

@@ -4,6 +4,7 @@ use crate::{
     Conn, Result,
     admin::mine,
     conn::{Either, execute, fetch_all, fetch_one, fetch_optional, on},
+    trial::unit_of,
 };
 use model::{At, InvitationId, InvitationState, StaffId, UnitId};
 use serde::Serialize;
@@ -194,16 +195,20 @@ pub struct Wanted {
     pub most: i64,
 }
 
-/// Their ids, by name.
+/// Their ids, by name. Whoever belongs to a unit on trial is left out: their mail would be held back.
 pub async fn wanted(conn: &mut Conn, admin: StaffId, now: At, unit: Option<UnitId>, wanted: Wanted) -> Result<Vec<StaffId>> {
     macro_rules! text {
         ($chosen:expr) => {
             concat!(
                 invited!($chosen),
-                "select r.staff_id from invited r
+                ", tried as (
+                    select unit_id as id from trials where ended_at is null union select u.id from units u join tried on u.parent_id = tried.id)
+                 select r.staff_id from invited r
                  where r.state in ($4, $5) and (r.invited_at is null or r.invited_at < $6) and ",
                 tries!(),
-                " < $7 order by r.name, r.staff_id"
+                " < $7 and not exists (select 1 from tried where id = ",
+                unit_of!("r.staff_id", "r.unit_id"),
+                ") order by r.name, r.staff_id"
             )
         };
     }
@@ -297,6 +302,18 @@ pub async fn insert_all(conn: &mut Conn, rows: &[New], now: At) -> Result<u64> {
     execute!(conn, expire, &batch, now)?;
     execute!(conn, write, &batch, now)?;
     Ok(written)
+}
+
+/// The place in the row of the last invitation that has not been tried yet, where each holds for `lasts` milliseconds from its place on. What is
+/// taken, held until the morning or tried again keeps its place.
+pub async fn last_place(conn: &mut Conn, lasts: i64) -> Result<Option<At>> {
+    let (at,) = fetch_one!(
+        conn,
+        (Option<i64>,),
+        "select max(i.expires_at) from outbox o join invitations i on i.id = o.invitation_id
+         where o.kind = 'invitation' and o.attempts = 0 and o.sent_at is null and o.cancelled_at is null and o.failed_at is null"
+    )?;
+    Ok(at.map(|at| At(at - lasts)))
 }
 
 /// When the last invitation that waits goes out.

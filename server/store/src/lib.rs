@@ -67,5 +67,5 @@ pub mod testing;
 pub use conn::Conn;
 pub use db::Db;
 pub use error::{Error, Result};
-pub use inspect::{Inspection, Trail, inspect};
+pub use inspect::{Inspection, Trail, inspect, tables};
 pub use migrations::Tables;

@@ -72,26 +72,39 @@ pub async fn is_any_due(conn: &mut Conn, now: At) -> Result<bool> {
     Ok(due.is_some())
 }
 
-/// Takes up to `limit` due mails, the longest due first, and puts them off until `until`: no other node takes them before that, and should
-/// this one stop in the middle, they are due again.
-pub async fn claim(conn: &mut Conn, now: At, until: At, limit: i64) -> Result<Vec<Mail>> {
+/// How many mails are taken at a time: invitations, of which thousands may be due at once, are counted apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    pub invitations: i64,
+    pub others: i64,
+}
+
+/// Takes due mails, the longest due first, and puts them off until `until`: no other node takes them before that, and should this one stop in the
+/// middle, they are due again.
+pub async fn claim(conn: &mut Conn, now: At, until: At, share: Share) -> Result<Vec<Mail>> {
     macro_rules! claim {
-        ($lock:literal) => {
+        ($kinds:literal, $lock:literal) => {
             concat!(
                 "update outbox set due_at = $2 where id in (
-                    select id from outbox where sent_at is null and cancelled_at is null and failed_at is null and due_at <= $1
-                    order by due_at, id limit $3 ",
+                    select id from outbox where sent_at is null and cancelled_at is null and failed_at is null and due_at <= $1 and ",
+                $kinds,
+                " order by due_at, id limit $3 ",
                 $lock,
                 ") returning id, kind, recipient, language, conversation_id, invitation_id, created_at, due_at, attempts, last_error, sent_at, cancelled_at,
                     failed_at"
             )
         };
     }
-    let mut mails: Vec<Mail> = match conn.either() {
-        Either::Sqlite(c) => sqlx::query_as(claim!("")).bind(now).bind(until).bind(limit).fetch_all(c).await?,
+    let texts = match conn.either() {
+        Either::Sqlite(_) => [claim!("kind <> 'invitation'", ""), claim!("kind = 'invitation'", "")],
         // Several nodes claim at once: each passes over what another is taking.
-        Either::Postgres(c) => sqlx::query_as(claim!("for update skip locked")).bind(now).bind(until).bind(limit).fetch_all(c).await?,
+        Either::Postgres(_) => [claim!("kind <> 'invitation'", "for update skip locked"), claim!("kind = 'invitation'", "for update skip locked")],
     };
+    let [others, invitations] = texts;
+    let mut mails = fetch_all!(conn, Mail, others, now, until, share.others)?;
+    if share.invitations > 0 {
+        mails.extend(fetch_all!(conn, Mail, invitations, now, until, share.invitations)?);
+    }
     mails.sort_by_key(|m| m.id);
     Ok(mails)
 }

@@ -58,6 +58,12 @@ pub async fn use_recovery_code(conn: &mut Conn, staff: StaffId, hash: &[u8], now
     Ok(used > 0)
 }
 
+/// Whether somebody has this recovery code and has not used it.
+pub async fn is_recovery_code(conn: &mut Conn, staff: StaffId, hash: &[u8]) -> Result<bool> {
+    let text = "select staff_id from recovery_codes where staff_id = $1 and code_hash = $2 and used_at is null";
+    Ok(fetch_optional!(conn, (StaffId,), text, staff, hash)?.is_some())
+}
+
 pub async fn recovery_codes_left(conn: &mut Conn, staff: StaffId) -> Result<i64> {
     let (left,) = fetch_one!(conn, (i64,), "select count(*) from recovery_codes where staff_id = $1 and used_at is null", staff)?;
     Ok(left)

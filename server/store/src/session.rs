@@ -78,14 +78,23 @@ pub async fn of_staff(conn: &mut Conn, staff: StaffId, since: At) -> Result<Vec<
     )
 }
 
-/// Whether a session has not ended and its member of staff has not left.
+/// Nothing that was shown in somebody's sessions counts any more: they have no second factor left.
+pub async fn unprove(conn: &mut Conn, staff: StaffId) -> Result<()> {
+    execute!(conn, "update sessions set proven_at = null where staff_id = $1 and proven_at is not null", staff).map(|_| ())
+}
+
+/// Whether a session has not ended and its member of staff has not left, and whether what has to be shown in it has been: the second factor of
+/// whoever has one, and of whoever's role asks for one.
 pub async fn is_live(conn: &mut Conn, id: SessionId, since: At, now: At) -> Result<bool> {
     let (count,) = fetch_one!(
         conn,
         (i64,),
         "select count(*) from sessions s join staff p on p.id = s.staff_id
          where s.id = $1 and s.ended_at is null and s.created_at > $2 and p.ended_at is null
-            and not exists (select 1 from leavings l where l.staff_id = p.id and l.leaves_at <= $3)",
+            and not exists (select 1 from leavings l where l.staff_id = p.id and l.leaves_at <= $3)
+            and case when exists (select 1 from authenticators a where a.staff_id = p.id) or exists (select 1 from passkeys k where k.staff_id = p.id)
+                then s.proven_at is not null
+                else not exists (select 1 from grants g where g.staff_id = p.id and g.from_at <= $3 and (g.until_at is null or g.until_at > $3)) end",
         id,
         since,
         now

@@ -149,9 +149,9 @@ pub async fn set_unit(conn: &mut Conn, id: StaffId, unit: UnitId) -> Result<()> 
     execute!(conn, "update staff set unit_id = $2 where id = $1", id, unit).map(|_| ())
 }
 
-/// Another address, for somebody who has no login yet.
-pub async fn set_email(conn: &mut Conn, id: StaffId, email: &str) -> Result<()> {
-    execute!(conn, "update staff set email = $2 where id = $1", id, email).map(|_| ())
+/// Another address, for somebody who has no login yet; `false` if they have one.
+pub async fn set_email(conn: &mut Conn, id: StaffId, email: &str) -> Result<bool> {
+    Ok(execute!(conn, "update staff set email = $2 where id = $1 and activated_at is null", id, email)? > 0)
 }
 
 /// Somebody has left: no sign-in any more.

@@ -1,48 +1,157 @@
-//! The trial of a new installation, and the mails that were held back in it.
+//! Units on trial, and the mails that were held back there.
 
 use crate::{
     Conn, Result,
-    conn::{Either, execute, fetch_all, fetch_one, fetch_optional, on},
+    conn::{Either, execute, fetch_all, fetch_optional, on},
 };
-use model::{At, MailKind, OutboxId, StaffId};
+use model::{At, MailKind, OutboxId, StaffId, UnitId};
 
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Trial {
+    pub unit_id: UnitId,
+    pub unit_name: String,
     pub began_at: At,
     pub ended_at: Option<At>,
-    pub ended_by: Option<StaffId>,
+    /// 1 if what was held back about answers goes out after all.
+    pub is_released: i64,
 }
 
-pub async fn find(conn: &mut Conn) -> Result<Option<Trial>> {
-    fetch_optional!(conn, Trial, "select began_at, ended_at, ended_by from trials where id = 1")
+/// The trial of this very unit, also when it is over.
+pub async fn find(conn: &mut Conn, unit: UnitId) -> Result<Option<Trial>> {
+    fetch_optional!(
+        conn,
+        Trial,
+        "select t.unit_id, u.name as unit_name, t.began_at, t.ended_at, t.is_released from trials t join units u on u.id = t.unit_id where t.unit_id = $1",
+        unit
+    )
 }
 
-/// Begins the trial, once.
-pub async fn begin(conn: &mut Conn, now: At) -> Result<()> {
-    execute!(conn, "insert into trials (id, began_at) values (1, $1) on conflict (id) do nothing", now).map(|_| ())
+/// The trials that go on, wherever they are.
+pub async fn open(conn: &mut Conn) -> Result<Vec<Trial>> {
+    fetch_all!(
+        conn,
+        Trial,
+        "select t.unit_id, u.name as unit_name, t.began_at, t.ended_at, t.is_released from trials t join units u on u.id = t.unit_id
+         where t.ended_at is null and u.ended_at is null order by t.began_at, t.unit_id"
+    )
+}
+
+/// Trials that are over and whose mails still have to be released or forgotten.
+pub async fn unsettled(conn: &mut Conn) -> Result<Vec<Trial>> {
+    fetch_all!(
+        conn,
+        Trial,
+        "select t.unit_id, u.name as unit_name, t.began_at, t.ended_at, t.is_released from trials t join units u on u.id = t.unit_id
+         where t.ended_at is not null and t.settled_at is null order by t.ended_at, t.unit_id"
+    )
+}
+
+/// The nearest unit on trial at this unit or above it.
+pub async fn holding(conn: &mut Conn, unit: UnitId) -> Result<Option<UnitId>> {
+    let found = fetch_optional!(
+        conn,
+        (UnitId,),
+        "with recursive up as (
+            select u.id, u.parent_id, 0 as height from units u where u.id = $1
+            union all select u.id, u.parent_id, up.height + 1 from units u join up on u.id = up.parent_id)
+         select t.unit_id from trials t join up on up.id = t.unit_id where t.ended_at is null order by up.height limit 1",
+        unit
+    )?;
+    Ok(found.map(|(id,)| id))
+}
+
+/// Begins the trial of a unit; `false` if it has had one.
+pub async fn begin(conn: &mut Conn, unit: UnitId, now: At) -> Result<bool> {
+    Ok(execute!(conn, "insert into trials (unit_id, began_at) values ($1, $2) on conflict (unit_id) do nothing", unit, now)? > 0)
 }
 
 /// Ends it; `false` if it is not on.
-pub async fn end(conn: &mut Conn, by: StaffId, now: At) -> Result<bool> {
-    Ok(execute!(conn, "update trials set ended_at = $1, ended_by = $2 where id = 1 and ended_at is null", now, by)? > 0)
+pub async fn end(conn: &mut Conn, unit: UnitId, by: StaffId, is_released: bool, now: At) -> Result<bool> {
+    let ended = execute!(
+        conn,
+        "update trials set ended_at = $2, ended_by = $3, is_released = $4 where unit_id = $1 and ended_at is null",
+        unit,
+        now,
+        by,
+        i64::from(is_released)
+    )?;
+    Ok(ended > 0)
 }
 
-/// Whether this is the address of somebody with an admin grant.
-pub async fn is_admin_address(conn: &mut Conn, email: &str, now: At) -> Result<bool> {
-    let (count,) = fetch_one!(
+/// Nothing of it is held back any more.
+pub async fn settle(conn: &mut Conn, unit: UnitId, now: At) -> Result<()> {
+    execute!(conn, "update trials set settled_at = $2 where unit_id = $1 and settled_at is null", unit, now).map(|_| ())
+}
+
+/// The unit where somebody belongs, for use where `$2` is now: of the first post they hold or will hold, else of their first grant, else where they
+/// were invited.
+macro_rules! unit_of {
+    ($staff:literal, $invited_at:literal) => {
+        concat!(
+            "coalesce((
+                select p.unit_id from holdings h join posts p on p.id = h.post_id where h.staff_id = ",
+            $staff,
+            " and (h.until_at is null or h.until_at > $2) order by h.from_at, h.id limit 1), (
+                select g.unit_id from grants g where g.staff_id = ",
+            $staff,
+            " and (g.until_at is null or g.until_at > $2) order by g.from_at, g.id limit 1), ",
+            $invited_at,
+            ")"
+        )
+    };
+}
+
+pub(crate) use unit_of;
+
+/// The unit a mail belongs to: that of the post behind its conversation, else where the member of staff it is for belongs.
+pub async fn unit_of_mail(conn: &mut Conn, mail: OutboxId, now: At) -> Result<Option<UnitId>> {
+    let found = fetch_optional!(
         conn,
-        (i64,),
-        "select count(*) from staff s join grants g on g.staff_id = s.id
+        (Option<UnitId>,),
+        concat!(
+            "select coalesce(p.unit_id, ",
+            unit_of!("s.id", "s.unit_id"),
+            ") from outbox o
+             left join conversations c on c.id = o.conversation_id
+             left join posts p on p.id = c.post_id
+             left join staff s on s.email = o.recipient
+             where o.id = $1"
+        ),
+        mail,
+        now
+    )?;
+    Ok(found.and_then(|(unit,)| unit))
+}
+
+/// The unit where a member of staff belongs.
+pub async fn unit_of_staff(conn: &mut Conn, staff: StaffId, now: At) -> Result<Option<UnitId>> {
+    let found = fetch_optional!(conn, (Option<UnitId>,), concat!("select ", unit_of!("s.id", "s.unit_id"), " from staff s where s.id = $1"), staff, now)?;
+    Ok(found.and_then(|(unit,)| unit))
+}
+
+/// Where somebody with this address is an admin.
+pub async fn admin_units(conn: &mut Conn, email: &str, now: At) -> Result<Vec<UnitId>> {
+    let found = fetch_all!(
+        conn,
+        (UnitId,),
+        "select g.unit_id from staff s join grants g on g.staff_id = s.id
          where s.email = $1 and s.ended_at is null and g.role = 'admin' and g.from_at <= $2 and (g.until_at is null or g.until_at > $2)",
         email,
         now
     )?;
-    Ok(count > 0)
+    Ok(found.into_iter().map(|(id,)| id).collect())
 }
 
-/// Holds a mail back.
-pub async fn withhold(conn: &mut Conn, mail: OutboxId, now: At) -> Result<()> {
-    execute!(conn, "insert into withheld_mails (outbox_id, withheld_at) values ($1, $2) on conflict (outbox_id) do nothing", mail, now)?;
+/// Holds a mail back, also one that was released from another trial before.
+pub async fn withhold(conn: &mut Conn, mail: OutboxId, unit: UnitId, now: At) -> Result<()> {
+    execute!(
+        conn,
+        "insert into withheld_mails (outbox_id, unit_id, withheld_at) values ($1, $2, $3)
+         on conflict (outbox_id) do update set unit_id = excluded.unit_id, withheld_at = excluded.withheld_at, released_at = null",
+        mail,
+        unit,
+        now
+    )?;
     execute!(conn, "update outbox set cancelled_at = $2 where id = $1 and sent_at is null and cancelled_at is null and failed_at is null", mail, now)
         .map(|_| ())
 }
@@ -60,8 +169,8 @@ pub struct Withheld {
     pub unit_name: Option<String>,
 }
 
-/// What was held back and has not been released, newest first.
-pub async fn withheld(conn: &mut Conn, limit: i64, offset: i64) -> Result<Vec<Withheld>> {
+/// What was held back in a unit's trial and has not been released, newest first.
+pub async fn withheld(conn: &mut Conn, unit: UnitId, limit: i64, offset: i64) -> Result<Vec<Withheld>> {
     fetch_all!(
         conn,
         Withheld,
@@ -73,30 +182,34 @@ pub async fn withheld(conn: &mut Conn, limit: i64, offset: i64) -> Result<Vec<Wi
          left join conversations c on c.id = o.conversation_id
          left join posts p on p.id = c.post_id
          left join units u on u.id = p.unit_id
-         where w.released_at is null
-         order by w.withheld_at desc, w.outbox_id desc limit $1 offset $2",
+         where w.unit_id = $1 and w.released_at is null
+         order by w.withheld_at desc, w.outbox_id desc limit $2 offset $3",
+        unit,
         limit,
         offset
     )
 }
 
-/// How many mails of each kind were held back and have not been released.
-pub async fn withheld_counts(conn: &mut Conn) -> Result<Vec<(MailKind, i64)>> {
+/// How many mails of each kind were held back there and have not been released.
+pub async fn withheld_counts(conn: &mut Conn, unit: UnitId) -> Result<Vec<(MailKind, i64)>> {
     fetch_all!(
         conn,
         (MailKind, i64),
-        "select o.kind, count(*) from withheld_mails w join outbox o on o.id = w.outbox_id where w.released_at is null group by o.kind order by o.kind"
+        "select o.kind, count(*) from withheld_mails w join outbox o on o.id = w.outbox_id
+         where w.unit_id = $1 and w.released_at is null group by o.kind order by o.kind",
+        unit
     )
 }
 
 /// Takes up to `limit` mails about answers out of those held back; they go out from `due` on, one every `gap` milliseconds. What is not wanted any
-/// more by then is found out when it is sent.
-pub async fn release(conn: &mut Conn, due: At, gap: i64, limit: i64, now: At) -> Result<u64> {
+/// more by then is found out when it is sent, and so is a trial further up that goes on.
+pub async fn release(conn: &mut Conn, unit: UnitId, due: At, gap: i64, limit: i64, now: At) -> Result<u64> {
     let chosen = fetch_all!(
         conn,
         (OutboxId,),
         "select w.outbox_id from withheld_mails w join outbox o on o.id = w.outbox_id
-         where w.released_at is null and o.kind in ('answer', 'hand_over') order by w.withheld_at, w.outbox_id limit $1",
+         where w.unit_id = $1 and w.released_at is null and o.kind in ('answer', 'hand_over') order by w.withheld_at, w.outbox_id limit $2",
+        unit,
         limit
     )?;
     let mut due = due.0;
@@ -109,20 +222,21 @@ pub async fn release(conn: &mut Conn, due: At, gap: i64, limit: i64, now: At) ->
 }
 
 /// Forgets what was held back: it will not be sent. Invitations stay as ones to be sent.
-pub async fn forget(conn: &mut Conn, now: At) -> Result<()> {
+pub async fn forget(conn: &mut Conn, unit: UnitId, now: At) -> Result<()> {
     execute!(
         conn,
-        "update withheld_mails set released_at = $1
-         where released_at is null and outbox_id in (select id from outbox where kind <> 'invitation' and cancelled_at is not null)",
+        "update withheld_mails set released_at = $2
+         where unit_id = $1 and released_at is null and outbox_id in (select id from outbox where kind <> 'invitation' and cancelled_at is not null)",
+        unit,
         now
     )
     .map(|_| ())
 }
 
-/// Nobody else ends the trial until the transaction does. SQLite has one writer anyway.
+/// No trial ends until the transaction does. SQLite has one writer anyway.
 pub async fn hold(conn: &mut Conn) -> Result<()> {
     if let Either::Postgres(c) = conn.either() {
-        sqlx::query("select id from trials where id = 1 for update").execute(c).await?;
+        sqlx::query("select unit_id from trials where ended_at is null order by unit_id for share").execute(c).await?;
     }
     Ok(())
 }

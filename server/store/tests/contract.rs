@@ -453,6 +453,10 @@ async fn a_step_of_an_app_and_a_recovery_code_are_used_once_even_by_two_at_the_s
         let tries = (0..8).map(|_| db.write(move |c| Box::pin(async move { store::second_factor::use_recovery_code(c, me, &[1], NOW).await })));
         assert_eq!(futures::future::join_all(tries).await.into_iter().filter(|r| matches!(r, Ok(true))).count(), 1);
         assert!(!write!(db, c => store::second_factor::use_recovery_code(c, me, &[3], NOW)));
+        let other = staff(&db).await;
+        for (whose, hash, is_one) in [(me, 2, true), (me, 1, false), (me, 3, false), (other, 2, false)] {
+            assert_eq!(store::second_factor::is_recovery_code(&mut db.read().await.unwrap(), whose, &[hash]).await.unwrap(), is_one, "{hash}");
+        }
         assert_eq!(store::second_factor::recovery_codes_left(&mut db.read().await.unwrap(), me).await.unwrap(), 1);
     })
     .await;
@@ -509,6 +513,20 @@ async fn a_session_knows_what_was_shown_in_it_and_what_its_person_has() {
         write!(db, c => store::session::prove(c, this, NOW));
         assert_eq!((live().await.factors, live().await.proven_at), (1, Some(NOW)));
         assert_eq!(store::session::begun_at(&mut db.read().await.unwrap(), this).await.unwrap(), Some(NOW));
+
+        // A stream goes on only where what has to be shown has been.
+        let is_live = async || store::session::is_live(&mut db.read().await.unwrap(), this, NOW.plus_days(-1), NOW).await.unwrap();
+        assert!(is_live().await);
+        write!(db, c => store::session::unprove(c, me));
+        assert_eq!((live().await.proven_at, is_live().await), (None, false));
+        write!(db, c => store::second_factor::remove_all(c, me));
+        assert!(is_live().await);
+        let unit = UnitId(id());
+        let grid = Unit { id: unit, parent_id: None, kind: UnitKind::Grid, name: "网格".into(), name_en: None, code: None, created_at: NOW, ended_at: None };
+        let grant = Grant { id: GrantId(id()), staff_id: me, role: Role::Auditor, unit_id: unit, from_at: NOW, until_at: None };
+        write!(db, c => store::unit::insert(c, &grid));
+        write!(db, c => store::staff::insert_grant(c, &grant));
+        assert!(!is_live().await, "a role asks for a second factor");
     })
     .await;
 }
@@ -559,6 +577,14 @@ async fn invitations_are_written_for_many_at_once_and_each_is_in_one_state() {
         assert_eq!(write!(db, c => store::invitation::insert_all(c, &first, NOW)), 5, "not for somebody with a login");
         assert_eq!(write!(db, c => store::invitation::insert_all(c, &again, NOW)), 0, "their mails are on the way");
         assert_eq!(store::invitation::last_due(&mut db.read().await.unwrap()).await.unwrap(), Some(NOW));
+        let lasts = NOW.plus_days(7).0 - NOW.0;
+        let place = async || store::invitation::last_place(&mut db.read().await.unwrap(), lasts).await.unwrap();
+        assert_eq!(place().await, Some(NOW));
+        let late = mails[4];
+        write!(db, c => store::outbox::hold(c, late, NOW.plus_days(1)));
+        assert_eq!(place().await, Some(NOW), "held until the morning, it keeps its place");
+        write!(db, c => store::outbox::retry(c, late, NOW.plus_days(2), "timed out"));
+        assert_eq!(place().await, Some(NOW), "and those that are tried again do not count");
         let [refused, back, held, gone] = [mails[0], mails[1], mails[2], mails[3]];
         db.write(move |c| {
             Box::pin(async move {
@@ -566,7 +592,7 @@ async fn invitations_are_written_for_many_at_once_and_each_is_in_one_state() {
                 store::outbox::sent(c, back, NOW).await?;
                 assert!(store::bounce::insert(c, back, "5.1.1", NOW).await?);
                 assert!(!store::bounce::insert(c, back, "5.1.1", NOW).await?);
-                store::trial::withhold(c, held, NOW).await?;
+                store::trial::withhold(c, held, unit, NOW).await?;
                 store::outbox::sent(c, gone, NOW).await
             })
         })
@@ -585,7 +611,6 @@ async fn invitations_are_written_for_many_at_once_and_each_is_in_one_state() {
         let list = store::invitation::list(&mut db.read().await.unwrap(), (admin, NOW), None, Failed, "%", (10, 0)).await.unwrap();
         let failures: Vec<_> = list.iter().map(|line| (line.staff_id, line.failure.as_deref(), line.tries)).collect();
         assert_eq!(failures, [(ids[0], Some("smtp 550"), 0), (ids[1], Some("5.1.1"), 0)], "what went nowhere is no reminder");
-        assert_eq!(store::bounce::newest_to(&mut db.read().await.unwrap(), &list[1].email, NOW.plus_days(-1)).await.unwrap(), Some(back));
 
         // The next round ends the links before it.
         assert_eq!(write!(db, c => store::invitation::insert_all(c, &next, NOW.plus_days(1))), 4);
@@ -597,17 +622,77 @@ async fn invitations_are_written_for_many_at_once_and_each_is_in_one_state() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_trial_begins_once_ends_once_and_gives_back_what_is_asked_for() {
+async fn a_trial_holds_for_a_unit_and_what_is_below_begins_once_and_ends_once() {
+    on_both(async |db| {
+        let (me, [city, district, grid]) = (staff(&db).await, [0; 3].map(|_| UnitId(id())));
+        let unit = |id, parent_id, kind| Unit { id, parent_id, kind, name: "单位".into(), name_en: None, code: None, created_at: NOW, ended_at: None };
+        let units = [unit(city, None, UnitKind::City), unit(district, Some(city), UnitKind::District), unit(grid, Some(district), UnitKind::Grid)];
+        db.write(move |c| {
+            Box::pin(async move {
+                for unit in &units {
+                    store::unit::insert(c, unit).await?;
+                }
+                store::staff::set_unit(c, me, grid).await?;
+                assert!(store::trial::begin(c, district, NOW).await?);
+                assert!(!store::trial::begin(c, district, NOW).await?);
+                assert_eq!(store::trial::unit_of_staff(c, me, NOW).await?, Some(grid));
+                assert_eq!(store::trial::holding(c, grid).await?, Some(district));
+                assert_eq!(store::trial::holding(c, city).await?, None);
+                assert!(store::trial::begin(c, city, NOW.plus_minutes(1)).await?);
+                assert_eq!(store::trial::holding(c, grid).await?, Some(district), "the nearest");
+                Ok::<_, Error>(())
+            })
+        })
+        .await
+        .unwrap();
+        let open = async || store::trial::open(&mut db.read().await.unwrap()).await.unwrap().into_iter().map(|t| t.unit_id).collect::<Vec<_>>();
+        assert_eq!(open().await, [district, city]);
+        assert!(write!(db, c => store::trial::end(c, district, me, true, NOW)));
+        assert!(!write!(db, c => store::trial::end(c, district, me, false, NOW)));
+        assert!(!write!(db, c => store::trial::end(c, grid, me, false, NOW)), "it never was on");
+        assert_eq!(open().await, [city]);
+        assert_eq!(store::trial::holding(&mut db.read().await.unwrap(), grid).await.unwrap(), Some(city));
+        let unsettled = async || store::trial::unsettled(&mut db.read().await.unwrap()).await.unwrap();
+        assert_eq!(unsettled().await.iter().map(|t| (t.unit_id, t.is_released)).collect::<Vec<_>>(), [(district, 1)]);
+        write!(db, c => store::trial::settle(c, district, NOW));
+        assert_eq!(unsettled().await, []);
+        assert!(store::trial::find(&mut db.read().await.unwrap(), district).await.unwrap().is_some_and(|t| t.ended_at == Some(NOW)));
+
+        // Whoever belongs to a unit on trial is not invited with the others.
+        let person = newcomer(&format!("{}@linli.test", id()), None);
+        let (newcomer, grant) = (person.id, Grant { id: GrantId(id()), staff_id: me, role: Role::Admin, unit_id: city, from_at: NOW, until_at: None });
+        let email = store::staff::find(&mut db.read().await.unwrap(), me).await.unwrap().unwrap().email;
+        db.write(move |c| {
+            Box::pin(async move {
+                store::staff::insert(c, &person).await?;
+                store::staff::set_unit(c, person.id, grid).await?;
+                store::staff::insert_grant(c, &grant).await
+            })
+        })
+        .await
+        .map_err(|e: Error| e)
+        .unwrap();
+        assert_eq!(store::trial::admin_units(&mut db.read().await.unwrap(), &email, NOW).await.unwrap(), [city]);
+        assert_eq!(store::trial::unit_of_staff(&mut db.read().await.unwrap(), me, NOW).await.unwrap(), Some(city), "a grant goes before where one was invited");
+        let wanted = Wanted { states: [InvitationState::Unsent; 2], before: NOW.plus_days(1), most: 4 };
+        let who = async || store::invitation::wanted(&mut db.read().await.unwrap(), me, NOW, None, wanted).await.unwrap();
+        assert_eq!(who().await, []);
+        write!(db, c => store::trial::end(c, city, me, false, NOW));
+        assert_eq!(who().await, [newcomer]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_trial_held_back_is_shown_and_given_back_or_forgotten() {
     on_both(async |db| {
         let me = staff(&db).await;
         let conversation = conversation(&db).await;
-        for _ in 0..2 {
-            write!(db, c => store::trial::begin(c, NOW));
-        }
-        let mail = |kind, conversation_id| store::outbox::Mail {
+        let email = store::staff::find(&mut db.read().await.unwrap(), me).await.unwrap().unwrap().email;
+        let mail = |kind, recipient: &str, conversation_id| store::outbox::Mail {
             id: OutboxId(id()),
             kind,
-            recipient: "a@linli.test".into(),
+            recipient: recipient.into(),
             language: Language::Chinese,
             conversation_id,
             invitation_id: None,
@@ -619,34 +704,44 @@ async fn a_trial_begins_once_ends_once_and_gives_back_what_is_asked_for() {
             cancelled_at: None,
             failed_at: None,
         };
-        let mails = [mail(MailKind::Answer, Some(conversation)), mail(MailKind::Answer, Some(conversation)), mail(MailKind::Password, None)];
+        let answer = || mail(MailKind::Answer, "a@linli.test", Some(conversation));
+        let mails = [answer(), answer(), mail(MailKind::Password, &email, None)];
         let ids = mails.each_ref().map(|m| m.id);
-        db.write(move |c| {
-            Box::pin(async move {
-                for mail in &mails {
-                    store::outbox::insert(c, mail).await?;
-                    store::trial::withhold(c, mail.id, NOW).await?;
-                }
-                Ok::<_, Error>(())
+        let unit = db
+            .write(move |c| {
+                Box::pin(async move {
+                    for mail in &mails {
+                        store::outbox::insert(c, mail).await?;
+                    }
+                    let [first, _, password] = ids;
+                    assert_eq!(store::trial::unit_of_mail(c, password, NOW).await?, None, "they belong nowhere");
+                    let unit = store::trial::unit_of_mail(c, first, NOW).await?.unwrap();
+                    store::trial::begin(c, unit, NOW).await?;
+                    for id in ids {
+                        store::trial::withhold(c, id, unit, NOW).await?;
+                    }
+                    Ok::<_, Error>(unit)
+                })
             })
-        })
-        .await
-        .unwrap();
-        let counts = async || store::trial::withheld_counts(&mut db.read().await.unwrap()).await.unwrap();
+            .await
+            .unwrap();
+        let counts = async || store::trial::withheld_counts(&mut db.read().await.unwrap(), unit).await.unwrap();
         assert_eq!(counts().await, [(MailKind::Answer, 2), (MailKind::Password, 1)]);
-        let list = store::trial::withheld(&mut db.read().await.unwrap(), 10, 0).await.unwrap();
+        assert_eq!(store::trial::withheld_counts(&mut db.read().await.unwrap(), UnitId(id())).await.unwrap(), []);
+        let list = store::trial::withheld(&mut db.read().await.unwrap(), unit, 10, 0).await.unwrap();
         assert!(list.iter().all(|m| m.staff_email.is_none()) && list.iter().filter(|m| m.unit_name.is_some()).count() == 2, "{list:?}");
-        assert!(write!(db, c => store::trial::end(c, me, NOW)));
-        assert!(!write!(db, c => store::trial::end(c, me, NOW)));
-        assert_eq!(write!(db, c => store::trial::release(c, NOW, 500, 1, NOW)), 1);
-        assert_eq!(write!(db, c => store::trial::release(c, NOW.plus_minutes(1), 500, 10, NOW)), 1);
+        assert_eq!(write!(db, c => store::trial::release(c, unit, NOW, 500, 1, NOW)), 1);
+        assert_eq!(write!(db, c => store::trial::release(c, unit, NOW.plus_minutes(1), 500, 10, NOW)), 1);
         let find = async |id| store::outbox::find(&mut db.read().await.unwrap(), id).await.unwrap().unwrap();
         let dues: Vec<At> = [find(ids[0]).await, find(ids[1]).await].iter().filter(|m| m.cancelled_at.is_none()).map(|m| m.due_at).collect();
         assert_eq!(dues.len(), 2);
-        write!(db, c => store::trial::forget(c, NOW));
+        // Held back once more, by a trial further up.
+        let again = ids[0];
+        write!(db, c => store::trial::withhold(c, again, unit, NOW));
+        assert_eq!(counts().await, [(MailKind::Answer, 1), (MailKind::Password, 1)]);
+        write!(db, c => store::trial::forget(c, unit, NOW));
         assert_eq!(counts().await, []);
         assert!(find(ids[2]).await.cancelled_at.is_some(), "an hour is long over");
-        assert!(!store::trial::is_admin_address(&mut db.read().await.unwrap(), "a@linli.test", NOW).await.unwrap());
     })
     .await;
 }

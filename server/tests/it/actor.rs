@@ -57,6 +57,12 @@ impl Actor {
         self.send(request).await
     }
 
+    /// Posts what a script sends.
+    pub async fn post_json(&mut self, path: &str, body: &serde_json::Value) -> Page {
+        let request = self.request("POST", path).header(header::CONTENT_TYPE, "application/json").body(Body::from(body.to_string())).unwrap();
+        self.send(request).await
+    }
+
     /// Posts a form with a file in its field `name`.
     pub async fn upload(&mut self, path: &str, fields: &[(&str, &str)], name: &str, file: &[u8]) -> Page {
         let mut body = Vec::new();

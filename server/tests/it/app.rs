@@ -261,19 +261,39 @@ impl TestApp {
         let session =
             domain::row::Session { id: model::SessionId(self.domain.id()), staff_id, agent: "test".into(), created_at: now, seen_at: now, ended_at: None };
         let hash = domain::Keys::hash(&key);
-        // With their second factor, if their role asks for one.
+        let app = store::second_factor::Authenticator { staff_id, nonce: "a".repeat(16), created_at: now, last_step: 0 };
         self.domain
             .db
             .write(move |c| {
                 Box::pin(async move {
                     store::session::insert(c, &session, &hash).await?;
+                    // With a second factor, shown in this session, if their role asks for one.
+                    if !store::staff::grants(c, staff_id, now).await?.is_empty() && !store::second_factor::is_set(c, staff_id).await? {
+                        store::second_factor::set_authenticator(c, &app).await?;
+                    }
                     store::session::prove(c, session.id, now).await
                 })
             })
             .await
             .unwrap();
         let mut actor = self.anonymous();
-        actor.set_cookie("session", &key);
+        actor.set_cookie(if self.app.is_https() { "__Host-session" } else { "session" }, &key);
+        actor
+    }
+
+    /// The same for somebody whose role asks for a second factor, and who has none yet.
+    pub async fn without_second_factor(&self, staff_id: StaffId) -> Actor {
+        let actor = self.signed_in(staff_id).await;
+        self.domain
+            .db
+            .write(move |c| {
+                Box::pin(async move {
+                    store::second_factor::remove_all(c, staff_id).await?;
+                    store::session::unprove(c, staff_id).await
+                })
+            })
+            .await
+            .unwrap();
         actor
     }
 

@@ -148,3 +148,14 @@ async fn many_phones_behind_one_address_may_write_until_it_is_more_than_any_scho
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_was_typed_comes_back_as_text_and_never_as_a_tag() {
+    on_both(async |app| {
+        let sticker = app.sticker().await;
+        let long = format!("</textarea><b id=\"x\">{}", "长".repeat(5000));
+        let page = app.anonymous().post(&sticker.path(), &[("text", &long), ("key", "018f0000000070008000000000000001")]).await;
+        page.is(422).has("&lt;/textarea&gt;&lt;b id=&quot;x&quot;&gt;长长").has_not("<b id=\"x\">");
+    })
+    .await;
+}

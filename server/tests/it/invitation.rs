@@ -68,7 +68,7 @@ async fn sent(app: &TestApp, id: StaffId) {
 
 async fn refused(app: &TestApp, id: StaffId) {
     let (mail, now) = (mail(app, id).await.id, app.domain.now());
-    app.domain.db.write(move |c| Box::pin(async move { store::outbox::failed(c, mail, now, "smtp 550").await })).await.unwrap();
+    app.domain.db.write(move |c| Box::pin(async move { store::outbox::failed(c, mail, now, "no mailbox").await })).await.unwrap();
 }
 
 const SEND: [(&str, &str); 1] = [("intent", "send")];
@@ -175,7 +175,7 @@ async fn what_did_not_arrive_is_a_task_with_room_for_the_right_address() {
         admin.post("/admin/invitations", &form("wang@linli.test")).await.is(303);
         let mails = app.mails_to("wang@linli.test").await;
         assert_eq!((mails.len(), mails[0].kind), (1, MailKind::Invitation));
-        admin.get("/admin/invitations?state=failed").await.has_not("网格员0000").has("都送到了");
+        admin.get("/admin/invitations?state=failed").await.has_not("网格员0000").has("没有送不到的邀请");
         admin.get("/admin/invitations?state=waiting").await.has("网格员0000").has_not("已提醒");
 
         // Somebody with a login keeps their address; somebody else's staff is not found.
@@ -206,12 +206,108 @@ async fn the_list_is_narrowed_to_a_unit_by_its_name() {
 }
 
 #[tokio::test]
-async fn a_new_installation_is_on_trial_until_an_admin_at_the_top_ends_it() {
+async fn what_did_not_arrive_because_of_the_server_is_sent_again_in_one_go() {
+    on_both(async |app| {
+        let (sticker, mut admin) = district(&app).await;
+        let ids = imported(&app, sticker.community, 3).await;
+        admin.post("/admin/invitations", &SEND).await.is(303);
+        refused(&app, ids[0]).await;
+        let (mail, now) = (mail(&app, ids[1]).await.id, app.domain.now());
+        app.domain.db.write(move |c| Box::pin(async move { store::outbox::failed(c, mail, now, "timed out").await })).await.unwrap();
+        sent(&app, ids[2]).await;
+        let page = admin.get("/admin/invitations?state=failed").await;
+        page.has("没送到的全部再发一次（2）").has("没有这个邮箱").has("连不上我们自己的邮件服务器");
+        app.advance_minutes(1);
+        assert_eq!(admin.post("/admin/invitations", &[("intent", "retry")]).await.location(), "/admin/invitations?state=waiting&unit=&sent=2");
+        assert!(admin.post("/admin/invitations", &[("intent", "retry")]).await.location().ends_with("sent=0"));
+        admin.get("/admin/invitations?state=waiting").await.has("网格员0000").has("网格员0001").has_not("网格员0002");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_below_takes_over_an_invited_person_who_is_given_something_above() {
+    on_both(async |app| {
+        let (sticker, mut chief) = district(&app).await;
+        let below = app.staff("社区管理员").await;
+        app.grant(below, Role::Admin, sticker.community).await;
+        let mut lower = app.signed_in(below).await;
+        let pending = imported(&app, sticker.community, 1).await[0];
+        chief.post(&format!("/admin/staff/{pending}"), &[("intent", "again")]).await.is(303);
+        let path = format!("/admin/staff/{pending}");
+        let link = domain::invitation::link(&app.domain, mail(&app, pending).await.invitation_id.unwrap());
+        lower.get(&path).await.is(200).has(&link).has("换一个邮箱");
+        // From now on they are to be an admin above.
+        app.grant(pending, Role::Admin, sticker.street).await;
+        lower.get(&path).await.is(200).has_not(&link).has_not("换一个邮箱").has("邀请链接只给");
+        let before = email(&app, pending).await;
+        lower.post(&path, &[("intent", "correct"), ("email", "mine@linli.test")]).await.is(404);
+        lower.post("/admin/invitations", &[("intent", "correct"), ("staff", &pending.to_string()), ("email", "mine@linli.test")]).await.is(404);
+        assert_eq!(email(&app, pending).await, before);
+        assert!(app.mails_to("mine@linli.test").await.is_empty());
+        // Whoever has a say about all of it corrects the address, and that is on record.
+        chief.get(&path).await.is(200).has(&link).has("换一个邮箱");
+        chief.post(&path, &[("intent", "correct"), ("email", "right@linli.test")]).await.is(303);
+        let trail = store::audit::after(&mut app.domain.db.read().await.unwrap(), 0, 1_000).await.unwrap();
+        let entry = trail.iter().find(|entry| entry.action == "invitation.correct").unwrap();
+        assert_eq!((entry.target.as_str(), entry.detail.as_str()), (pending.to_string().as_str(), format!("{before} → right@linli.test").as_str()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_address_is_no_way_around_the_three_reminders() {
+    on_both(async |app| {
+        let (sticker, mut admin) = district(&app).await;
+        let wang = imported(&app, sticker.community, 1).await[0];
+        let path = format!("/admin/staff/{wang}");
+        for n in 0..4 {
+            admin.post(&path, &[("intent", "correct"), ("email", &format!("wang{n}@linli.test"))]).await.is(303);
+            sent(&app, wang).await;
+            app.advance_minutes(1);
+        }
+        admin.post(&path, &[("intent", "correct"), ("email", "wang4@linli.test")]).await.is(422).has("已经提醒过 3 次");
+        assert!(app.mails_to("wang4@linli.test").await.is_empty());
+        assert_eq!(email(&app, wang).await, "wang3@linli.test");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_first_unit_is_on_trial_and_so_is_a_district_that_is_added_later() {
+    on_both(async |app| {
+        let mut chen = app.anonymous();
+        let link = domain::first_admin::link(&app.domain);
+        let fields = [("name", "陈丽"), ("email", "chen@linli.test"), ("password", "correct horse battery"), ("unit", "宜昌市"), ("kind", "city")];
+        chen.post(link.strip_prefix("http://linli.test").unwrap(), &fields).await.is(303);
+        let open = async || store::trial::open(&mut app.domain.db.read().await.unwrap()).await.unwrap().into_iter().map(|t| t.unit_name).collect::<Vec<_>>();
+        assert_eq!(open().await, ["宜昌市"]);
+        crate::second_factor::set_up(&app, &mut chen).await;
+        chen.get("/admin").await.is(200).has("宜昌市试运行中：邮件只发给管理员");
+        let city = store::unit::roots(&mut app.domain.db.read().await.unwrap()).await.unwrap()[0].id.to_string();
+        let add = async |admin: &mut Actor, name: &str, kind: &str| {
+            admin.post(&format!("/admin/units/new?parent={city}"), &[("parent", &city), ("name", name), ("kind", kind)]).await.is(303);
+        };
+        add(&mut chen, "西陵区", "district").await;
+        assert_eq!(open().await, ["宜昌市"], "it holds for what is below");
+        chen.post("/admin/trial", &[("intent", "end"), ("unit", &city), ("confirm", "yes")]).await.is(303);
+        assert_eq!(open().await, Vec::<String>::new());
+        add(&mut chen, "伍家岗区", "district").await;
+        assert_eq!(open().await, ["伍家岗区"]);
+        chen.get("/admin").await.has("伍家岗区试运行中");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_unit_is_on_trial_until_an_admin_of_it_ends_it() {
     on_both(async |app| {
         let (sticker, mut admin) = district(&app).await;
         admin.get("/admin").await.has_not("试运行中");
-        let now = app.domain.now();
-        app.domain.db.write(move |c| Box::pin(async move { store::trial::begin(c, now).await })).await.unwrap();
+        let unit = sticker.street.to_string();
+        admin.get(&format!("/admin/trial?unit={unit}")).await.is(200).has("现在照常发邮件");
+        admin.post("/admin/trial", &[("intent", "begin"), ("unit", &unit)]).await.is(422).has("请先勾选确认");
+        admin.post("/admin/trial", &[("intent", "begin"), ("unit", &unit), ("confirm", "yes")]).await.is(303);
         for page in ["/admin", "/admin/units", "/admin/staff", "/admin/invitations"] {
             admin.get(page).await.is(200).has("试运行中：邮件只发给管理员");
         }
@@ -223,14 +319,21 @@ async fn a_new_installation_is_on_trial_until_an_admin_at_the_top_ends_it() {
         let below = app.staff("社区管理员").await;
         app.grant(below, Role::Admin, sticker.community).await;
         let mut lower = app.signed_in(below).await;
-        lower.get("/admin/trial").await.is(200).has("由最上级单位的管理员");
-        lower.post("/admin/trial", &[("confirm", "yes")]).await.is(403);
+        lower.get("/admin/trial").await.is(200).has("由西陵街道的管理员结束试运行").has_not("结束试运行</button>");
+        lower.post("/admin/trial", &[("intent", "end"), ("unit", &unit), ("confirm", "yes")]).await.is(403);
+        let elsewhere = app.vacant_post().await.street.to_string();
+        admin.get(&format!("/admin/trial?unit={elsewhere}")).await.is(404);
+        for intent in ["begin", "end"] {
+            admin.post("/admin/trial", &[("intent", intent), ("unit", &elsewhere), ("confirm", "yes")]).await.is(404);
+        }
 
         app.hold(app.staff("王芳").await, sticker.post).await;
         let (mut resident, path) = app.contact(&sticker, "路灯坏了").await;
         resident.get(&path).await.has("这里还在试运行");
-        admin.post("/admin/trial", &[]).await.is(422).has("请先勾选确认");
-        admin.post("/admin/trial", &[("confirm", "yes")]).await.is(303);
+        let (mut other, foreign) = app.contact(&app.sticker().await, "别处的路灯").await;
+        other.get(&foreign).await.has_not("试运行");
+        admin.post("/admin/trial", &[("intent", "end"), ("unit", &unit)]).await.is(422).has("请先勾选确认");
+        admin.post("/admin/trial", &[("intent", "end"), ("unit", &unit), ("confirm", "yes")]).await.is(303);
         admin.get("/admin/trial").await.has("试运行已于");
         admin.get("/admin").await.has_not("试运行中");
         resident.get(&path).await.has_not("试运行");

@@ -17,6 +17,7 @@ mod inbox;
 mod invitation;
 mod look;
 mod matrix;
+mod passkey;
 mod people;
 mod policy;
 mod return_link;

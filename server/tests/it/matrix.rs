@@ -5,6 +5,7 @@ use crate::{
     actor::{Actor, Page},
     app::{Sticker, TestApp, on_both},
 };
+use app::routes::Policy;
 use axum::http::Method;
 use model::{ContactPointId, GrantId, ImportId, PostId, PrintFormat, PrintId, Role, StaffId, UnitId, UnitKind, Which};
 use std::collections::HashMap;
@@ -58,7 +59,6 @@ const MATRIX: &str = "
     POST  /account/second-factor                        staff       intent=set
     POST  /account/passkeys/begin                       staff
     POST  /account/passkeys                             nobody
-    POST  /account/passkeys/{id}/remove                 nobody
 
     GET   /inbox                                        staff
     GET   /inbox/live                                   staff
@@ -123,7 +123,7 @@ const MATRIX: &str = "
     GET   /admin/invitations                            admin
     POST  /admin/invitations                            admin       intent=send&unit=
     GET   /admin/trial                                  admin
-    POST  /admin/trial                                  admin
+    POST  /admin/trial                                  admin       intent=end&unit={unit}&confirm=yes
     GET   /admin/grants                                 admin
     POST  /admin/grants                                 admin       intent=take&grant={grant}
 
@@ -170,7 +170,8 @@ fn table() -> HashMap<(Method, &'static str), Line> {
     MATRIX.lines().map(str::trim).filter(|l| !l.is_empty()).map(line).collect()
 }
 
-const WHO: [&str; 7] = ["anonymous", "contact", "staff", "holder", "supervisor", "auditor", "admin"];
+/// `unready` has every role at the unit, and has not set up the second factor that they ask for.
+const WHO: [&str; 8] = ["anonymous", "contact", "staff", "holder", "supervisor", "auditor", "admin", "unready"];
 
 /// Where something lies, seen from the unit of the grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -316,16 +317,19 @@ impl Things {
     }
 }
 
-/// Whether somebody was let in: whatever they hear then, it is not that they may not, that there is no such thing or that they have to sign in.
+/// Whether somebody was let in: whatever they hear then, it is not that they may not, that there is no such thing or that they have to sign in first,
+/// or to set up their second factor.
 fn is_in(page: &Page) -> bool {
-    let asks_to_sign_in = page.status == 303 && page.location().starts_with("/sign-in?back=");
+    let asks_to_sign_in = page.status == 303 && ["/sign-in?back=", "/account/second-factor?back="].iter().any(|first| page.location().starts_with(first));
     !asks_to_sign_in && !matches!(page.status.as_u16(), 400 | 403 | 404 | 405 | 415)
 }
 
-fn may(who: &str, line: Line, place: Where, has_id: bool) -> bool {
+fn may(who: &str, line: Line, policy: Policy, place: Where, has_id: bool) -> bool {
     line.who.split('+').any(|allowed| match allowed {
         "everybody" => true,
         "nobody" => false,
+        // What they need in order to become ready, and to leave.
+        "staff" if who == "unready" => policy == Policy::SigningIn,
         "staff" => !matches!(who, "anonymous" | "contact"),
         // Their conversation and their post are those inside.
         allowed => allowed == who && (place == Where::Inside || !has_id),
@@ -372,6 +376,11 @@ async fn every_route_lets_in_whom_the_table_names_and_nobody_else() {
         beside.brought_in_as(&app, inside.import).await;
         let places = [(Where::Inside, inside), (Where::Above, above), (Where::Beside, beside)];
         people.insert("holder", places[0].1.staff);
+        let unready = app.staff("unready").await;
+        for role in Role::ALL {
+            app.grant(unready, *role, granted).await;
+        }
+        people.insert("unready", unready);
 
         let mut wrong = Vec::new();
         for entry in &app.routes {
@@ -382,12 +391,13 @@ async fn every_route_lets_in_whom_the_table_names_and_nobody_else() {
                     let mut actor = match who {
                         "anonymous" => app.anonymous(),
                         "contact" => places[0].1.resident.clone(),
+                        "unready" => app.without_second_factor(people[who]).await,
                         // Signed in anew each time: one of the routes signs out.
                         who => app.signed_in(people[who]).await,
                     };
                     let page = things.ask(&mut actor, &entry.method, entry.path, line).await;
                     let what = format!("{who} at {} {} ({place:?} the unit of the grant) got {}", entry.method, entry.path, page.status);
-                    let expected = may(who, line, *place, has_id);
+                    let expected = may(who, line, entry.policy, *place, has_id);
                     if is_in(&page) != expected {
                         wrong.push(format!("{what}, but the table says {:?}", line.who));
                     }
@@ -404,8 +414,8 @@ async fn every_route_lets_in_whom_the_table_names_and_nobody_else() {
 }
 
 /// What the policy of a new route suggests for its line.
-fn who_of(policy: app::routes::Policy) -> &'static str {
-    use app::routes::Policy::{Admin, Auditor, Contact, Public, SigningIn, Staff, Supervisor};
+fn who_of(policy: Policy) -> &'static str {
+    use Policy::{Admin, Auditor, Contact, Public, SigningIn, Staff, Supervisor};
     match policy {
         Public => "everybody",
         Contact => "contact",

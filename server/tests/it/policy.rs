@@ -48,7 +48,7 @@ impl Ids {
 }
 
 /// What forms do, each with everything it could need.
-const INTENTS: [&str; 33] = [
+const INTENTS: [&str; 41] = [
     "reset",
     "set",
     "codes",
@@ -82,9 +82,17 @@ const INTENTS: [&str; 33] = [
     "refuse",
     "plan",
     "stay",
+    "send",
+    "remind",
+    "retry",
+    "begin",
+    "password",
+    "profile",
+    "remove_passkey",
+    "shown",
 ];
 
-async fn ask(actor: &Actor, method: &Method, path: &str) -> Vec<crate::actor::Page> {
+async fn ask(actor: &Actor, method: &Method, path: &str, ids: &Ids) -> Vec<crate::actor::Page> {
     let mut answers = Vec::new();
     if method == Method::GET {
         answers.push(actor.clone().get(path).await);
@@ -105,6 +113,8 @@ async fn ask(actor: &Actor, method: &Method, path: &str) -> Vec<crate::actor::Pa
             ("confirm", "yes"),
             ("seq", "1"),
             ("role", "admin"),
+            ("staff", &ids.staff),
+            ("unit", &ids.unit),
         ];
         answers.push(actor.clone().post(path, &form).await);
     }
@@ -177,7 +187,7 @@ async fn no_route_gives_anybody_what_is_not_theirs() {
             let actors = [("anonymous", app.anonymous()), ("contact", other_contact.clone()), ("staff", other_staff), ("admin", other_admin)];
             let path = ids.fill(entry.path);
             for (who, actor) in &actors {
-                for page in ask(actor, &entry.method, &path).await {
+                for page in ask(actor, &entry.method, &path, &ids).await {
                     let what = format!("{who} got {} at {} {path}", page.status, entry.method);
                     assert!(!page.body.contains("只给王芳看的话") && !page.body.contains("只给本区看的网格"), "{what}, with what is not theirs");
                     let may = match entry.policy {

@@ -117,6 +117,58 @@ async fn every_role_asks_for_it_and_from_the_moment_it_is_given() {
 }
 
 #[tokio::test]
+async fn what_was_shown_in_a_session_does_not_outlive_the_second_factor() {
+    on_both(async |app| {
+        let sticker = app.vacant_post().await;
+        let (id, email) = with_password(&app, "王芳").await;
+        let mut desk = app.anonymous();
+        desk.post("/sign-in", &[("email", &email), ("password", PASSWORD)]).await.is(303);
+        set_up(&app, &mut desk).await;
+        desk.post(PAGE, &[("intent", "remove"), ("remove_password", PASSWORD)]).await.is(303);
+        app.grant(id, Role::Supervisor, sticker.street).await;
+        assert_eq!(desk.get("/inbox").await.location(), format!("{PAGE}?back=/inbox"), "there is none any more");
+        set_up(&app, &mut desk).await;
+        desk.get("/inbox").await.is(200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_role_given_in_the_middle_of_work_loses_no_answer_and_ends_the_stream() {
+    on_both(async |app| {
+        let sticker = app.vacant_post().await;
+        let (wang, email) = with_password(&app, "王芳").await;
+        app.hold(wang, sticker.post).await;
+        let mut desk = app.anonymous();
+        desk.post("/sign-in", &[("email", &email), ("password", PASSWORD)]).await.is(303);
+        let (_, conversation) = app.contact(&sticker, "路灯坏了").await;
+        let inbox = conversation.replace("/c/", "/inbox/");
+        let page = desk.get(&inbox).await;
+        let key = page.is(200).field("key");
+        let mut stream = desk.stream(&format!("{inbox}/live")).await.unwrap();
+        let chief = app.staff("本区管理员").await;
+        app.grant(chief, Role::Admin, sticker.street).await;
+        let give = [("intent", "give"), ("role", "supervisor"), ("unit", &sticker.street.to_string())];
+        app.signed_in(chief).await.post(&format!("/admin/staff/{wang}"), &give).await.is(303);
+        stream.until("event: end").await;
+
+        let form = [("intent", "answer"), ("text", "今天<下午>就来修"), ("key", key.as_str())];
+        let back = desk.post(&inbox, &form).await;
+        back.is(403).has("今天&lt;下午&gt;就来修").has(&format!("value=\"{key}\"")).has(&format!("{PAGE}?back={inbox}"));
+        let mut island = desk.clone();
+        island.headers.insert("accept".into(), "text/plain".into());
+        let words = island.post(&inbox, &form).await;
+        assert!(words.is(403).body.starts_with("您刚刚得到了新的权限"), "{}", words.body);
+        // Nothing of a form with a password in it comes back.
+        desk.post("/account", &[("intent", "password"), ("old", PASSWORD), ("new", "another long password")]).await.is(403).has_not("another long");
+        set_up(&app, &mut desk).await;
+        desk.post(&inbox, &form).await.is(303);
+        desk.get(&inbox).await.has("今天&lt;下午&gt;就来修");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn after_the_password_comes_the_apps_code_and_none_works_twice() {
     on_both(async |app| {
         let (_, email) = with_password(&app, "王芳").await;
@@ -326,12 +378,12 @@ async fn an_admin_resets_it_for_their_own_staff_only_and_never_for_themselves() 
         app.signed_in(foreign).await.post(&page, &[("intent", "reset"), ("confirm", "yes")]).await.is(404);
 
         let mut boss = app.signed_in(chief).await;
-        boss.get(&page).await.is(200).has("重设登录第二步");
+        boss.get(&page).await.is(200).has("重设两步验证");
         boss.post(&page, &[("intent", "reset")]).await.is(422).has("请先勾选确认");
         desk.get("/account").await.is(200);
         boss.post(&page, &[("intent", "reset"), ("confirm", "yes")]).await.is(303);
         desk.get("/account").await.is(303);
-        boss.get(&page).await.has_not("重设登录第二步");
+        boss.get(&page).await.has_not("重设两步验证");
         assert_eq!(app.anonymous().post("/sign-in", &[("email", &email), ("password", PASSWORD)]).await.location(), "/inbox");
         boss.post(&format!("/admin/staff/{chief}"), &[("intent", "reset"), ("confirm", "yes")]).await.is(422);
 
@@ -339,7 +391,7 @@ async fn an_admin_resets_it_for_their_own_staff_only_and_never_for_themselves() 
         app.hold(foreign, sticker.post).await;
         let mut other = app.signed_in(foreign).await;
         set_up(&app, &mut other).await;
-        boss.post(&format!("/admin/staff/{foreign}"), &[("intent", "reset"), ("confirm", "yes")]).await.is(422).has("请找上一级管理员");
+        boss.post(&format!("/admin/staff/{foreign}"), &[("intent", "reset"), ("confirm", "yes")]).await.is(422).has("请找管得到全部这些的管理员");
     })
     .await;
 }

@@ -4,7 +4,7 @@ use crate::{
     actor::Actor,
     app::{TestApp, on_both},
 };
-use domain::{first_admin, invitation, sign_in::FAILURES};
+use domain::{first_admin, forgotten, invitation, sign_in::FAILURES};
 use model::{InvitationId, Language, OutboxId, StaffId};
 
 const PASSWORD: &str = "correct horse battery";
@@ -185,8 +185,8 @@ async fn a_forgotten_password_has_a_way_back_that_tells_nobody_who_has_a_login()
             page.body.replace("nobody@", "chen@").split("nonce").map(|p| p.split_once('"').map_or("", |p| p.1).len()).collect::<Vec<_>>()
         };
         assert_eq!((known.status, steady(&known)), (unknown.status, steady(&unknown)));
-        let mails = app.mails_to("chen@linli.test").await;
-        assert_eq!(mails.iter().filter(|mail| mail.kind == model::MailKind::Password).count(), 1);
+        // The mail is written after the answer, so that not even its time tells.
+        let mails = password_mails(&app, 1).await;
         assert!(app.mails_to("nobody@linli.test").await.is_empty());
 
         // The old password holds until the link is used, and a scanner uses nothing up.
@@ -201,18 +201,70 @@ async fn a_forgotten_password_has_a_way_back_that_tells_nobody_who_has_a_login()
         app.anonymous().post("/sign-in", &typed("chen@linli.test", PASSWORD)).await.is(422);
         desk.get("/account").await.is(303);
 
-        // Three a day, and each for an hour.
-        for _ in 0..5 {
-            somebody.post("/sign-in/forgotten", &[("email", "chen@linli.test")]).await.is(200);
-        }
-        let mails = app.mails_to("chen@linli.test").await;
-        let asked: Vec<_> = mails.iter().filter(|mail| mail.kind == model::MailKind::Password).collect();
-        assert_eq!(asked.len(), 3);
-        let link = path(&invitation::link(&app.domain, asked[2].invitation_id.unwrap()));
+        // For an hour, and one that somebody else asked for ends no other.
+        app.anonymous().post("/sign-in/forgotten", &[("email", "chen@linli.test")]).await.is(200);
+        app.anonymous().post("/sign-in/forgotten", &[("email", "chen@linli.test")]).await.is(200);
+        let asked = password_mails(&app, 3).await;
+        let open = async || {
+            let mut open = 0;
+            for mail in &asked {
+                let link = path(&invitation::link(&app.domain, mail.invitation_id.unwrap()));
+                open += usize::from(app.anonymous().get(&link).await.status == 200);
+            }
+            open
+        };
+        assert_eq!(open().await, 2, "the first one was used");
         app.advance_minutes(59);
-        app.anonymous().get(&link).await.is(200);
+        assert_eq!(open().await, 2);
         app.advance_minutes(1);
-        app.anonymous().get(&link).await.is(410);
+        assert_eq!(open().await, 0);
+    })
+    .await;
+}
+
+/// The links for new passwords that 陈丽 was sent, once there are so many.
+async fn password_mails(app: &TestApp, count: usize) -> Vec<domain::row::Mail> {
+    for _ in 0..500 {
+        let mut mails = app.mails_to("chen@linli.test").await;
+        mails.retain(|mail| mail.kind == model::MailKind::Password);
+        if mails.len() >= count {
+            assert_eq!(mails.len(), count);
+            return mails;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("there are not {count} links");
+}
+
+#[tokio::test]
+async fn strangers_use_up_their_own_links_and_using_one_ends_the_others() {
+    on_both(async |app| {
+        let desk = worker(&app).await;
+        let ask = async |address: &str, known: Option<&str>| {
+            let asked = domain::sign_in::Asked { address: address.parse().unwrap(), known: known.map(str::to_owned) };
+            forgotten::send(&app.domain, "chen@linli.test", &asked).await.unwrap();
+        };
+        for _ in 0..5 {
+            ask("203.0.113.1", None).await;
+        }
+        password_mails(&app, 3).await;
+        // From another network, and at one's own desk in the very network of the strangers.
+        ask("198.51.100.1", None).await;
+        password_mails(&app, 4).await;
+        for _ in 0..5 {
+            ask("203.0.113.1", Some(desk.cookie("known"))).await;
+        }
+        let mails = password_mails(&app, 7).await;
+        // From everywhere together there is an end too.
+        for network in 0..60 {
+            ask(&format!("203.0.{}.1", network + 120), None).await;
+        }
+        password_mails(&app, usize::try_from(forgotten::A_DAY_TOGETHER).unwrap() + 3).await;
+
+        let path_of = |mail: &domain::row::Mail| path(&invitation::link(&app.domain, mail.invitation_id.unwrap()));
+        app.anonymous().get(&path_of(&mails[0])).await.is(200);
+        app.anonymous().post(&path_of(&mails[6]), &[("name", "陈丽"), ("password", "another long password")]).await.is(303);
+        app.anonymous().get(&path_of(&mails[0])).await.is(410);
     })
     .await;
 }

@@ -7,7 +7,7 @@ use crate::{
         icon::{Icon, icon},
     },
     error::AppError,
-    form::{Posted, field_error, text_error},
+    form::{Posted, field_error, inside, text_error},
     islands::first_message::FirstMessage,
     shell::Page,
     visit::Visit,
@@ -140,7 +140,7 @@ fn write_page(visit: &Visit, point: &Point, draft: Draft) -> Response {
                     required
                     aria-invalid=is_bad.then_some("true")
                     aria-describedby=if is_bad { "text-e text-h" } else { "text-h" }
-                >{draft.text}</textarea>
+                >{inside(&draft.text)}</textarea>
                 <button class="btn wide">{icon(Icon::Send)}{t!(l, resident.send)}</button>
                 <p class="hint" id="text-h">{t!(l, resident.write_hint, name = name.clone())}</p>
             </form>

@@ -9,7 +9,7 @@ use crate::{
         qr::qr,
     },
     error::AppError,
-    form::{Posted, field_error, text_error},
+    form::{Posted, field_error, inside, text_error},
     islands::talk::Talk,
     shell::Page,
     visit::{Resident, Visit},
@@ -234,7 +234,7 @@ fn write_form(visit: &Visit, id: ConversationId, name: &str, draft: Draft) -> im
                     placeholder=label
                     aria-invalid=is_bad.then_some("true")
                     aria-describedby=is_bad.then_some("text-e")
-                >{draft.text}</textarea>
+                >{inside(&draft.text)}</textarea>
                 <button class="btn">{icon(Icon::Send)}{t!(l, resident.send)}</button>
             </div>
         </form>

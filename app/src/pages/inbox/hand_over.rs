@@ -4,7 +4,7 @@ use super::show::{Shown, mistake, page};
 use crate::{
     components::icon::{Icon, icon},
     error::AppError,
-    form::{Posted, field_error},
+    form::{Posted, field_error, inside},
     visit::{SignedIn, Visit},
 };
 use axum::{
@@ -75,7 +75,7 @@ pub fn menu(visit: &Visit, view: &View, handing: Option<&Handing>) -> impl IntoV
                         required
                         aria-invalid=is_bad.then_some("true")
                         aria-describedby=if is_bad { "reason-h reason-e" } else { "reason-h" }
-                    >{handing.map(|h| h.reason.clone())}</textarea>
+                    >{handing.map(|h| inside(h.reason.as_str()))}</textarea>
                 </div>
                 <button class="btn">{t!(l, inbox.hand_over_do)}</button>
             </form>

@@ -12,7 +12,7 @@ use crate::{
         log::{Log, Side},
     },
     error::AppError,
-    form::{Posted, field_error, text_error},
+    form::{Posted, field_error, inside, text_error},
     shell::Page,
     visit::{SignedIn, Visit},
 };
@@ -373,7 +373,7 @@ fn answer_form(visit: &Visit, view: &View, name: &str, shown: &Shown) -> impl In
                 data-other=t!(l, inbox.write_note)
                 aria-invalid=is_bad.then_some("true")
                 aria-describedby=is_bad.then_some("text-e")
-            >{shown.text.clone()}</textarea>
+            >{inside(&shown.text)}</textarea>
             <div class="tools">
                 {quick_menu(visit, view)}
                 <button class="btn text" name="intent" value="note">{icon(Icon::Note)}{t!(l, inbox.keep_note)}</button>

@@ -80,6 +80,7 @@ pub async fn change(visit: Visit, AsAdmin(admin): AsAdmin, Posted(draft): Posted
     let whom = match draft.intent.as_str() {
         "send" => Whom::Unsent,
         "remind" => Whom::Unanswered,
+        "retry" => Whom::Failed,
         "correct" => return correct(&visit, &admin, draft).await,
         _ => return Err(AppError::BadRequest),
     };
@@ -256,6 +257,10 @@ fn many(visit: &Visit, wish: &Wish, list: &List) -> Option<AnyView> {
             let count = list.counts.of(InvitationState::Sent) + list.counts.of(InvitationState::Expired);
             ("remind", count, t!(l, secure.remind_all, count = count), t!(l, secure.remind_all_hint, count = REMINDERS))
         }
+        InvitationState::Failed => {
+            let count = list.counts.of(InvitationState::Failed);
+            ("retry", count, t!(l, secure.retry_all, count = count), t!(l, secure.retry_all_hint))
+        }
         _ => return None,
     };
     if count == 0 {
@@ -264,13 +269,20 @@ fn many(visit: &Visit, wish: &Wish, list: &List) -> Option<AnyView> {
     if list.is_trial {
         return Some(view! { <p>{t!(l, secure.trial_no_sending)}" "<a href="/admin/trial">{t!(l, secure.trial_link)}</a></p> }.into_any());
     }
+    let left_out = (!list.on_trial.is_empty()).then(|| {
+        let units = list.on_trial.join(t!(l, secure.names_comma).as_str());
+        view! { <p class="hint">{t!(l, secure.trial_left_out, units = units)}" "<a href="/admin/trial">{t!(l, secure.trial_link)}</a></p> }
+    });
+    // Somebody was told of every address by name; all at once is for when the server was wrong.
+    let class = if intent == "retry" { "btn alt" } else { "btn" };
     Some(
         view! {
             <form method="post" action="/admin/invitations">
                 {visit.csrf_field()}
                 <input type="hidden" name="unit" value=wish.unit.clone()/>
-                <button class="btn" name="intent" value=intent>{icon(Icon::Mail)}{words}</button>
+                <button class=class name="intent" value=intent>{icon(Icon::Mail)}{words}</button>
                 <p class="hint">{hint}</p>
+                {left_out}
             </form>
         }
         .into_any(),
@@ -347,14 +359,19 @@ fn state(visit: &Visit, line: &InvitationLine) -> AnyView {
     view! { <div>{tag}{tries}</div> }.into_any()
 }
 
-/// In words what a mail server says in numbers (RFC 3463).
+/// In words what a mail server says in numbers (RFC 3463), or what went wrong on this side.
 fn failure(l: Language, code: &str) -> String {
     match code {
-        "5.1.1" | "5.1.0" | "5.1.6" | "5.1.10" | "smtp 550" => t!(l, secure.why_unknown),
+        "5.1.1" | "5.1.0" | "5.1.6" | "5.1.10" | "no mailbox" => t!(l, secure.why_unknown),
         "5.1.2" | "5.4.4" => t!(l, secure.why_host),
+        "5.2.1" => t!(l, secure.why_disabled),
         "5.2.2" | "4.2.2" => t!(l, secure.why_full),
         "address" => t!(l, secure.why_address),
-        _ => t!(l, secure.why_other, code = code.to_owned()),
+        "timed out" | "tls" | "connection" => t!(l, secure.why_connection),
+        _ => match code.strip_prefix("smtp ") {
+            Some(number) => t!(l, secure.why_refused, code = number.to_owned()),
+            None => t!(l, secure.why_other, code = code.to_owned()),
+        },
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
         icon::{Icon, icon},
     },
     error::AppError,
-    form::{Posted, field_error, text_error},
+    form::{Posted, field_error, inside, text_error},
     shell::Page,
     visit::{SignedIn, Visit},
 };
@@ -185,7 +185,7 @@ fn form(visit: &Visit, shelves: &[Shelf], draft: Draft) -> impl IntoView + use<>
                         required
                         aria-invalid=is_bad.then_some("true")
                         aria-describedby=described_by("text", true, is_bad)
-                    >{draft.body}</textarea>
+                    >{inside(&draft.body)}</textarea>
                     <div class="hint" id="text-h">{variables(l)}</div>
                 </div>
                 {button}

@@ -1,6 +1,7 @@
 //! The second factor: showing it at sign-in, setting it up, and passkeys.
 
 mod codes;
+pub mod first;
 mod passkey;
 mod section;
 mod set_up;
@@ -30,7 +31,6 @@ pub fn routes(routes: Routes) -> Routes {
         .post("/account/second-factor", Policy::SigningIn, set_up::change)
         .post("/account/passkeys/begin", Policy::SigningIn, passkey::begin_adding)
         .post("/account/passkeys", Policy::SigningIn, passkey::add)
-        .post("/account/passkeys/{id}/remove", Policy::Staff, passkey::remove)
 }
 
 /// The cookie between the two steps of signing in.

@@ -10,17 +10,16 @@ use crate::{
 };
 use axum::{
     Json,
-    extract::Path,
     http::{HeaderMap, StatusCode},
-    response::{IntoResponse, Redirect, Response},
+    response::{IntoResponse, Response},
 };
 use domain::{
     passkey::{self, PasskeyError, Question},
-    second_factor::{self, ChangeError, StepError},
+    second_factor::{ChangeError, StepError},
 };
 use i18n::{t, when};
 use leptos::prelude::*;
-use model::{Language, PasskeyId};
+use model::Language;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -99,17 +98,10 @@ pub async fn begin_adding(visit: Visit, SignedIn(staff): SignedIn, Posted(form):
 pub async fn add(visit: Visit, SignedIn(staff): SignedIn, body: String) -> Result<Response, AppError> {
     let answer = read(&body)?;
     match passkey::add(&visit.app.domain, &staff, answer.id, answer.credential).await {
-        Ok(()) => Ok(Json(json!({ "to": "/account/second-factor?done=passkey" })).into_response()),
+        Ok(codes) if codes.is_empty() => Ok(Json(json!({ "to": "/account/second-factor?done=passkey" })).into_response()),
+        // The script sends them on to the page that shows them once.
+        Ok(codes) => Ok(Json(json!({ "to": "/account/second-factor", "codes": codes })).into_response()),
         Err(e) => refused(visit.language, e),
-    }
-}
-
-pub async fn remove(visit: Visit, SignedIn(staff): SignedIn, Path(id): Path<PasskeyId>) -> Result<Response, AppError> {
-    match second_factor::remove_passkey(&visit.app.domain, &staff, id).await {
-        Ok(()) => Ok(Redirect::to("/account/second-factor?done=removed").into_response()),
-        Err(ChangeError::Last) => Ok(Redirect::to("/account/second-factor?done=last").into_response()),
-        Err(ChangeError::Store(e)) => Err(e.into()),
-        Err(_) => Err(AppError::NotFound),
     }
 }
 
@@ -159,7 +151,7 @@ pub fn step_form(visit: &Visit, back: &str) -> impl IntoView + use<> {
 }
 
 /// One more passkey.
-pub fn add_form(visit: &Visit, asks_password: bool, suggestion: String) -> impl IntoView + use<> {
+pub fn add_form(visit: &Visit, asks_password: bool, suggestion: String, back: String) -> impl IntoView + use<> {
     use crate::components::field::Field;
     let l = visit.language;
     let password = asks_password.then(|| Field::new("key_password", t!(l, account.old_password)).kind("password").autocomplete("current-password").view());
@@ -171,7 +163,7 @@ pub fn add_form(visit: &Visit, asks_password: bool, suggestion: String) -> impl 
             action="/account/passkeys/begin"
             data-passkey="add"
             data-finish="/account/passkeys"
-            data-back=""
+            data-back=back
             data-cancelled=t!(l, secure.passkey_cancelled)
             data-known=t!(l, secure.passkey_known)
             data-failed=t!(l, secure.passkey_wrong)

@@ -8,7 +8,7 @@ use crate::{
         qr::qr,
     },
     error::AppError,
-    form::Posted,
+    form::{Posted, field_error},
     pages::session::onward,
     routes::encode,
     shell::Page,
@@ -48,6 +48,11 @@ pub struct Draft {
     password: String,
     codes_password: String,
     remove_password: String,
+    /// The passkey that is to go, and the password for that.
+    passkey: String,
+    passkey_password: String,
+    /// New recovery codes, separated by spaces, to be shown once.
+    shown: String,
     #[serde(skip)]
     errors: Vec<(&'static str, Option<String>)>,
     #[serde(skip)]
@@ -60,20 +65,30 @@ pub async fn show(visit: Visit, SignedIn(staff): SignedIn, Query(asked): Query<A
 
 pub async fn change(visit: Visit, SignedIn(staff): SignedIn, headers: HeaderMap, Posted(mut draft): Posted<Draft>) -> Result<Response, AppError> {
     let domain = &visit.app.domain;
+    let onward = if draft.back.is_empty() { "/account" } else { onward(&draft.back) };
+    if draft.intent == "shown" {
+        let codes: Vec<String> = draft.shown.split_whitespace().map(str::to_owned).collect();
+        let is_theirs = codes.len() <= second_factor::CODES && second_factor::are_codes(domain, &staff, &codes).await?;
+        return Ok(if is_theirs { codes::page(&visit, &staff.email, &codes, onward) } else { Redirect::to("/account/second-factor").into_response() });
+    }
     let (done, password_field) = match draft.intent.as_str() {
         "set" => (second_factor::set_app(domain, &staff, &draft.nonce, &draft.code, &draft.password).await, "password"),
         "codes" => (second_factor::renew_codes(domain, &staff, &draft.codes_password).await, "codes_password"),
         "remove" => (second_factor::remove_app(domain, &staff, &draft.remove_password).await.map(|()| Vec::new()), "remove_password"),
+        "remove_passkey" => {
+            let id = draft.passkey.parse().map_err(|_| AppError::NotFound)?;
+            (second_factor::remove_passkey(domain, &staff, id, &draft.passkey_password).await.map(|()| Vec::new()), "passkey_password")
+        }
         _ => return Err(AppError::BadRequest),
     };
     let l = visit.language;
     let (field, words) = match done {
         Ok(codes) if codes.is_empty() => return Ok(Redirect::to("/account/second-factor?done=removed").into_response()),
-        Ok(codes) => return Ok(codes::page(&visit, &staff.email, &codes, if draft.back.is_empty() { "/account" } else { onward(&draft.back) })),
+        Ok(codes) => return Ok(codes::page(&visit, &staff.email, &codes, onward)),
         Err(ChangeError::Code) => ("code", t!(l, secure.code_wrong_new)),
         Err(ChangeError::Password) => (password_field, t!(l, account.old_wrong)),
         Err(ChangeError::Wait { seconds }) => (password_field, t!(l, secure.step_wait, wait = when::duration(l, i64::try_from(seconds).unwrap_or(i64::MAX)))),
-        Err(ChangeError::Last) => ("remove_password", t!(l, secure.last_one)),
+        Err(ChangeError::Last) => (password_field, t!(l, secure.last_one)),
         // The form was sent twice: what it was to do is done.
         Err(ChangeError::NotFound) => return Ok(Redirect::to("/account/second-factor").into_response()),
         Err(ChangeError::Store(e)) => return Err(e.into()),
@@ -106,7 +121,7 @@ async fn page(visit: &Visit, staff: &Staff, headers: &HeaderMap, draft: Draft) -
             <p>{lead}</p>
             {app_section(visit, &mine, &offer, &draft)}
             {codes_section(visit, &mine, &draft)}
-            {passkeys_section(visit, &mine, agent)}
+            {passkeys_section(visit, &mine, &draft, agent)}
             {visit.must_set_up.then(|| sign_out(visit))}
         </main>
     };
@@ -120,7 +135,6 @@ fn done(l: Language, what: &str) -> Option<AnyView> {
     let words = match what {
         "passkey" => t!(l, secure.done_passkey),
         "removed" => t!(l, secure.done_removed),
-        "last" => return Some(view! { <div class="banner bad" role="alert">{icon(Icon::Alert)}<div><p>{t!(l, secure.last_one)}</p></div></div> }.into_any()),
         _ => return None,
     };
     Some(view! { <div class="banner" role="status">{icon(Icon::Tick)}<div><p>{words}</p></div></div> }.into_any())
@@ -223,7 +237,7 @@ fn codes_section(visit: &Visit, mine: &Mine, draft: &Draft) -> Option<impl IntoV
     })
 }
 
-fn passkeys_section(visit: &Visit, mine: &Mine, agent: String) -> impl IntoView + use<> {
+fn passkeys_section(visit: &Visit, mine: &Mine, draft: &Draft, agent: String) -> impl IntoView + use<> {
     let l = visit.language;
     let lines: Vec<_> = mine
         .passkeys
@@ -237,26 +251,68 @@ fn passkeys_section(visit: &Visit, mine: &Mine, agent: String) -> impl IntoView 
             view! {
                 <li>
                     <span>{key.name.clone()}<br/><small class="soft">{since}" · "{used}</small></span>
-                    <form method="post" action=format!("/account/passkeys/{}/remove", key.id)>
-                        {visit.csrf_field()}
-                        <button class="btn bad">{t!(l, secure.passkey_remove)}</button>
-                    </form>
+                    {remove_passkey(visit, mine, draft, &key.id.to_string())}
                 </li>
             }
         })
         .collect();
     let add = match passkey::is_possible(&visit.app.domain) {
-        true => add_form(visit, mine.asks_password, agent).into_any(),
+        true => add_form(visit, mine.asks_password, agent, draft.back.clone()).into_any(),
         false => view! { <p class="soft">{t!(l, secure.passkey_impossible)}</p> }.into_any(),
     };
     view! {
         <section id="passkeys" aria-labelledby="keys-t">
             <h2 id="keys-t">{t!(l, secure.passkeys)}</h2>
             <p>{t!(l, secure.passkeys_text)}</p>
-            <ul class="links items">{lines}</ul>
+            <ul class="links items keys">{lines}</ul>
             {add}
         </section>
     }
+}
+
+/// Asks for the password where that is asked for, and says there why it cannot be.
+fn remove_passkey(visit: &Visit, mine: &Mine, draft: &Draft, id: &str) -> impl IntoView + use<> {
+    let l = visit.language;
+    let error = draft.error("passkey_password").filter(|_| draft.passkey == id);
+    // The summary above leads to the one that was wrong.
+    let field = if error.is_some() { "passkey_password".to_owned() } else { format!("passkey_password-{id}") };
+    let form = |password: AnyView, class: &'static str| {
+        view! {
+            <form class=class method="post" action="/account/second-factor">
+                {visit.csrf_field()}
+                <input type="hidden" name="intent" value="remove_passkey"/>
+                <input type="hidden" name="passkey" value=id.to_owned()/>
+                <input type="hidden" name="back" value=draft.back.clone()/>
+                {password}
+                <button class="btn bad">{t!(l, secure.passkey_remove)}</button>
+            </form>
+        }
+    };
+    if !mine.asks_password {
+        return view! { {field_error(&field, error)} {form(().into_any(), "")} }.into_any();
+    }
+    let (is_open, is_bad) = (error.is_some(), error.is_some());
+    let password = view! {
+        <label for=field.clone()>{t!(l, account.old_password)}</label>
+        {field_error(&field, error)}
+        <input
+            class="in"
+            id=field.clone()
+            name="passkey_password"
+            type="password"
+            autocomplete="current-password"
+            required
+            aria-invalid=is_bad.then_some("true")
+            aria-describedby=is_bad.then(|| format!("{field}-e"))
+        />
+    };
+    view! {
+        <details class="fold" open=is_open.then_some("")>
+            <summary>{icon(Icon::Stop)}<span>{t!(l, secure.passkey_remove)}</span><span class="turn">{icon(Icon::Turn)}</span></summary>
+            {form(password.into_any(), "body")}
+        </details>
+    }
+    .into_any()
 }
 
 fn sign_out(visit: &Visit) -> impl IntoView + use<> {

@@ -1,5 +1,6 @@
 //! `/sign-in/forgotten`: a link to set a new password, by mail. What is said does not tell who has a login.
 
+use super::Brought;
 use crate::{
     components::{
         field::{Field, summary},
@@ -11,17 +12,17 @@ use crate::{
     visit::Visit,
 };
 use axum::{
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
-use domain::{forgotten, trial};
+use domain::{forgotten, sign_in::Asked, trial};
 use i18n::{t, when};
 use leptos::prelude::*;
 use model::text;
 use serde::Deserialize;
 
 pub async fn show(visit: Visit) -> Result<Response, AppError> {
-    Ok(page(&visit, &Typed::default(), None, trial::is_on(&visit.app.domain).await?))
+    Ok(page(&visit, &Typed::default(), None, trial::is_any(&visit.app.domain).await?))
 }
 
 #[derive(Default, Deserialize)]
@@ -30,15 +31,17 @@ pub struct Typed {
     email: String,
 }
 
-pub async fn ask(visit: Visit, Posted(typed): Posted<Typed>) -> Result<Response, AppError> {
+pub async fn ask(visit: Visit, headers: HeaderMap, Posted(typed): Posted<Typed>) -> Result<Response, AppError> {
     let (l, domain) = (visit.language, &visit.app.domain);
     if !visit.app.sends_mail {
         return Ok(page(&visit, &typed, None, false));
     }
     if let Err(e) = text::email(&typed.email) {
-        return Ok(page(&visit, &typed, Some(text_error(l, e)), trial::is_on(domain).await?));
+        return Ok(page(&visit, &typed, Some(text_error(l, e)), trial::is_any(domain).await?));
     }
-    forgotten::ask(domain, &typed.email, visit.address).await?;
+    domain.limits.forgotten(visit.address).map_err(|e| AppError::TooMany { seconds: e.seconds })?;
+    let known = Brought::read(&visit.app, &headers).known();
+    forgotten::ask(domain, &typed.email, Asked { address: visit.address, known });
     let title = t!(l, secure.forgotten_sent);
     let time = when::duration(l, forgotten::MINUTES * 60);
     let main = view! {

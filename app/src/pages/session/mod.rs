@@ -48,6 +48,11 @@ impl Brought {
         Brought { agent: agent.chars().take(400).collect(), known: secret_of(app, headers, KNOWN), session: secret_of(app, headers, SESSION) }
     }
 
+    /// Who has signed in here before, as the browser's cookie says.
+    pub fn known(&self) -> Option<String> {
+        self.known.clone()
+    }
+
     pub fn browser(&self, visit: &Visit) -> Browser<'_> {
         Browser { address: visit.address, agent: &self.agent, known: self.known.as_deref(), session: self.session.as_deref() }
     }

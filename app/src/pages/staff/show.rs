@@ -232,13 +232,12 @@ async fn page(visit: &Visit, admin: &Admin, id: StaffId, is_saved: bool, draft: 
         button: t!(l, admin.end_staff),
         error: errors.end,
     };
-    // In the trial only admins get mail.
-    let is_held_back = trial::is_on(&visit.app.domain).await? && !view.line.grants.iter().any(|grant| grant.role == Role::Admin);
+    let is_held_back = trial::holds_back(&visit.app.domain, id, &view.line.staff.email).await?;
     let has_second_factor = second_factor::is_set(&visit.app.domain, id).await?;
     let reset = (errors.reset.is_some() || has_second_factor && !view.is_self).then(|| Danger {
         intent: "reset",
         title: t!(l, secure.reset),
-        text: t!(l, secure.reset_text),
+        text: if is_held_back { t!(l, secure.reset_text_trial) } else { t!(l, secure.reset_text) },
         confirm: t!(l, secure.reset_confirm, name = name.clone()),
         button: t!(l, secure.reset),
         error: errors.reset,
@@ -298,11 +297,28 @@ fn invitation(
     let text = match open {
         None if view.line.invitation.is_none() => t!(l, import.not_invited),
         None => t!(l, admin.invitation_over_text),
+        Some(_) if view.is_elsewhere && (!visit.app.sends_mail || is_held_back) => t!(l, secure.link_elsewhere),
         Some(i) if visit.app.sends_mail && is_held_back => t!(l, secure.trial_by_hand, when = until(i)),
         Some(i) if visit.app.sends_mail => t!(l, admin.invitation_open_text, when = until(i)),
         Some(i) => t!(l, admin.invitation_by_hand_text, when = until(i)),
     };
-    let link = open.filter(|_| !visit.app.sends_mail || is_held_back).map(|i| view! { <p class="code">{invitation::link(&visit.app.domain, i.id)}</p> });
+    // Whoever has the link becomes this person, with all that was given to them elsewhere.
+    let link = open
+        .filter(|_| (!visit.app.sends_mail || is_held_back) && !view.is_elsewhere)
+        .map(|i| view! { <p class="code">{invitation::link(&visit.app.domain, i.id)}</p> });
+    let other = (!view.is_elsewhere).then(|| {
+        view! {
+            <details class="fold" open=is_wrong.then_some("")>
+                <summary>{icon(Icon::Mail)}<span>{t!(l, secure.other_address)}</span><span class="turn">{icon(Icon::Turn)}</span></summary>
+                <form class="body" method="post">
+                    {visit.csrf_field()}
+                    <input type="hidden" name="intent" value="correct"/>
+                    {Field::new("email", t!(l, admin.email)).kind("email").value(typed).error(wrong).view()}
+                    <button class="btn alt">{t!(l, secure.correct)}</button>
+                </form>
+            </details>
+        }
+    });
     Some(view! {
         <div class="banner time">
             {icon(Icon::Mail)}
@@ -314,15 +330,7 @@ fn invitation(
                     {visit.csrf_field()}
                     <button class="btn alt" id="again" name="intent" value="again">{t!(l, admin.invite_again)}</button>
                 </form>
-                <details class="fold" open=is_wrong.then_some("")>
-                    <summary>{icon(Icon::Mail)}<span>{t!(l, secure.other_address)}</span><span class="turn">{icon(Icon::Turn)}</span></summary>
-                    <form class="body" method="post">
-                        {visit.csrf_field()}
-                        <input type="hidden" name="intent" value="correct"/>
-                        {Field::new("email", t!(l, admin.email)).kind("email").value(typed).error(wrong).view()}
-                        <button class="btn alt">{t!(l, secure.correct)}</button>
-                    </form>
-                </details>
+                {other}
             </div>
         </div>
     })

@@ -1,9 +1,9 @@
-//! The trial of a new installation.
+//! Units on trial.
 
 mod show;
 
 use crate::routes::{Policy, Routes};
 
 pub fn routes(routes: Routes) -> Routes {
-    routes.get("/admin/trial", Policy::Admin, show::show).post("/admin/trial", Policy::Admin, show::end)
+    routes.get("/admin/trial", Policy::Admin, show::show).post("/admin/trial", Policy::Admin, show::change)
 }

@@ -7,7 +7,7 @@ use crate::{
         icon::{Icon, icon},
     },
     error::AppError,
-    form::{Posted, field_error, text_error},
+    form::{Posted, field_error, inside, text_error},
     shell::Page,
     visit::{AsAdmin, Visit},
 };
@@ -249,7 +249,7 @@ fn inputs(l: Language, line: &Line, fields: &Fields, error: Option<String>) -> A
         }
         Setting::Welcome => view! {
             <label class="sr" for=field_id.clone()>{t!(l, setting.welcome_label)}</label>
-            <textarea class="in" id=field_id.clone() name=setting.as_str() rows="3" aria-describedby=described>{value("", &kept)}</textarea>
+            <textarea class="in" id=field_id.clone() name=setting.as_str() rows="3" aria-describedby=described>{inside(&value("", &kept))}</textarea>
         }
         .into_any(),
         _ => {

@@ -106,6 +106,9 @@ async fn page(visit: &Visit, admin: &Admin, id: UnitId, done: &Done, draft: Draf
                 <div>
                     <h2>{t!(l, admin.working_time)}</h2>
                     {working_time(l, &view)}
+                    <h2>{t!(l, secure.trial)}</h2>
+                    <p>{t!(l, secure.trial_unit_text)}</p>
+                    <p><a class="btn alt" href=format!("/admin/trial?unit={id}")>{icon(Icon::Mail)}{t!(l, secure.trial_link)}</a></p>
                 </div>
             </div>
         </main>

@@ -5,7 +5,12 @@ use super::{
     shown::Shown,
     work::{Progress, packed},
 };
-use crate::{Domain, audit, conversation, holding, live::Topic, routing, session};
+use crate::{
+    Domain, audit, conversation, holding,
+    live::Topic,
+    routing, session,
+    trial::{self, NewUnit},
+};
 use model::{At, ClientKey, ConversationId, Event, ImportId, MessageId, PostId, StaffId, UnitId};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -54,6 +59,7 @@ pub(super) async fn apply(domain: &Domain, import: &Import, shown: Shown, by: Op
     let rows = ready.rows;
     domain.imports.set_total(id, rows);
     let detail = detail(unit, &changes);
+    let districts = new_districts(&changes);
     let inner = domain.clone();
     let done = domain
         .db
@@ -61,8 +67,17 @@ pub(super) async fn apply(domain: &Domain, import: &Import, shown: Shown, by: Op
             Box::pin(async move {
                 let began = Instant::now();
                 let written = write(&inner, c, id, &ready, version, now).await?;
+                let mut on_trial = Vec::new();
+                for district in districts {
+                    if trial::begin_new(c, district, now).await? {
+                        on_trial.push(district.id);
+                    }
+                }
                 let extra = serde_json::to_string(&written.extra).map_err(store::Error::from)?;
                 audit::append(c, now, by, "import.apply", &id.to_string(), &detail).await?;
+                for unit in on_trial {
+                    audit::append(c, now, by, "trial.begin", &unit.to_string(), "").await?;
+                }
                 store::import::applied(c, id, &undo, &extra, now).await?;
                 Ok::<_, Refused>((written, began.elapsed()))
             })
@@ -71,6 +86,7 @@ pub(super) async fn apply(domain: &Domain, import: &Import, shown: Shown, by: Op
     let (written, took) = done;
     tracing::info!(rows, milliseconds = took.as_millis() as u64, "an import was applied; so long nobody else could write");
     domain.imports.set_took(took);
+    domain.trial.forget();
     after(domain, &changes, written);
     Ok(())
 }
@@ -96,6 +112,13 @@ pub(super) async fn undo(domain: &Domain, import: &Import, changes: Changes, ext
         .await?;
     after(domain, &changes, written);
     Ok(())
+}
+
+/// Those that come on board with this file, each after the one it stands below.
+fn new_districts(changes: &Changes) -> Vec<NewUnit> {
+    let fresh = changes.units.iter().filter(|change| change.before.is_none()).filter_map(|change| change.after.clone());
+    let districts = parents_first(fresh.filter(|unit| unit.kind.is_district_level()).collect());
+    districts.into_iter().map(|UnitRow { id, parent_id, kind, .. }| NewUnit { id, parent_id, kind }).collect()
 }
 
 /// Numbers only: no name of anybody.

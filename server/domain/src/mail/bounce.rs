@@ -1,12 +1,10 @@
 //! Mails that come back: delivery status notifications (RFC 3464), handed to `linli bounce` by the mail server.
 
+use super::{is_bad_address, outbox::MESSAGE_ID};
 use crate::{Domain, audit};
 use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders, PartType};
 use model::OutboxId;
-use store::{Conn, outbox::Mail};
-
-/// How long after sending an address alone is enough to know a mail by.
-const DAYS: i64 = 7;
+use store::{Conn, Tables, outbox::Mail};
 
 /// What became of a mail that came back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +15,7 @@ pub enum Taken {
     Known,
     /// A notification, but not of a failure: delayed, delivered, an automatic answer.
     NoFailure,
-    /// Of no mail of ours.
+    /// Of no mail of ours, or not proven to be of one.
     Foreign,
     /// No notification at all.
     NotOne,
@@ -26,9 +24,10 @@ pub enum Taken {
 /// What a notification says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// Our Message-ID is the outbox row's id at our host.
-    pub mail: Option<OutboxId>,
-    pub recipient: Option<String>,
+    /// The left side of the Message-ID of the mail that came back.
+    pub mail: Option<String>,
+    /// Whom it was for: as we wrote it, and where it was passed on to.
+    pub recipients: Vec<String>,
     /// As RFC 3463 writes it.
     pub status: String,
     pub is_failure: bool,
@@ -43,10 +42,10 @@ pub fn read(raw: &[u8]) -> Option<Notice> {
     let of_recipient = fields.split("\n\n").find(|block| field(block, "action").is_some())?;
     let action = field(of_recipient, "action")?.to_lowercase();
     let status = field(of_recipient, "status").unwrap_or_default();
-    let address = field(of_recipient, "original-recipient").or_else(|| field(of_recipient, "final-recipient"));
+    let addresses = ["original-recipient", "final-recipient"].into_iter().filter_map(|name| field(of_recipient, name));
     Some(Notice {
         mail: message.parts.iter().find_map(original_id),
-        recipient: address.map(|a| a.rsplit(';').next().unwrap_or_default().trim().trim_matches(['<', '>']).to_lowercase()),
+        recipients: addresses.map(|a| a.rsplit(';').next().unwrap_or_default().trim().trim_matches(['<', '>']).to_lowercase()).collect(),
         status: status.split_whitespace().next().unwrap_or("5.0.0").chars().take(12).collect(),
         is_failure: action.starts_with("failed"),
     })
@@ -64,7 +63,7 @@ fn field(block: &str, name: &str) -> Option<String> {
 }
 
 /// The Message-ID of the mail that came back: the whole of it is in there, or its head.
-fn original_id(part: &MessagePart<'_>) -> Option<OutboxId> {
+fn original_id(part: &MessagePart<'_>) -> Option<String> {
     match &part.body {
         PartType::Message(original) => id_of(original),
         _ if is_type(part, "text", "rfc822-headers") => id_of(&MessageParser::default().parse_headers(part.contents())?),
@@ -72,27 +71,35 @@ fn original_id(part: &MessagePart<'_>) -> Option<OutboxId> {
     }
 }
 
-fn id_of(original: &Message<'_>) -> Option<OutboxId> {
-    original.message_id()?.split('@').next()?.trim_start_matches('<').parse().ok()
+fn id_of(original: &Message<'_>) -> Option<String> {
+    Some(original.message_id()?.split('@').next()?.trim_start_matches('<').to_lowercase())
 }
 
-/// Takes a mail that came back. An invitation becomes a task for the admin; a resident's address that takes no mail is forgotten, so that the page
-/// asks for another.
+/// Whether a database is one of Linli's that this program may write into as it is: a pipe of the mail server makes none, and changes no tables.
+pub async fn is_ready(database_url: &str) -> store::Result<bool> {
+    Ok(matches!(store::tables(database_url).await?, Tables::Current | Tables::Beside))
+}
+
+/// Takes a mail that came back. An invitation becomes a task for the admin; a resident's address that does not exist is forgotten, so that the page
+/// asks for another. Anybody may write to our address, so only what carries the Message-ID of a mail of ours, which is signed, counts.
 pub async fn take(domain: &Domain, raw: &[u8]) -> store::Result<Taken> {
     let Some(notice) = read(raw) else { return Ok(Taken::NotOne) };
     if !notice.is_failure {
         return Ok(Taken::NoFailure);
     }
+    let Some(mail) = find(domain, &notice).await? else { return Ok(Taken::Foreign) };
     let now = domain.now();
     let taken = domain
         .db
         .write(move |c| {
             Box::pin(async move {
-                let Some(mail) = find(c, &notice, now).await? else { return Ok(Taken::Foreign) };
                 if !store::bounce::insert(c, mail.id, &notice.status, now).await? {
                     return Ok(Taken::Known);
                 }
-                forget_address(c, &mail, now).await?;
+                // A full mailbox, a server that was away or does not want us: the address may be right.
+                if is_bad_address(&notice.status) || notice.status == "5.2.1" {
+                    forget_address(c, &mail, now).await?;
+                }
                 audit::append(c, now, None, "mail.bounce", &mail.id.to_string(), &notice.status).await?;
                 Ok(Taken::Noted)
             })
@@ -104,16 +111,17 @@ pub async fn take(domain: &Domain, raw: &[u8]) -> store::Result<Taken> {
     Ok(taken)
 }
 
-async fn find(c: &mut Conn, notice: &Notice, now: model::At) -> store::Result<Option<Mail>> {
-    let id = match (notice.mail, &notice.recipient) {
-        (Some(id), _) => Some(id),
-        (None, Some(recipient)) => store::bounce::newest_to(c, recipient, now.plus_days(-DAYS)).await?,
-        (None, None) => None,
-    };
-    match id {
-        Some(id) => store::outbox::find(c, id).await,
-        None => Ok(None),
+/// The mail of ours that a notification is about, and proves to be about.
+async fn find(domain: &Domain, notice: &Notice) -> store::Result<Option<Mail>> {
+    let Some(left) = &notice.mail else { return Ok(None) };
+    let Some(id) = left.split('.').next().and_then(|id| id.parse::<OutboxId>().ok()) else { return Ok(None) };
+    let Some((_, signature)) = left.split_once('.') else { return Ok(None) };
+    if !domain.keys.is_signed(MESSAGE_ID, &id.to_string(), signature) {
+        return Ok(None);
     }
+    let mail = store::outbox::find(&mut domain.db.read().await?, id).await?;
+    // A mail that was passed on and came back from there says nothing of the address we know.
+    Ok(mail.filter(|mail| notice.recipients.is_empty() || notice.recipients.contains(&mail.recipient.to_lowercase())))
 }
 
 async fn forget_address(c: &mut Conn, mail: &Mail, now: model::At) -> store::Result<()> {
@@ -133,7 +141,7 @@ async fn forget_address(c: &mut Conn, mail: &Mail, now: model::At) -> store::Res
 mod tests {
     use super::*;
 
-    const ID: &str = "019a0000000070008000000000000001";
+    const ID: &str = "019a0000000070008000000000000001.signature";
 
     fn postfix(action: &str, original: &str) -> String {
         format!(
@@ -154,11 +162,11 @@ mod tests {
         let head = format!("Content-Type: text/rfc822-headers\r\n\r\nMessage-ID: <{ID}@linli.example>\r\nSubject: x\r\n");
         for original in [&whole, &head] {
             let notice = read(postfix("failed", original).as_bytes()).unwrap();
-            assert_eq!((notice.mail, notice.is_failure), (Some(ID.parse().unwrap()), true), "{original}");
-            assert_eq!((notice.recipient.as_deref(), notice.status.as_str()), (Some("wang@example.cn"), "5.1.1"));
+            assert_eq!((notice.mail.as_deref(), notice.is_failure), (Some(ID), true), "{original}");
+            assert_eq!((notice.recipients, notice.status.as_str()), (vec!["wang@example.cn".to_owned(); 2], "5.1.1"));
         }
         let neither = read(postfix("failed", "Content-Type: text/plain\r\n\r\n").as_bytes()).unwrap();
-        assert_eq!((neither.mail, neither.recipient.as_deref()), (None, Some("wang@example.cn")));
+        assert_eq!((neither.mail, neither.recipients.len()), (None, 2));
         assert!(!read(postfix("delayed", &head).as_bytes()).unwrap().is_failure);
     }
 

@@ -1,4 +1,5 @@
-use super::template::Letter;
+use super::{is_bad_address, template::Letter};
+use crate::invitation::GAP;
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
     address::AddressError,
@@ -11,12 +12,22 @@ use lettre::{
 use model::At;
 use std::{
     fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 use url::Url;
 
 /// How long a mail server may take to accept a connection, and a third of what it may take for a whole mail.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Refusals in a row after which it is not the mails: the server does not take us, or nobody's mail.
+const ROW: u32 = 20;
+
+/// Seconds until one mail finds out whether a server that refuses everything takes mails again.
+const PAUSE: i64 = 60;
+
+/// Invitations that go out at once after a while without any; from then on one every [`GAP`], however many are due.
+const AT_ONCE: i64 = 10;
 
 /// Hands mails to the mail server of the settings.
 #[derive(Clone)]
@@ -27,6 +38,27 @@ pub struct Mailer {
     host: String,
     security: Security,
     patience: Duration,
+    pace: Arc<Mutex<Pace>>,
+}
+
+/// How it has gone lately.
+#[derive(Debug, Default)]
+struct Pace {
+    refusals: u32,
+    refused_at: Option<At>,
+    /// Invitations that may go out now, and since when that holds.
+    invitations: i64,
+    counted_at: Option<At>,
+}
+
+/// How a mail server takes mails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stand {
+    Usual,
+    /// It has refused everything; time to try again with one.
+    Trying,
+    /// It has refused everything, a moment ago too.
+    Waiting,
 }
 
 /// What a setting about mail may be wrong about. Says what is right; never the password.
@@ -57,7 +89,7 @@ pub enum Security {
 pub enum Failure {
     /// The server's three-digit answer.
     Status(u16),
-    /// It knows no such mailbox, or takes nothing for it: 550, 551 or 553, and not because of who sends.
+    /// It knows no such mailbox, and says so: nothing else it may have against a mail.
     NoMailbox,
     TimedOut,
     Tls,
@@ -70,7 +102,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Status(code) => write!(f, "smtp {code}"),
-            Failure::NoMailbox => f.write_str("smtp 550"),
+            Failure::NoMailbox => f.write_str("no mailbox"),
             Failure::TimedOut => f.write_str("timed out"),
             Failure::Tls => f.write_str("tls"),
             Failure::Connection => f.write_str("connection"),
@@ -90,7 +122,7 @@ impl Mailer {
             // An address needs a name for its host; an installation that is tried out by number has none.
             None => sender(&host).or_else(|| sender("localhost")).ok_or(MailerError::From)?,
         };
-        let mut mailer = Mailer { transport: None, from, host, security: Security::Loopback, patience: PATIENCE };
+        let mut mailer = Mailer { transport: None, from, host, security: Security::Loopback, patience: PATIENCE, pace: Arc::default() };
         if let Some(url) = smtp_url.filter(|u| !u.trim().is_empty()) {
             mailer.security = security(&Url::parse(url).map_err(|_| MailerError::Url)?);
             mailer.transport = Some(transport(url, mailer.security, &mailer.host)?);
@@ -125,15 +157,58 @@ impl Mailer {
     }
 
     /// One attempt. The server has it for sure only when this is `Ok`.
-    pub(super) async fn send(&self, letter: &Letter, id: &str, created_at: At) -> Result<(), Failure> {
+    pub(super) async fn send(&self, letter: &Letter, id: &str, created_at: At, now: At) -> Result<(), Failure> {
         let transport = self.transport.as_ref().ok_or(Failure::Connection)?;
         let message = self.message(letter, id, created_at)?;
         // lettre limits only the connecting; a server that stalls later must not hold the worker either.
-        match tokio::time::timeout(self.patience * 3, transport.send(message)).await {
+        let outcome = match tokio::time::timeout(self.patience * 3, transport.send(message)).await {
             Err(_) => Err(Failure::TimedOut),
             Ok(Err(e)) => Err(failure(&e)),
             Ok(Ok(_)) => Ok(()),
+        };
+        let mut pace = self.pace();
+        (pace.refusals, pace.refused_at) = if outcome.is_ok() { (0, None) } else { (pace.refusals.saturating_add(1), Some(now)) };
+        outcome
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether so many were refused one after the other that it cannot be the mails.
+    pub(super) fn refuses_everything(&self) -> bool {
+        self.pace().refusals >= ROW
+    }
+
+    pub(super) fn stand(&self, now: At) -> Stand {
+        let refused_at = self.pace().refused_at;
+        match refused_at.filter(|_| self.refuses_everything()) {
+            None => Stand::Usual,
+            Some(at) if now.seconds_since(at) < PAUSE => Stand::Waiting,
+            Some(_) => Stand::Trying,
         }
+    }
+
+    /// How many invitations may go out now. Many can be due at once, after a night or when the server was away.
+    pub(super) fn invitations_now(&self, now: At) -> i64 {
+        let mut pace = self.pace();
+        let (left, at) = match pace.counted_at {
+            None => (AT_ONCE, now),
+            Some(at) => {
+                let more = ((now.0 - at.0) / GAP).max(0);
+                (pace.invitations + more, At(at.0 + more * GAP))
+            }
+        };
+        // A full measure begins anew, also where the clock was set back.
+        let is_full = left >= AT_ONCE;
+        pace.invitations = left.min(AT_ONCE);
+        pace.counted_at = Some(if is_full || at > now { now } else { at });
+        pace.invitations
+    }
+
+    /// So many invitations were taken.
+    pub(super) fn count_invitations(&self, count: usize) {
+        self.pace().invitations -= i64::try_from(count).unwrap_or(AT_ONCE);
     }
 
     /// The same for every attempt: Message-ID and date belong to the outbox row.
@@ -193,9 +268,7 @@ fn security(url: &Url) -> Security {
 
 fn failure(e: &lettre::transport::smtp::Error) -> Failure {
     if let Some(code) = e.status().map(u16::from) {
-        // 5.7.x is about us: a wrong password, a list we are on.
-        let is_about_us = e.to_string().contains("5.7.");
-        if matches!(code, 550 | 551 | 553) && !is_about_us { Failure::NoMailbox } else { Failure::Status(code) }
+        if is_no_mailbox(code, &e.to_string()) { Failure::NoMailbox } else { Failure::Status(code) }
     } else if e.is_timeout() {
         Failure::TimedOut
     } else if e.is_tls() {
@@ -205,9 +278,84 @@ fn failure(e: &lettre::transport::smtp::Error) -> Failure {
     }
 }
 
+/// Whether an answer says that there is no such mailbox: by its enhanced status (RFC 3463), or where the server has none, in words that leave no
+/// doubt. 550 alone is also said to senders who are not wanted, and a mistake here would end thousands of invitations.
+fn is_no_mailbox(code: u16, answer: &str) -> bool {
+    const GONE: [&str; 11] = [
+        "user unknown",
+        "unknown user",
+        "no such user",
+        "user not found",
+        "user not exist",
+        "does not exist",
+        "no such mailbox",
+        "mailbox not found",
+        "invalid mailbox",
+        "invalid recipient",
+        "recipient not found",
+    ];
+    const ABOUT_US: [&str; 12] =
+        ["sender", "mail from", "spam", "policy", "block", "frequen", "limit", "denied", "reputation", "authenticat", "authoriz", "relay"];
+    let answer = answer.to_lowercase();
+    // Not the address, in which any word may stand.
+    let words: Vec<&str> = answer.split_whitespace().filter(|word| !word.contains('@')).collect();
+    let says = |what: &[&str]| what.iter().any(|phrase| words.join(" ").contains(phrase));
+    let is_gone = match words.iter().find(|word| is_status(word)) {
+        Some(status) => is_bad_address(status),
+        None => matches!(code, 550 | 551 | 553) && says(&GONE),
+    };
+    is_gone && !says(&ABOUT_US)
+}
+
+/// Three numbers with dots between them.
+fn is_status(word: &str) -> bool {
+    let parts: Vec<&str> = word.split('.').collect();
+    parts.len() == 3 && matches!(parts[0], "2" | "4" | "5") && parts.iter().all(|p| (1..=3).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_digit()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_an_answer_about_the_recipient_ends_a_mail() {
+        for gone in [
+            "permanent error (550): 5.1.1 <wang.list@example.cn>: Recipient address rejected: User unknown in local recipient table",
+            "permanent error (550): 5.1.1 No such mailbox",
+            "permanent error (550): User not found: wang@163.example",
+            "permanent error (550): Mailbox not found. http://service.mail.example/",
+        ] {
+            assert!(is_no_mailbox(550, gone), "{gone}");
+        }
+        for (code, ours) in [
+            (553, "permanent error (553): Mail from must equal authorized user"),
+            (550, "permanent error (550): Connection frequency limited"),
+            (550, "permanent error (550): Ip frequency limited. http://service.mail.example/"),
+            (550, "permanent error (550): 5.7.1 You are on a list"),
+            (553, "permanent error (553): 5.1.8 <linli@linli.example>: Sender address rejected: Domain not found"),
+            (550, "permanent error (550): 5.1.0 Sender rejected"),
+            (550, "permanent error (550): Mailbox unavailable or access denied"),
+            (550, "permanent error (550): Suspected spam"),
+            (552, "permanent error (552): 5.2.2 Mailbox full"),
+            (535, "permanent error (535): 5.7.8 Error: authentication failed"),
+            (550, "permanent error (550): No"),
+        ] {
+            assert!(!is_no_mailbox(code, ours), "{ours}");
+        }
+    }
+
+    #[test]
+    fn invitations_keep_their_pace_however_many_are_due_and_whatever_the_clock_does() {
+        let mailer = Mailer::new(None, None, "https://linli.example.cn").unwrap();
+        let at = |seconds: i64| At(1_000_000).plus_seconds(seconds);
+        assert_eq!(mailer.invitations_now(at(0)), AT_ONCE);
+        mailer.count_invitations(10);
+        assert_eq!((mailer.invitations_now(at(0)), mailer.invitations_now(at(1)), mailer.invitations_now(at(2))), (0, 2, 4));
+        mailer.count_invitations(4);
+        assert_eq!((mailer.invitations_now(at(2)), mailer.invitations_now(at(3600))), (0, AT_ONCE));
+        mailer.count_invitations(10);
+        assert_eq!((mailer.invitations_now(at(100)), mailer.invitations_now(at(101))), (0, 2), "the clock was set back");
+    }
 
     fn mailer(url: &str) -> Result<Mailer, MailerError> {
         Mailer::new(Some(url), None, "https://linli.example.cn")

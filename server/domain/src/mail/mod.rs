@@ -38,3 +38,8 @@ pub async fn run(domain: Domain, mailer: Mailer, shutdown: impl Future<Output = 
         }
     }
 }
+
+/// Whether a status (RFC 3463) says that there is no such address: not that of the sender, which 5.1.7 and 5.1.8 are about.
+fn is_bad_address(status: &str) -> bool {
+    status.starts_with("5.1.") && !matches!(status, "5.1.7" | "5.1.8")
+}

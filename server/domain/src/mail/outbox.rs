@@ -1,6 +1,6 @@
 use super::{
     Mailer,
-    mailer::Failure,
+    mailer::{Failure, Stand},
     template::{self, Answered, Invited, Letter},
 };
 use crate::{
@@ -10,9 +10,12 @@ use crate::{
 };
 use futures::{StreamExt, stream};
 use i18n::{t, when};
-use model::{At, MailKind, UnitId};
+use model::{At, MailKind, OutboxId, UnitId};
 use std::sync::Arc;
-use store::{Conn, Result, outbox::Mail};
+use store::{
+    Conn, Result,
+    outbox::{Mail, Share},
+};
 
 /// Mails taken at a time, and of these sent at the same moment.
 pub const BATCH: usize = 16;
@@ -34,9 +37,16 @@ pub async fn send_due(domain: &Domain, mailer: &Mailer) -> Result<usize> {
     if !store::outbox::is_any_due(&mut domain.db.read().await?, now).await? {
         return Ok(0);
     }
+    let share = match mailer.stand(now) {
+        Stand::Usual => Share { invitations: mailer.invitations_now(now).min(BATCH as i64), others: BATCH as i64 },
+        // One of either kind finds out whether the server takes mails again.
+        Stand::Trying => Share { invitations: 1, others: 1 },
+        Stand::Waiting => return Ok(0),
+    };
     let until = now.plus_minutes(LEASE_MINUTES);
-    let mails = domain.db.write(move |c| Box::pin(async move { store::outbox::claim(c, now, until, BATCH as i64).await })).await?;
+    let mails = domain.db.write(move |c| Box::pin(async move { store::outbox::claim(c, now, until, share).await })).await?;
     let count = mails.len();
+    mailer.count_invitations(mails.iter().filter(|mail| mail.kind == MailKind::Invitation).count());
     stream::iter(mails)
         .for_each_concurrent(AT_ONCE, async |mail| {
             let id = mail.id;
@@ -52,7 +62,7 @@ pub async fn send_due(domain: &Domain, mailer: &Mailer) -> Result<usize> {
 /// What is to be done with a mail now.
 enum Verdict {
     Send(Box<Letter>),
-    /// In the trial mail goes to admins only.
+    /// This unit is on trial: its mail goes to its admins only.
     Withhold,
     Hold(At),
     Cancel,
@@ -71,12 +81,12 @@ async fn deal_with(domain: &Domain, mailer: &Mailer, mail: Mail) -> Result<()> {
     };
     let verdict = in_trial(domain, &mail, verdict).await?;
     let (outcome, then) = match verdict {
-        Verdict::Withhold => ("withheld", Then::Withheld),
+        Verdict::Withhold => ("withheld", Then::Withheld(Box::new(mail))),
         Verdict::Cancel => ("cancelled", Then::Cancelled),
         Verdict::Hold(until) => ("held", Then::Held(until)),
-        Verdict::Send(letter) => match mailer.send(&letter, &id.to_string(), mail.created_at).await {
+        Verdict::Send(letter) => match mailer.send(&letter, &message_id(domain, id), mail.created_at, domain.now()).await {
             Ok(()) => ("sent", Then::Sent),
-            Err(failure) if is_final(&mail, failure) => {
+            Err(failure) if is_final(&mail, failure, mailer) => {
                 tracing::error!(outbox = %id, attempts = mail.attempts + 1, %failure, "a mail was given up");
                 ("failed", Then::Failed(failure))
             }
@@ -94,7 +104,7 @@ async fn deal_with(domain: &Domain, mailer: &Mailer, mail: Mail) -> Result<()> {
             Box::pin(async move {
                 match then {
                     Then::Sent => store::outbox::sent(c, id, now).await,
-                    Then::Withheld => store::trial::withhold(c, id, now).await,
+                    Then::Withheld(mail) => withhold(c, &mail, now).await,
                     Then::Cancelled => store::outbox::cancelled(c, id, now).await,
                     Then::Held(until) => store::outbox::hold(c, id, until).await,
                     Then::Retry(after, failure) => store::outbox::retry(c, id, now.plus_seconds(after), &failure.to_string()).await,
@@ -105,9 +115,25 @@ async fn deal_with(domain: &Domain, mailer: &Mailer, mail: Mail) -> Result<()> {
         .await
 }
 
+/// Held back, unless the trial has ended since it was looked at: then it is due again.
+async fn withhold(c: &mut Conn, mail: &Mail, now: At) -> Result<()> {
+    store::trial::hold(c).await?;
+    match trial::holding_back(c, mail, now).await? {
+        Some(unit) => store::trial::withhold(c, mail.id, unit, now).await,
+        None => store::outbox::hold(c, mail.id, now).await,
+    }
+}
+
+pub(super) const MESSAGE_ID: &str = "message-id";
+
+/// The left side of a mail's Message-ID. Only who has seen the mail knows it, so only they can say that it came back.
+fn message_id(domain: &Domain, id: OutboxId) -> String {
+    format!("{id}.{}", domain.keys.sign(MESSAGE_ID, &id.to_string()))
+}
+
 enum Then {
     Sent,
-    Withheld,
+    Withheld(Box<Mail>),
     Cancelled,
     Held(At),
     /// After so many seconds.
@@ -116,20 +142,19 @@ enum Then {
 }
 
 /// Whether trying again is of no use. Somebody in the house can correct an address of staff, so a clear no is taken at once there; for residents
-/// nobody can, and servers are mistaken sometimes.
-fn is_final(mail: &Mail, failure: Failure) -> bool {
-    let is_no_mailbox = failure == Failure::NoMailbox && !mail.kind.is_for_residents();
+/// nobody can, and servers are mistaken sometimes. One that says no to everything is mistaken.
+fn is_final(mail: &Mail, failure: Failure, mailer: &Mailer) -> bool {
+    let is_no_mailbox = failure == Failure::NoMailbox && !mail.kind.is_for_residents() && !mailer.refuses_everything();
     failure == Failure::Address || is_no_mailbox || mail.attempts + 1 >= ATTEMPTS
 }
 
-/// In the trial mail goes to admins only. What is not sent anyway needs no holding back.
+/// What a trial holds back. What is not sent anyway needs no holding back.
 async fn in_trial(domain: &Domain, mail: &Mail, verdict: Verdict) -> Result<Verdict> {
     if !matches!(verdict, Verdict::Send(_)) {
         return Ok(verdict);
     }
     let mut conn = domain.db.read().await?;
-    let is_held_back = trial::is_on_in(&mut conn).await? && !store::trial::is_admin_address(&mut conn, &mail.recipient, domain.now()).await?;
-    Ok(if is_held_back { Verdict::Withhold } else { verdict })
+    Ok(if trial::holding_back(&mut conn, mail, domain.now()).await?.is_some() { Verdict::Withhold } else { verdict })
 }
 
 /// Seconds until the next attempt: 1 minute, doubled each time, at most 6 hours, and up to a fifth off so that mails refused together do
