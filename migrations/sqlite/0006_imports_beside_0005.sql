@@ -19,12 +19,19 @@ create table imports (
     beat_at integer not null,
     done integer not null default 0,
     total integer not null default 0,
+    -- Another one each time it is compared: what is applied is what was seen.
+    mark text,
     -- What it would change or has changed, for the page: packed JSON; and its numbers: JSON.
     plan blob,
     summary text,
     error text,
     applied_at integer,
+    -- Which was applied after which.
+    applied_seq integer,
     undone_at integer,
+    -- Conversations that have gone to other posts and are to be told, JSON, and how many have been.
+    moves text,
+    moves_done integer not null default 0,
     -- Packed JSON, for thirty days; and what ending posts has touched besides.
     undo blob,
     extra text

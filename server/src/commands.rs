@@ -351,21 +351,23 @@ async fn bring_in(domain: &Domain, ordered: &Ordered, kind: Option<Kind>, upload
     let order = work::Ordered { unit: ordered.unit.as_deref(), kind, mode };
     let (import, shown) = work::order(domain, &order, upload).await.map_err(|e| match e {
         ImportError::NotFound if ordered.unit.is_some() => Stop::Setting("--unit: no unit has this code".to_owned()),
+        ImportError::SeveralRoots(count) => Stop::Setting(format!("--unit: there are {count} topmost units; say into which by its code")),
         ImportError::NotFound => Stop::Setting("there is no unit yet: `linli admin create --unit NAME` makes the first one".to_owned()),
         e => Stop::Failed(format!("{}: {e}", ordered.file.display())),
     })?;
     print_plan(&import, &shown);
     let plan = &shown.plan;
     let failed = |why: String| Err(Stop::Failed(why));
-    if !plan.mistakes.is_empty() {
-        work::give_up(domain, import.id).await.map_err(|e| e.to_string())?;
-        return failed("the file has mistakes; nothing was changed".to_owned());
+    if !plan.mistakes.is_empty() || ordered.is_dry || plan.changes.is_empty() {
+        work::give_up(domain, &import).await.map_err(|e| e.to_string())?;
+        return if plan.mistakes.is_empty() { Ok(()) } else { failed("the file has mistakes; nothing was changed".to_owned()) };
     }
-    if ordered.is_dry || plan.changes.is_empty() {
-        work::give_up(domain, import.id).await.map_err(|e| e.to_string())?;
-        return Ok(());
+    let done = work::carry_out(domain, &import, ordered.ending).await;
+    if !matches!(done, Ok(None)) {
+        // Nobody will go on with it.
+        work::give_up(domain, &import).await.map_err(|e| e.to_string())?;
     }
-    match work::carry_out(domain, &import, ordered.ending).await {
+    match done {
         Ok(None) => {}
         Ok(Some(trouble)) => return failed(words::trouble(Language::English, &trouble)),
         Err(ImportError::Number(count)) => {
@@ -392,7 +394,7 @@ fn print_plan(import: &Import, shown: &Shown) {
     for warning in plan.warnings.iter().take(PRINTED) {
         println!("{}, {}: {}", words::place(l, &settings, warning.place), warning.value, words::warning(l, warning));
     }
-    let more = (plan.mistakes.len() + plan.warnings.len()).saturating_sub(2 * PRINTED);
+    let more = plan.mistakes.len().saturating_sub(PRINTED) + plan.warnings.len().saturating_sub(PRINTED);
     if more > 0 {
         println!("… and {more} more");
     }

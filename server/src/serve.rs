@@ -132,6 +132,9 @@ async fn upkeep(domain: Domain, mut stopping: watch::Receiver<bool>) {
         if let Err(e) = trial::settle(&domain).await {
             tracing::error!(error = %e, "what a trial held back could not be released");
         }
+        if let Err(e) = import::tell_moved(&domain).await {
+            tracing::error!(error = %e, "conversations that an import has moved could not be told");
+        }
         if let Err(e) = grant::run_out(&domain).await {
             tracing::error!(error = %e, "grants that nobody confirmed could not be ended");
         }

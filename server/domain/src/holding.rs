@@ -84,7 +84,12 @@ async fn begin(domain: &Domain, admin: &Admin, post_id: PostId, typed: Typed<'_>
         .db
         .write(move |c| {
             Box::pin(async move {
+                store::post::hold_routing(c).await?;
                 post::mine(c, by, post_id, now).await?.ok_or(HoldingError::NotFound)?;
+                // Somebody else may have ended their login meanwhile.
+                if store::staff::find(c, staff_id).await?.is_none_or(|person| person.ended_at.is_some()) {
+                    return Err(HoldingError::Invalid(Mistakes { who: Some(WhoError::Unknown), ..Mistakes::default() }));
+                }
                 if store::holding::overlapping(c, post_id, staff_id, from_at, until_at.unwrap_or(At(i64::MAX))).await? > 0 {
                     return Err(HoldingError::Overlap);
                 }
@@ -94,8 +99,6 @@ async fn begin(domain: &Domain, admin: &Admin, post_id: PostId, typed: Typed<'_>
                 }
                 store::holding::insert(c, &Holding { id, post_id, staff_id, from_at, until_at }).await?;
                 telling::expect(c, id, post_id, staff_id, from_at).await?;
-                let action = if instead { "holding.hand_over" } else { "holding.add" };
-                audit::append(c, now, Some(by), action, &id.to_string(), &format!("{post_id} {staff_id}")).await?;
                 let changes = routing::settle(c, now).await?;
                 // Who takes over may not have a login yet, and then nobody would answer until they do.
                 let mut orphans = Vec::new();
@@ -103,7 +106,12 @@ async fn begin(domain: &Domain, admin: &Admin, post_id: PostId, typed: Typed<'_>
                     orphans = routing::orphans(c, &changes).await?;
                     orphans.extend(routing::orphans_at(c, from_at).await?);
                 }
-                if orphans.is_empty() { Ok((changes, released)) } else { Err(HoldingError::Ownerless(orphans)) }
+                if !orphans.is_empty() {
+                    return Err(HoldingError::Ownerless(orphans));
+                }
+                let action = if instead { "holding.hand_over" } else { "holding.add" };
+                audit::append(c, now, Some(by), action, &id.to_string(), &format!("{post_id} {staff_id}")).await?;
+                Ok((changes, released))
             })
         })
         .await?;
@@ -214,6 +222,7 @@ pub async fn end(domain: &Domain, admin: &Admin, id: HoldingId, last_day: &str) 
         .db
         .write(move |c| {
             Box::pin(async move {
+                store::post::hold_routing(c).await?;
                 post::mine(c, by, post_id, now).await?.ok_or(HoldingError::NotFound)?;
                 if never_begins {
                     store::holding::delete(c, id).await?;

@@ -127,6 +127,7 @@ pub async fn leave(domain: &Domain, admin: &Admin, id: StaffId, typed: Typed<'_>
         .db
         .write(move |c| {
             Box::pin(async move {
+                store::post::hold_routing(c).await?;
                 staff::mine(c, by, id, now).await?.ok_or(LeavingError::NotFound)?;
                 if staff::is_elsewhere(c, by, id, now).await? {
                     return Err(LeavingError::Elsewhere);

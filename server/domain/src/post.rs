@@ -219,11 +219,13 @@ pub async fn create(domain: &Domain, admin: &Admin, unit_id: UnitId, typed: Type
         .db
         .write(move |c| {
             Box::pin(async move {
+                store::post::hold_routing(c).await?;
                 unit::mine(c, by, unit_id, now).await?.ok_or(PostError::NotFound)?;
                 let post = Post { id, unit_id, title, title_en, substitute_id: None, welcome, answering_id: None, created_at: now, ended_at: None };
                 store::post::insert(c, &post).await?;
+                let changes = routing::settle(c, now).await?;
                 audit::append(c, now, Some(by), "post.create", &id.to_string(), &post.title).await?;
-                Ok::<_, PostError>(routing::settle(c, now).await?)
+                Ok::<_, PostError>(changes)
             })
         })
         .await?;
@@ -255,6 +257,7 @@ pub async fn set_substitute(domain: &Domain, admin: &Admin, id: PostId, substitu
         .db
         .write(move |c| {
             Box::pin(async move {
+                store::post::hold_routing(c).await?;
                 mine(c, by, id, now).await?.ok_or(PostError::NotFound)?;
                 if let Some(other) = substitute
                     && !substitutes(c, by, id, now).await?.iter().any(|line| line.id == other)
@@ -262,11 +265,14 @@ pub async fn set_substitute(domain: &Domain, admin: &Admin, id: PostId, substitu
                     return Err(PostError::NotNearby);
                 }
                 store::post::set_substitute(c, id, substitute).await?;
-                let detail = substitute.map(|s| s.to_string()).unwrap_or_default();
-                audit::append(c, now, Some(by), "post.substitute", &id.to_string(), &detail).await?;
                 let changes = routing::settle(c, now).await?;
                 let orphans = routing::orphans(c, &changes).await?;
-                if orphans.is_empty() { Ok(changes) } else { Err(PostError::Ownerless(orphans)) }
+                if !orphans.is_empty() {
+                    return Err(PostError::Ownerless(orphans));
+                }
+                let detail = substitute.map(|s| s.to_string()).unwrap_or_default();
+                audit::append(c, now, Some(by), "post.substitute", &id.to_string(), &detail).await?;
+                Ok(changes)
             })
         })
         .await?;
@@ -282,6 +288,7 @@ pub async fn end(domain: &Domain, admin: &Admin, id: PostId, to: Option<PostId>)
         .db
         .write(move |c| {
             Box::pin(async move {
+                store::post::hold_routing(c).await?;
                 store::post::lock(c, id).await?;
                 let post = mine(c, by, id, now).await?.ok_or(PostError::NotFound)?;
                 let heir = match to {

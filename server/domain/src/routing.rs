@@ -91,14 +91,28 @@ async fn changes(c: &mut Conn, at: At) -> Result<Vec<Change>> {
     Ok(changes)
 }
 
-/// Who would answer for each of some posts if none of them were there.
-pub(crate) async fn heirs(c: &mut Conn, posts: &HashSet<PostId>, now: At) -> Result<HashMap<PostId, Option<PostId>>> {
+/// A post that has just ended: where it was, and who stood in.
+pub(crate) struct Ended {
+    pub id: PostId,
+    pub unit_id: UnitId,
+    pub substitute_id: Option<PostId>,
+}
+
+/// Who answers instead of each post that has ended.
+pub(crate) async fn heirs(c: &mut Conn, ended: &[Ended], now: At) -> Result<HashMap<PostId, PostId>> {
     let mut seats = store::post::seats(c, now).await?;
-    for seat in seats.iter_mut().filter(|seat| posts.contains(&seat.id)) {
-        (seat.holders, seat.on_duty) = (0, 0);
-    }
+    let empty = |post: &Ended| Seat {
+        id: post.id,
+        unit_id: post.unit_id,
+        substitute_id: post.substitute_id,
+        away_id: None,
+        answering_id: None,
+        holders: 0,
+        on_duty: 0,
+    };
+    seats.extend(ended.iter().map(empty));
     let world = World::new(seats, store::post::unit_parents(c).await?);
-    Ok(posts.iter().filter(|post| world.seats.contains_key(post)).map(|post| (*post, world.answering(*post))).collect())
+    Ok(ended.iter().filter_map(|post| Some((post.id, world.answering(post.id)?))).collect())
 }
 
 /// Who would answer for a post if it were not there.

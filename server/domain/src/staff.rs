@@ -180,6 +180,7 @@ pub async fn invite(domain: &Domain, admin: &Admin, typed: Typed<'_>, post_id: O
         .db
         .write(move |c| {
             Box::pin(async move {
+                store::post::hold_routing(c).await?;
                 let unit = match post_id {
                     Some(post) => post::mine(c, by, post, now).await?.ok_or(StaffError::NotFound)?.unit_id,
                     None => home,
@@ -203,8 +204,9 @@ pub async fn invite(domain: &Domain, admin: &Admin, typed: Typed<'_>, post_id: O
                 }
                 invitation::invite(c, ids, id, now).await?;
                 let detail = post_id.map(|p| p.to_string()).unwrap_or_default();
+                let changes = routing::settle(c, now).await?;
                 audit::append(c, now, Some(by), "staff.invite", &id.to_string(), &detail).await?;
-                Ok((id, routing::settle(c, now).await?))
+                Ok((id, changes))
             })
         })
         .await;

@@ -273,6 +273,8 @@ pub async fn create(domain: &Domain, admin: &Admin, parent: UnitId, typed: Typed
         .db
         .write(move |c| {
             Box::pin(async move {
+                // It does not end while something is put below it.
+                store::unit::hold(c, parent).await?;
                 mine(c, by, parent, now).await?.ok_or(UnitError::NotFound)?;
                 store::unit::insert(c, &unit).await?;
                 let is_on_trial = trial::begin_new(c, NewUnit { id, parent_id: Some(parent), kind }, now).await?;

@@ -1,8 +1,9 @@
 //! Registers brought in as a file: the imports themselves, what they are compared with, and their changes, a statement for all rows of a table.
 
 use crate::{Conn, Result, admin::mine, conn::*};
-use model::{At, ContactPointId, ConversationId, HoldingId, ImportId, ImportState, Language, PostId, SessionId, StaffId, UnitId, UnitKind};
+use model::{AbsenceId, At, ContactPointId, ConversationId, HoldingId, ImportId, ImportState, Language, PostId, SessionId, StaffId, UnitId, UnitKind};
 use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, HashSet};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
 pub struct UnitRow {
@@ -52,6 +53,18 @@ macro_rules! below {
     };
 }
 
+/// The ids of a batch as a list for `in`.
+macro_rules! sqlite_ids {
+    () => {
+        "(select unhex(value) from json_each($1))"
+    };
+}
+macro_rules! postgres_ids {
+    () => {
+        "(select value::uuid from jsonb_array_elements_text($1::jsonb))"
+    };
+}
+
 pub async fn units(conn: &mut Conn, top: UnitId) -> Result<Vec<UnitRow>> {
     let text = concat!(below!(), "select u.id, u.parent_id, u.kind, u.name, u.name_en, u.code from units u join below on below.id = u.id");
     fetch_all!(conn, UnitRow, text, top)
@@ -84,15 +97,46 @@ pub async fn holdings(conn: &mut Conn, top: UnitId, now: At) -> Result<Vec<Holdi
     fetch_all!(conn, HoldingRow, text, top, now)
 }
 
-/// Who is kept whatever a register lacks: whoever has a grant, or holds a post elsewhere.
-pub async fn kept(conn: &mut Conn, top: UnitId, now: At) -> Result<Vec<StaffId>> {
-    let text = concat!(
-        below!(),
-        "select staff_id from grants where until_at is null or until_at > $2
-         union select h.staff_id from holdings h join posts p on p.id = h.post_id left join below on below.id = p.unit_id
-            where below.id is null and (h.until_at is null or h.until_at > $2)"
-    );
-    Ok(fetch_all!(conn, (StaffId,), text, top, now)?.into_iter().map(|(id,)| id).collect())
+/// What ties somebody of the subtree to it or to others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Ties {
+    pub id: StaffId,
+    /// 1 for whoever has a grant, wherever.
+    pub has_grant: i64,
+    /// 1 for whoever has their home, a post or a grant outside.
+    pub is_elsewhere: i64,
+}
+
+/// Those of the subtree's staff whom a register must not end or must not change, whatever it says.
+pub async fn ties(conn: &mut Conn, top: UnitId, now: At) -> Result<Vec<Ties>> {
+    let text = "with recursive below as (select id from units where id = $1 union all select u.id from units u join below on u.parent_id = below.id),
+         here as (select t.id, t.unit_id from staff t join below on below.id = t.unit_id
+            union select t.id, t.unit_id from staff t join holdings h on h.staff_id = t.id join posts p on p.id = h.post_id join below on below.id = p.unit_id
+                where h.until_at is null or h.until_at > $2),
+         tied as (select here.id,
+            cast(case when exists (select 1 from grants g where g.staff_id = here.id and (g.until_at is null or g.until_at > $2)) then 1 else 0 end as bigint)
+                as has_grant,
+            cast(case when (here.unit_id is not null and here.unit_id not in (select id from below))
+                or exists (select 1 from grants g where g.staff_id = here.id and (g.until_at is null or g.until_at > $2) and g.unit_id not in (select id from below))
+                or exists (select 1 from holdings h join posts p on p.id = h.post_id
+                    where h.staff_id = here.id and (h.until_at is null or h.until_at > $2) and p.unit_id not in (select id from below))
+                then 1 else 0 end as bigint) as is_elsewhere
+            from here)
+         select id, has_grant, is_elsewhere from tied where has_grant = 1 or is_elsewhere = 1";
+    fetch_all!(conn, Ties, text, top, now)
+}
+
+/// Of these people those who have not left.
+pub async fn present(conn: &mut Conn, people: &[StaffId]) -> Result<Vec<StaffId>> {
+    let mut found = Vec::new();
+    for batch in id_batches(people.iter().map(|id| id.to_string())) {
+        let text = match conn.either() {
+            Either::Sqlite(_) => concat!("select id from staff where ended_at is null and id in ", sqlite_ids!()),
+            Either::Postgres(_) => concat!("select id from staff where ended_at is null and id in ", postgres_ids!()),
+        };
+        found.extend(fetch_all!(conn, (StaffId,), text, batch)?.into_iter().map(|(id,)| id));
+    }
+    Ok(found)
 }
 
 /// The units that have one of these codes.
@@ -149,49 +193,92 @@ pub async fn has_changed(conn: &mut Conn, version: i64) -> Result<bool> {
     Ok(found.is_some())
 }
 
-/// Open waits that nobody answers for.
-pub async fn ownerless(conn: &mut Conn) -> Result<i64> {
-    let (count,) =
-        fetch_one!(conn, (i64,), "select count(*) from waits w join posts p on p.id = w.post_id where w.closed_at is null and p.answering_id is null")?;
-    Ok(count)
+/// Waits for everything that holds the posts that end, and keeps them to this transaction: no conversation begins there any more.
+pub async fn hold_ending(conn: &mut Conn, packed: &Packed) -> Result<()> {
+    if let Either::Postgres(c) = conn.either() {
+        for batch in &packed.posts_ended {
+            sqlx::query(concat!("select 1 from posts where id in ", postgres_ids!(), " order by id for no key update")).bind(batch).execute(&mut *c).await?;
+        }
+    }
+    Ok(())
 }
 
-/// The posts at which somebody is waiting.
-pub async fn waiting_posts(conn: &mut Conn) -> Result<Vec<PostId>> {
-    let rows = fetch_all!(conn, (PostId,), "select distinct post_id from waits where closed_at is null")?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
+/// The conversations of the posts that end.
+pub async fn left_behind(conn: &mut Conn, packed: &Packed) -> Result<Vec<(ConversationId, PostId)>> {
+    let mut found = Vec::new();
+    for batch in &packed.posts_ended {
+        let text = match conn.either() {
+            Either::Sqlite(_) => concat!("select id, post_id from conversations where post_id in ", sqlite_ids!(), " order by id"),
+            Either::Postgres(_) => concat!("select id, post_id from conversations where post_id in ", postgres_ids!(), " order by id"),
+        };
+        found.extend(fetch_all!(conn, (ConversationId, PostId), text, batch)?);
+    }
+    Ok(found)
 }
 
-/// Of these posts those that have conversations.
-pub async fn with_conversations(conn: &mut Conn, posts: &[PostId]) -> Result<Vec<PostId>> {
+/// Of these posts those that have open conversations.
+pub async fn with_open(conn: &mut Conn, posts: &[PostId]) -> Result<Vec<PostId>> {
     let mut found = Vec::new();
     for batch in id_batches(posts.iter().map(|id| id.to_string())) {
+        macro_rules! open {
+            ($ids:expr) => {
+                concat!(
+                    "select id from posts p where ended_at is null and exists (select 1 from conversations c where c.post_id = p.id and c.state = 'open') and id in ",
+                    $ids
+                )
+            };
+        }
         let text = match conn.either() {
-            Either::Sqlite(_) => {
-                "select id from posts p where id in (select unhex(value) from json_each($1)) and exists (select 1 from conversations c where c.post_id = p.id)"
-            }
-            Either::Postgres(_) => {
-                "select id from posts p where id in (select value::uuid from jsonb_array_elements_text($1::jsonb)) and exists (select 1 from conversations c where c.post_id = p.id)"
-            }
+            Either::Sqlite(_) => open!("(select unhex(value) from json_each($1))"),
+            Either::Postgres(_) => open!("(select value::uuid from jsonb_array_elements_text($1::jsonb))"),
         };
         found.extend(fetch_all!(conn, (PostId,), text, batch)?.into_iter().map(|(id,)| id));
     }
     Ok(found)
 }
 
-pub async fn conversations(conn: &mut Conn, post: PostId) -> Result<Vec<ConversationId>> {
-    let rows = fetch_all!(conn, (ConversationId,), "select id from conversations where post_id = $1 order by id", post)?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
+/// A conversation that goes from one post to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Move {
+    pub id: ConversationId,
+    pub from: PostId,
+    pub to: PostId,
 }
 
-/// Gives one conversation with its open wait back to a post, if it is still where it was moved to. False if it is not.
-pub async fn give_conversation_back(conn: &mut Conn, id: ConversationId, from: PostId, to: PostId) -> Result<bool> {
-    let moved = execute!(conn, "update conversations set post_id = $3 where id = $1 and post_id = $2", id, from, to)?;
-    if moved > 0 {
-        crate::message::move_words(conn, id, from, to).await?;
-        execute!(conn, "update waits set post_id = $2 where conversation_id = $1 and closed_at is null", id, to)?;
+/// Conversations with their open waits go to other posts, as far as they are where they come from; gives those. Their words in the index follow by
+/// [`move_words`], outside of the one long transaction. Conversations first, as sending holds them first.
+pub async fn move_conversations(conn: &mut Conn, moves: &[Move]) -> Result<Vec<Move>> {
+    let mut moved = Vec::new();
+    for some in moves.chunks(ROWS) {
+        let [conversations, waits] = match conn.either() {
+            Either::Sqlite(_) => [
+                "update conversations set post_id = n.goes from (select unhex(value ->> 0) as id, unhex(value ->> 1) as comes, unhex(value ->> 2) as goes from json_each($1)) n
+                 where conversations.id = n.id and conversations.post_id = n.comes returning id",
+                "update waits set post_id = n.goes from (select unhex(value ->> 0) as id, unhex(value ->> 2) as goes from json_each($1)) n
+                 where waits.conversation_id = n.id and waits.closed_at is null",
+            ],
+            Either::Postgres(_) => [
+                "update conversations set post_id = n.goes
+                 from (select (value ->> 0)::uuid as id, (value ->> 1)::uuid as comes, (value ->> 2)::uuid as goes from jsonb_array_elements($1::jsonb)) n
+                 where conversations.id = n.id and conversations.post_id = n.comes returning conversations.id",
+                "update waits set post_id = n.goes from (select (value ->> 0)::uuid as id, (value ->> 2)::uuid as goes from jsonb_array_elements($1::jsonb)) n
+                 where waits.conversation_id = n.id and waits.closed_at is null",
+            ],
+        };
+        let gone: HashSet<ConversationId> = fetch_all!(conn, (ConversationId,), conversations, move_rows(some.iter())?)?.into_iter().map(|(id,)| id).collect();
+        execute!(conn, waits, move_rows(some.iter().filter(|m| gone.contains(&m.id)))?)?;
+        moved.extend(some.iter().filter(|m| gone.contains(&m.id)));
     }
-    Ok(moved > 0)
+    Ok(moved)
+}
+
+fn move_rows<'a>(moves: impl Iterator<Item = &'a Move>) -> Result<String> {
+    Ok(serde_json::to_string(&moves.map(|m| (m.id.to_string(), m.from.to_string(), m.to.to_string())).collect::<Vec<_>>())?)
+}
+
+/// The words of a conversation that was at a post are found where it is now.
+pub async fn move_words(conn: &mut Conn, id: ConversationId, from: PostId, to: PostId) -> Result<()> {
+    crate::message::move_words(conn, id, from, to).await
 }
 
 /// Rows of one statement. SQLite reads each as JSON; more at a time gains nothing.
@@ -221,7 +308,8 @@ pub struct Steps {
     pub holdings: Vec<HoldingRow>,
     pub holdings_ended: Vec<HoldingId>,
     pub points_back: Vec<ContactPointId>,
-    pub substitutes: Vec<(PostId, PostId)>,
+    pub substitutes: Vec<StoodIn>,
+    pub absences: Vec<(AbsenceId, PostId)>,
 }
 
 /// The same as the statements take it.
@@ -238,6 +326,7 @@ pub struct Packed {
     holdings_ended: Vec<String>,
     points_back: Vec<String>,
     substitutes: Vec<String>,
+    absences: Vec<String>,
 }
 
 // Ids go as hexadecimal digits, which both databases read.
@@ -284,6 +373,8 @@ struct HoldingJson {
 struct Pair {
     id: String,
     other: String,
+    /// What was put in its place.
+    now: Option<String>,
 }
 
 impl Steps {
@@ -330,7 +421,9 @@ impl Steps {
                 until_at: h.until_at.map(|at| at.0),
             })
             .collect();
-        let substitutes: Vec<Pair> = self.substitutes.iter().map(|(id, other)| Pair { id: id.to_string(), other: other.to_string() }).collect();
+        let stood_in = |s: &StoodIn| Pair { id: s.id.to_string(), other: s.before.to_string(), now: s.after.map(|id| id.to_string()) };
+        let substitutes: Vec<Pair> = self.substitutes.iter().map(stood_in).collect();
+        let absences: Vec<Pair> = self.absences.iter().map(|(id, other)| Pair { id: id.to_string(), other: other.to_string(), now: None }).collect();
         Packed {
             freed: id_batches(self.freed.iter().map(|id| id.to_string())),
             units: row_batches(&units),
@@ -343,15 +436,26 @@ impl Steps {
             holdings_ended: id_batches(self.holdings_ended.iter().map(|id| id.to_string())),
             points_back: id_batches(self.points_back.iter().map(|id| id.to_string())),
             substitutes: row_batches(&substitutes),
+            absences: row_batches(&absences),
         }
     }
+}
+
+/// Another post that stands in than before, because that one has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoodIn {
+    pub id: PostId,
+    pub before: PostId,
+    pub after: Option<PostId>,
 }
 
 /// What ending posts and people has touched besides, to be able to take it back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Touched {
     pub points: Vec<ContactPointId>,
-    pub substitutes: Vec<(PostId, PostId)>,
+    pub substitutes: Vec<StoodIn>,
+    /// Absences for which an ended post stood in.
+    pub absences: Vec<(AbsenceId, PostId)>,
     #[serde(skip)]
     pub sessions: Vec<SessionId>,
 }
@@ -367,18 +471,6 @@ macro_rules! each {
             execute!($conn, text, batch, $now)?;
             $told(ROWS);
         }
-    };
-}
-
-/// The ids of a batch as a list for `in`.
-macro_rules! sqlite_ids {
-    () => {
-        "(select unhex(value) from json_each($1))"
-    };
-}
-macro_rules! postgres_ids {
-    () => {
-        "(select value::uuid from jsonb_array_elements_text($1::jsonb))"
     };
 }
 
@@ -448,8 +540,9 @@ pub async fn write(conn: &mut Conn, packed: &Packed, now: At, told: &(dyn Fn(usi
         &packed.holdings_ended,
         now,
         told,
-        concat!("update holdings set from_at = min(from_at, $2), until_at = $2 where id in ", sqlite_ids!()),
-        concat!("update holdings set from_at = least(from_at, $2), until_at = $2 where id in ", postgres_ids!())
+        // What was over before stays over since then.
+        concat!("update holdings set from_at = min(from_at, $2), until_at = min(coalesce(until_at, $2), $2) where id in ", sqlite_ids!()),
+        concat!("update holdings set from_at = least(from_at, $2), until_at = least(until_at, $2) where id in ", postgres_ids!())
     );
     for batch in &packed.holdings {
         let text = match conn.either() {
@@ -476,18 +569,22 @@ pub async fn write(conn: &mut Conn, packed: &Packed, now: At, told: &(dyn Fn(usi
 /// Who had left is there again: with their login if this takes an import back, without if a register names them anew.
 async fn come_back(conn: &mut Conn, packed: &Packed) -> Result<()> {
     for batch in &packed.staff {
-        let [anew, back] = match conn.either() {
+        let [leavings, anew, back] = match conn.either() {
             Either::Sqlite(_) => [
+                "delete from leavings where staff_id in (select s.id from json_each($1) join staff s on s.id = unhex(value ->> 'id') where s.ended_at is not null)",
                 "update staff set activated_at = null, password_hash = null, off_duty_since = null, off_duty_until = null
                  where ended_at is not null and id in (select unhex(value ->> 'id') from json_each($1) where value ->> 'is_activated' = 0)",
                 "update staff set ended_at = null where ended_at is not null and id in (select unhex(value ->> 'id') from json_each($1))",
             ],
             Either::Postgres(_) => [
+                "delete from leavings where staff_id in (select s.id from jsonb_to_recordset($1::jsonb) as n (id uuid) join staff s on s.id = n.id where s.ended_at is not null)",
                 "update staff set activated_at = null, password_hash = null, off_duty_since = null, off_duty_until = null
                  where ended_at is not null and id in (select id from jsonb_to_recordset($1::jsonb) as n (id uuid, is_activated bigint) where is_activated = 0)",
                 "update staff set ended_at = null where ended_at is not null and id in (select id from jsonb_to_recordset($1::jsonb) as n (id uuid))",
             ],
         };
+        // The day they were to leave is past.
+        execute!(conn, leavings, batch)?;
         execute!(conn, anew, batch)?;
         execute!(conn, back, batch)?;
     }
@@ -526,24 +623,45 @@ async fn end_posts(conn: &mut Conn, packed: &Packed, now: At, touched: &mut Touc
                 concat!("update posts set substitute_id = null where substitute_id in ", postgres_ids!()),
             ],
         };
-        touched.substitutes.extend(fetch_all!(conn, (PostId, PostId), kept, batch)?);
+        let before = fetch_all!(conn, (PostId, PostId), kept, batch)?;
         execute!(conn, next, batch)?;
         // Where the next in the chain goes too.
         execute!(conn, gone, batch)?;
-        let [end, points] = match conn.either() {
+        let after = stand_ins(conn, &before).await?;
+        touched.substitutes.extend(before.into_iter().map(|(id, before)| StoodIn { id, before, after: after.get(&id).copied().flatten() }));
+        let [end, points, absences, forget] = match conn.either() {
             Either::Sqlite(_) => [
                 concat!("update posts set ended_at = $2, substitute_id = null, answering_id = null where id in ", sqlite_ids!()),
                 concat!("update contact_points set revoked_at = $2 where revoked_at is null and post_id in ", sqlite_ids!(), " returning id"),
+                concat!("select id, substitute_id from absences where substitute_id in ", sqlite_ids!()),
+                concat!("update absences set substitute_id = null where substitute_id in ", sqlite_ids!()),
             ],
             Either::Postgres(_) => [
                 concat!("update posts set ended_at = $2, substitute_id = null, answering_id = null where id in ", postgres_ids!()),
                 concat!("update contact_points set revoked_at = $2 where revoked_at is null and post_id in ", postgres_ids!(), " returning id"),
+                concat!("select id, substitute_id from absences where substitute_id in ", postgres_ids!()),
+                concat!("update absences set substitute_id = null where substitute_id in ", postgres_ids!()),
             ],
         };
         execute!(conn, end, batch, now)?;
         touched.points.extend(fetch_all!(conn, (ContactPointId,), points, batch, now)?.into_iter().map(|(id,)| id));
+        touched.absences.extend(fetch_all!(conn, (AbsenceId, PostId), absences, batch)?);
+        execute!(conn, forget, batch)?;
     }
     Ok(())
+}
+
+/// Who stands in by now for the posts of some pairs that have not ended.
+async fn stand_ins(conn: &mut Conn, pairs: &[(PostId, PostId)]) -> Result<HashMap<PostId, Option<PostId>>> {
+    let mut found = HashMap::new();
+    for batch in id_batches(pairs.iter().map(|(id, _)| id.to_string())) {
+        let text = match conn.either() {
+            Either::Sqlite(_) => concat!("select id, substitute_id from posts where id in ", sqlite_ids!()),
+            Either::Postgres(_) => concat!("select id, substitute_id from posts where id in ", postgres_ids!()),
+        };
+        found.extend(fetch_all!(conn, (PostId, Option<PostId>), text, batch)?);
+    }
+    Ok(found)
 }
 
 /// No sign-in any more, and no invitation that would give one.
@@ -581,7 +699,7 @@ async fn end_staff(conn: &mut Conn, packed: &Packed, now: At, touched: &mut Touc
     Ok(())
 }
 
-/// Contact points and substitutes as they were.
+/// Contact points and substitutes as they were, as far as nobody has chosen others since.
 async fn give_back(conn: &mut Conn, packed: &Packed) -> Result<()> {
     for batch in &packed.points_back {
         let text = match conn.either() {
@@ -593,11 +711,26 @@ async fn give_back(conn: &mut Conn, packed: &Packed) -> Result<()> {
     for batch in &packed.substitutes {
         let text = match conn.either() {
             Either::Sqlite(_) => {
-                "update posts set substitute_id = n.other from (select unhex(value ->> 'id') as id, unhex(value ->> 'other') as other from json_each($1)) n
-                 where posts.id = n.id and posts.ended_at is null"
+                "update posts set substitute_id = n.other
+                 from (select unhex(value ->> 'id') as id, unhex(value ->> 'other') as other, unhex(value ->> 'now') as now from json_each($1)) n
+                 where posts.id = n.id and posts.ended_at is null and posts.substitute_id is n.now"
             }
             Either::Postgres(_) => {
-                "update posts set substitute_id = n.other from jsonb_to_recordset($1::jsonb) as n (id uuid, other uuid) where posts.id = n.id and posts.ended_at is null"
+                "update posts set substitute_id = n.other from jsonb_to_recordset($1::jsonb) as n (id uuid, other uuid, now uuid)
+                 where posts.id = n.id and posts.ended_at is null and posts.substitute_id is not distinct from n.now"
+            }
+        };
+        execute!(conn, text, batch)?;
+    }
+    for batch in &packed.absences {
+        let text = match conn.either() {
+            Either::Sqlite(_) => {
+                "update absences set substitute_id = n.other from (select unhex(value ->> 'id') as id, unhex(value ->> 'other') as other from json_each($1)) n
+                 where absences.id = n.id and absences.substitute_id is null"
+            }
+            Either::Postgres(_) => {
+                "update absences set substitute_id = n.other from jsonb_to_recordset($1::jsonb) as n (id uuid, other uuid)
+                 where absences.id = n.id and absences.substitute_id is null"
             }
         };
         execute!(conn, text, batch)?;
@@ -618,6 +751,8 @@ pub struct Import {
     pub choices: String,
     pub mode: String,
     pub state: ImportState,
+    /// Of what was compared last.
+    pub mark: Option<String>,
     pub created_at: At,
     pub beat_at: At,
     pub done: i64,
@@ -633,7 +768,7 @@ pub struct Import {
 macro_rules! imports {
     ($rest:expr) => {
         concat!(
-            "select i.id, i.unit_id, u.name as unit_name, i.staff_id, s.name as staff_name, i.file_name, i.choices, i.mode, i.state, i.created_at, i.beat_at, i.done, i.total,
+            "select i.id, i.unit_id, u.name as unit_name, i.staff_id, s.name as staff_name, i.file_name, i.choices, i.mode, i.state, i.mark, i.created_at, i.beat_at, i.done, i.total,
                 i.summary, i.error, i.applied_at, i.undone_at, i.undo is not null as has_undo
              from imports i join units u on u.id = i.unit_id left join staff s on s.id = i.staff_id ",
             $rest
@@ -698,8 +833,9 @@ pub async fn set_file(conn: &mut Conn, id: ImportId, name: &str, file: &[u8]) ->
     execute!(conn, "update imports set file_name = $2, file = $3 where id = $1", id, name, file).map(|_| ())
 }
 
+/// How it is to be read from now on. What was compared before does not count any more.
 pub async fn set_choices(conn: &mut Conn, id: ImportId, choices: &str, mode: &str) -> Result<()> {
-    execute!(conn, "update imports set choices = $2, mode = $3 where id = $1", id, choices, mode).map(|_| ())
+    execute!(conn, "update imports set choices = $2, mode = $3, plan = null, mark = null, summary = null where id = $1", id, choices, mode).map(|_| ())
 }
 
 /// Takes an import from one state to the next; false if somebody else was first. Whoever was at it and has given no sign of life since `silent` has
@@ -717,56 +853,119 @@ pub async fn begin(conn: &mut Conn, id: ImportId, from: ImportState, to: ImportS
     Ok(changed > 0)
 }
 
+/// Begins to apply what was seen; false if it was compared anew since, or somebody else was first.
+pub async fn begin_seen(conn: &mut Conn, id: ImportId, mark: &str, now: At) -> Result<bool> {
+    let text = "update imports set state = 'applying', beat_at = $3, done = 0, total = 0, error = null where id = $1 and state = 'ready' and mark = $2";
+    Ok(execute!(conn, text, id, mark, now)? > 0)
+}
+
 /// A sign of life, with how far it is.
 pub async fn beat(conn: &mut Conn, id: ImportId, done: i64, total: i64, now: At) -> Result<()> {
     execute!(conn, "update imports set beat_at = $4, done = $2, total = $3 where id = $1", id, done, total, now).map(|_| ())
 }
 
+/// What was compared.
+#[derive(Clone, Debug)]
+pub struct Compared {
+    pub plan: Vec<u8>,
+    pub summary: String,
+    pub mark: String,
+}
+
 /// What it would change, to be looked at; or why it came back to that.
-pub async fn ready(conn: &mut Conn, id: ImportId, plan: Option<&[u8]>, summary: Option<&str>, error: Option<&str>, now: At) -> Result<()> {
+pub async fn ready(conn: &mut Conn, id: ImportId, compared: Option<&Compared>, error: Option<&str>, now: At) -> Result<()> {
     execute!(
         conn,
-        "update imports set state = 'ready', plan = coalesce($2, plan), summary = coalesce($3, summary), error = $4, beat_at = $5 where id = $1 and state in ('planning', 'applying', 'ready')",
+        "update imports set state = 'ready', plan = coalesce($2, plan), summary = coalesce($3, summary), mark = coalesce($4, mark), error = $5, beat_at = $6
+         where id = $1 and state in ('planning', 'applying', 'ready')",
         id,
-        plan,
-        summary,
+        compared.map(|compared| &compared.plan[..]),
+        compared.map(|compared| compared.summary.as_str()),
+        compared.map(|compared| compared.mark.as_str()),
         error,
         now
     )
     .map(|_| ())
 }
 
-pub async fn applied(conn: &mut Conn, id: ImportId, undo: &[u8], extra: &str, now: At) -> Result<()> {
-    execute!(
-        conn,
-        "update imports set state = 'applied', undo = $2, extra = $3, applied_at = $4, beat_at = $4, file = null, error = null where id = $1",
-        id,
-        undo,
-        extra,
-        now
-    )
-    .map(|_| ())
+/// What has been done, and what takes it back.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    /// How it was read, without anything that stood in the file.
+    pub choices: String,
+    pub undo: Vec<u8>,
+    pub extra: String,
+    pub moves: Option<String>,
 }
 
-pub async fn undone(conn: &mut Conn, id: ImportId, now: At) -> Result<()> {
-    execute!(conn, "update imports set state = 'undone', undo = null, extra = null, undone_at = $2, beat_at = $2, error = null where id = $1", id, now)
-        .map(|_| ())
+/// False if it was given up meanwhile.
+pub async fn applied(conn: &mut Conn, id: ImportId, applied: &Applied, now: At) -> Result<bool> {
+    let changed = execute!(
+        conn,
+        "update imports set state = 'applied', choices = $2, undo = $3, extra = $4, moves = $5, moves_done = 0, applied_at = $6, beat_at = $6, file = null, error = null,
+            applied_seq = (select coalesce(max(applied_seq), 0) + 1 from imports)
+         where id = $1 and state = 'applying'",
+        id,
+        &applied.choices,
+        &applied.undo[..],
+        &applied.extra,
+        applied.moves.as_deref(),
+        now
+    )?;
+    Ok(changed > 0)
+}
+
+/// False if somebody else was first. `error` is what was left as it is.
+pub async fn undone(conn: &mut Conn, id: ImportId, moves: Option<&str>, error: Option<&str>, now: At) -> Result<bool> {
+    let changed = execute!(
+        conn,
+        "update imports set state = 'undone', undo = null, extra = null, moves = $2, moves_done = 0, error = $3, undone_at = $4, beat_at = $4
+         where id = $1 and state = 'undoing'",
+        id,
+        moves,
+        error,
+        now
+    )?;
+    Ok(changed > 0)
 }
 
 /// It could not be taken back, and is as before.
 pub async fn not_undone(conn: &mut Conn, id: ImportId, error: &str, now: At) -> Result<()> {
-    execute!(conn, "update imports set state = 'applied', error = $2, beat_at = $3 where id = $1", id, error, now).map(|_| ())
+    execute!(conn, "update imports set state = 'applied', error = $2, beat_at = $3 where id = $1 and state = 'undoing'", id, error, now).map(|_| ())
 }
 
 /// Given up: nothing of the file stays.
-pub async fn drop_it(conn: &mut Conn, id: ImportId, now: At) -> Result<bool> {
+pub async fn drop_it(conn: &mut Conn, id: ImportId, choices: &str, now: At) -> Result<bool> {
     let dropped = execute!(
         conn,
-        "update imports set state = 'dropped', file = null, plan = null, beat_at = $2 where id = $1 and state in ('ready', 'planning')",
+        "update imports set state = 'dropped', file = null, plan = null, mark = null, error = null, choices = $2, beat_at = $3
+         where id = $1 and state in ('ready', 'planning')",
         id,
+        choices,
         now
     )?;
     Ok(dropped > 0)
+}
+
+/// Imports whose conversations have not all been told.
+pub async fn unfinished(conn: &mut Conn) -> Result<Vec<ImportId>> {
+    Ok(fetch_all!(conn, (ImportId,), "select id from imports where moves is not null order by id")?.into_iter().map(|(id,)| id).collect())
+}
+
+/// The conversations that have moved, and how many of them have been told.
+pub async fn moves(conn: &mut Conn, id: ImportId) -> Result<Option<(Vec<Move>, i64)>> {
+    let found = fetch_optional!(conn, (String, i64), "select moves, moves_done from imports where id = $1 and moves is not null", id)?;
+    found.map(|(moves, done)| Ok((serde_json::from_str(&moves)?, done))).transpose()
+}
+
+/// Some more of them have been told, or all; false if somebody else was first.
+pub async fn moves_done(conn: &mut Conn, id: ImportId, before: i64, done: i64, is_all: bool) -> Result<bool> {
+    let text = if is_all {
+        "update imports set moves = null, moves_done = $3 where id = $1 and moves_done = $2 and moves is not null"
+    } else {
+        "update imports set moves_done = $3 where id = $1 and moves_done = $2 and moves is not null"
+    };
+    Ok(execute!(conn, text, id, before, done)? > 0)
 }
 
 /// Imports applied after this one and not taken back: id and unit.
@@ -774,17 +973,31 @@ pub async fn later(conn: &mut Conn, id: ImportId) -> Result<Vec<(ImportId, UnitI
     fetch_all!(
         conn,
         (ImportId, UnitId),
-        "select l.id, l.unit_id from imports l join imports i on i.id = $1 where l.id <> i.id and l.state in ('applied', 'undoing')
-            and (l.applied_at > i.applied_at or (l.applied_at = i.applied_at and l.id > i.id))",
+        "select l.id, l.unit_id from imports l join imports i on i.id = $1 where l.state in ('applied', 'undoing') and l.applied_seq > i.applied_seq",
         id
     )
 }
 
-/// What takes back and what was shown goes after its time, and files that nobody went on with. How many.
-pub async fn forget(conn: &mut Conn, before: At) -> Result<u64> {
-    execute!(
+/// Imports whose time is over and that still keep something, with how they were read.
+pub async fn old(conn: &mut Conn, before: At) -> Result<Vec<(ImportId, String)>> {
+    fetch_all!(
         conn,
-        "update imports set undo = null, extra = null, plan = null, file = null where (undo is not null or plan is not null or file is not null) and coalesce(undone_at, applied_at, beat_at) < $1",
+        (ImportId, String),
+        "select id, choices from imports where (undo is not null or plan is not null or file is not null) and coalesce(undone_at, applied_at, beat_at) < $1",
         before
     )
+}
+
+/// What takes back and what was shown goes after its time, and files that nobody went on with.
+pub async fn forget(conn: &mut Conn, id: ImportId, choices: &str, before: At) -> Result<()> {
+    execute!(
+        conn,
+        "update imports set undo = null, extra = null, plan = null, mark = null, file = null, error = null, choices = $2,
+            state = case when state in ('planning', 'ready', 'applying') then 'dropped' when state = 'undoing' then 'applied' else state end
+         where id = $1 and coalesce(undone_at, applied_at, beat_at) < $3",
+        id,
+        choices,
+        before
+    )
+    .map(|_| ())
 }

@@ -120,3 +120,19 @@ pub async fn actions(conn: &mut Conn) -> Result<Vec<String>> {
     let rows = fetch_all!(conn, (String,), "select action from audit_entries order by seq")?;
     Ok(rows.into_iter().map(|(action,)| action).collect())
 }
+
+/// Messages of a post that have a word.
+pub async fn found_at(conn: &mut Conn, post: model::PostId, word: &str) -> Result<i64> {
+    let words = crate::message::words_at(post, &model::search::terms(word));
+    let (count,) = match conn.either() {
+        crate::conn::Either::Sqlite(c) => {
+            let phrase = words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" ");
+            sqlx::query_as::<_, (i64,)>("select count(*) from message_search where message_search match $1").bind(phrase).fetch_one(c).await?
+        }
+        crate::conn::Either::Postgres(c) => {
+            let phrase = words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" & ");
+            sqlx::query_as::<_, (i64,)>("select count(*) from message_search where words @@ $1::tsquery").bind(phrase).fetch_one(c).await?
+        }
+    };
+    Ok(count)
+}

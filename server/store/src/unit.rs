@@ -160,6 +160,14 @@ pub async fn lacking(conn: &mut Conn, admin: StaffId, now: At, lack: Lack, limit
     Ok(rows?.into_iter().map(|(id,)| id).collect())
 }
 
+/// Waits for whoever is changing a unit, and keeps it as it is until this transaction ends. SQLite writes one transaction at a time anyway.
+pub async fn hold(conn: &mut Conn, id: UnitId) -> Result<()> {
+    if let Either::Postgres(c) = conn.either() {
+        sqlx::query("select 1 from units where id = $1 for share").bind(id).execute(c).await?;
+    }
+    Ok(())
+}
+
 pub async fn change(conn: &mut Conn, id: UnitId, name: &str, name_en: Option<&str>, code: Option<&str>) -> Result<()> {
     execute!(conn, "update units set name = $2, name_en = $3, code = $4 where id = $1", id, name, name_en, code).map(|_| ())
 }

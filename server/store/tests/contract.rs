@@ -850,7 +850,7 @@ async fn an_old_sticker_ends_with_the_first_scan_of_the_new_one_and_once_only() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_register_is_written_in_one_go_changed_ended_and_brought_back() {
-    use store::import::{HoldingRow, PostRow, StaffRow, Steps, Touched, UnitRow};
+    use store::import::{HoldingRow, PostRow, StaffRow, Steps, StoodIn, Touched, UnitRow};
     on_both(async |db| {
         let (top, grid, other) = (UnitId(id()), UnitId(id()), UnitId(id()));
         let unit = |id, parent_id, kind, name: &str, code: Option<&str>| UnitRow {
@@ -888,7 +888,7 @@ async fn a_register_is_written_in_one_go_changed_ended_and_brought_back() {
             posts: vec![post.clone(), stand_in.clone()],
             staff: vec![person.clone()],
             holdings: vec![holding.clone()],
-            substitutes: vec![(stand_in.id, post.id)],
+            substitutes: vec![StoodIn { id: stand_in.id, before: post.id, after: None }],
             ..Steps::default()
         };
         write(all.clone(), NOW).await;
@@ -914,7 +914,7 @@ async fn a_register_is_written_in_one_go_changed_ended_and_brought_back() {
         let ending =
             Steps { units_ended: vec![grid], posts_ended: vec![post.id], staff_ended: vec![person.id], holdings_ended: vec![holding.id], ..Steps::default() };
         let touched = write(ending, NOW.plus_minutes(1)).await;
-        assert_eq!(touched.substitutes, [(stand_in.id, post.id)]);
+        assert_eq!(touched.substitutes, [StoodIn { id: stand_in.id, before: post.id, after: None }]);
         let (units, posts, staff, holdings) = there().await;
         assert_eq!((units.len(), posts, staff.len(), holdings.len()), (2, 1, 0, 0));
 
@@ -922,12 +922,29 @@ async fn a_register_is_written_in_one_go_changed_ended_and_brought_back() {
             Steps { substitutes: touched.substitutes, units: vec![unit(grid, Some(top), UnitKind::Grid, "一", Some("2"))], posts: vec![post.clone()], ..all };
         write(Steps { holdings: vec![holding.clone()], ..back }, NOW.plus_minutes(2)).await;
         let (units, posts, staff, holdings) = there().await;
+        let person_id = person.id;
         assert_eq!((units.len(), posts, staff, holdings), (3, 2, vec![person], vec![holding]));
         let mut c = db.read().await.unwrap();
         assert_eq!(store::post::find(&mut c, stand_in.id).await.unwrap().unwrap().substitute_id, Some(post.id));
         assert_eq!(store::import::with_codes(&mut c, &["2".to_owned(), "9".to_owned()]).await.unwrap(), [(grid, "2".to_owned())]);
         assert_eq!(store::import::with_emails(&mut c, &["wang@x.cn".to_owned()]).await.unwrap().len(), 1);
-        assert_eq!(store::import::kept(&mut c, other, NOW.plus_minutes(2)).await.unwrap().len(), 1);
+        let now = NOW.plus_minutes(2);
+        assert_eq!(store::import::present(&mut c, &[person_id, model::StaffId(id())]).await.unwrap(), [person_id]);
+        assert_eq!(store::import::ties(&mut c, top, now).await.unwrap(), [], "at home here, with a post here");
+        assert_eq!(store::import::ties(&mut c, other, now).await.unwrap(), [], "they have nothing to do with it");
+        drop(c);
+        let second = HoldingRow { id: model::HoldingId(id()), post_id: stand_in.id, staff_id: person_id, from_at: NOW, until_at: None };
+        let past = HoldingRow { id: model::HoldingId(id()), from_at: NOW.plus_minutes(-9), until_at: Some(NOW.plus_minutes(-5)), ..second.clone() };
+        write(Steps { holdings: vec![second.clone(), past.clone()], ..Steps::default() }, now).await;
+        let mut c = db.read().await.unwrap();
+        let tied = store::import::ties(&mut c, other, now).await.unwrap();
+        assert_eq!(tied.iter().map(|tie| (tie.id, tie.has_grant, tie.is_elsewhere)).collect::<Vec<_>>(), [(person_id, 0, 1)], "home and post elsewhere");
+        drop(c);
+        write(Steps { holdings_ended: vec![second.id, past.id], ..Steps::default() }, now).await;
+        let mut c = db.read().await.unwrap();
+        let until = |terms: &[store::holding::Term], id| terms.iter().find(|term| term.id == id).unwrap().until_at;
+        let terms = store::holding::of_staff(&mut c, person_id).await.unwrap();
+        assert_eq!((until(&terms, second.id), until(&terms, past.id)), (Some(now), past.until_at), "what was over is not over later");
     })
     .await;
 }

@@ -33,6 +33,18 @@ pub async fn settled(admin: &mut Actor, path: &str) -> Page {
     panic!("{path} is still being worked on");
 }
 
+/// What the page has in its form to confirm with.
+async fn mark(admin: &mut Actor, path: &str) -> String {
+    let page = admin.get(path).await;
+    let rest = page.body.split("name=\"mark\" value=\"").nth(1).unwrap_or_default();
+    rest.split('"').next().unwrap_or_default().to_owned()
+}
+
+async fn apply(admin: &mut Actor, path: &str, number: &str) -> Page {
+    let mark = mark(admin, path).await;
+    admin.post(path, &[("intent", "apply"), ("mark", &mark), ("number", number)]).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_roster_is_compared_applied_found_unchanged_and_taken_back() {
     on_both(async |app| {
@@ -42,9 +54,9 @@ async fn a_roster_is_compared_applied_found_unchanged_and_taken_back() {
         let path = upload(&mut admin, &sticker, "add", ROSTER.as_bytes()).await.location();
         settled(&mut admin, &path).await.is(200).has("会改什么").has("第一网格").has("等您确认").has_not("正在比对");
         admin.get(&format!("{path}?noun=staff")).await.is(200).has("陈建国").has("chen.jianguo@x.cn").has("第 3 行");
-        admin.get("/admin/units?q=%E7%AC%AC%E4%B8%80%E7%BD%91%E6%A0%BC").await.has("没有这样的单位");
+        admin.get("/admin/units?q=%E7%AC%AC%E4%B8%80%E7%BD%91%E6%A0%BC").await.has("没有找到“第一网格”");
 
-        assert_eq!(admin.post(&path, &[("intent", "apply")]).await.location(), path);
+        assert_eq!(apply(&mut admin, &path, "").await.location(), path);
         settled(&mut admin, &path).await.has("已导入").has("可以整个撤回");
         admin.get("/admin/units?q=%E7%AC%AC%E4%B8%80%E7%BD%91%E6%A0%BC").await.has("第一网格").has("云集路社区");
         admin.get("/admin/staff?q=%E9%99%88%E5%BB%BA%E5%9B%BD").await.has("陈建国");
@@ -58,7 +70,7 @@ async fn a_roster_is_compared_applied_found_unchanged_and_taken_back() {
         admin.post(&path, &[("intent", "undo")]).await.is(422).has("请先勾选确认");
         assert_eq!(admin.post(&path, &[("intent", "undo"), ("confirm", "yes")]).await.location(), path);
         settled(&mut admin, &path).await.has("已撤回").has_not("撤回这次导入");
-        admin.get("/admin/units?q=%E7%AC%AC%E4%B8%80%E7%BD%91%E6%A0%BC").await.has("没有这样的单位");
+        admin.get("/admin/units?q=%E7%AC%AC%E4%B8%80%E7%BD%91%E6%A0%BC").await.has("没有找到“第一网格”");
         admin.get("/admin/staff?q=%E9%99%88%E5%BB%BA%E5%9B%BD").await.has("没有找到");
         admin.get("/admin/imports").await.is(200).has("已撤回").has("赵敏");
     })
@@ -73,7 +85,7 @@ async fn mistakes_are_told_by_row_corrected_in_the_page_and_nothing_is_applied_b
         let path = upload(&mut admin, &sticker, "add", wrong.as_bytes()).await.location();
         let page = settled(&mut admin, &path).await;
         page.has("2 处错误").has("第 3 行").has("找不到这个上级单位").has("第 4 行").has("这是公式").has("name=\"cell-0-3-1\"").has("name=\"cell-0-4-3\"");
-        admin.post(&path, &[("intent", "apply")]).await.is(422).has("这一步现在做不了");
+        apply(&mut admin, &path, "").await.is(422).has("这一步现在做不了");
         let list = admin.get(&format!("{path}/mistakes.csv")).await;
         list.is(200).has("\"'=HYPERLINK(1)\"");
         assert!(list.headers["content-disposition"].to_str().unwrap().starts_with("attachment"));
@@ -101,17 +113,17 @@ async fn ending_much_needs_its_number_and_what_ended_comes_back_with_its_convers
         let (sticker, mut admin) = admin(&app).await;
         let path = upload(&mut admin, &sticker, "add", ROSTER.as_bytes()).await.location();
         settled(&mut admin, &path).await;
-        admin.post(&path, &[("intent", "apply")]).await.location();
+        apply(&mut admin, &path, "").await.location();
         settled(&mut admin, &path).await.has("已导入");
         // The community's post has a sticker, a holder and somebody who waits; its full list of posts names another one.
         let (mut resident, conversation) = app.contact(&sticker, "楼道灯坏了").await;
         let posts = "单位名称,岗位名称\n云集路社区,服务台\n";
         let full = upload(&mut admin, &sticker, "replace", posts.as_bytes()).await.location();
         settled(&mut admin, &full).await.has("请输入这个数字").has("结束");
-        admin.post(&full, &[("intent", "apply"), ("number", "7")]).await.is(422).has("请输入 2");
+        apply(&mut admin, &full, "7").await.is(422).has("请输入 2");
         // Nobody above holds a post: whoever waits would wait for nobody.
-        admin.post(&full, &[("intent", "apply"), ("number", "2")]).await.location();
-        settled(&mut admin, &full).await.has("还有居民在等答复").has("等您确认");
+        apply(&mut admin, &full, "2").await.location();
+        settled(&mut admin, &full).await.has("还有居民在等答复").has("云集路社区 ").has("等您确认");
 
         let duty = app.staff("值班的人").await;
         let seat = domain::row::Post {
@@ -128,7 +140,7 @@ async fn ending_much_needs_its_number_and_what_ended_comes_back_with_its_convers
         let id = seat.id;
         app.domain.db.write(move |c| Box::pin(async move { store::post::insert(c, &seat).await })).await.unwrap();
         app.hold(duty, id).await;
-        admin.post(&full, &[("intent", "apply"), ("number", "2")]).await.location();
+        apply(&mut admin, &full, "2").await.location();
         settled(&mut admin, &full).await.has("已导入");
         resident.get(&conversation).await.is(200).has("值班的人");
         resident.get(&sticker.path()).await.has_not("name=\"text\"");
@@ -158,7 +170,7 @@ async fn an_import_touches_nothing_outside_its_unit_and_is_seen_by_its_admins_on
         stranger.get(&format!("{path}/mistakes.csv")).await.is(404);
         stranger.get("/admin/imports").await.has("还没有导入过");
         stranger.upload("/admin/imports/new", &[("unit", &sticker.street.to_string()), ("mode", "add")], "file", ROSTER.as_bytes()).await.is(404);
-        admin.post(&path, &[("intent", "apply")]).await.location();
+        apply(&mut admin, &path, "").await.location();
         settled(&mut admin, &path).await.has("已导入");
         let theirs = upload(&mut stranger, &other, "add", ROSTER.as_bytes()).await.location();
         settled(&mut stranger, &theirs).await.has("属于您管理范围之外的人");
@@ -175,16 +187,16 @@ async fn what_has_changed_since_it_was_shown_is_shown_once_more_before_anything_
         let new = format!("/admin/units/new?parent={}", sticker.community);
         admin.post(&new, &[("name", "别的网格"), ("kind", "grid")]).await.location();
         // Something else than the file speaks of: as it was shown.
-        admin.post(&path, &[("intent", "apply")]).await.location();
+        apply(&mut admin, &path, "").await.location();
         settled(&mut admin, &path).await.has("已导入");
         admin.post(&path, &[("intent", "undo"), ("confirm", "yes")]).await.location();
         settled(&mut admin, &path).await.has("已撤回");
         let path = upload(&mut admin, &sticker, "add", ROSTER.as_bytes()).await.location();
         settled(&mut admin, &path).await;
         admin.post(&new, &[("name", "第一网格"), ("kind", "grid")]).await.location();
-        admin.post(&path, &[("intent", "apply")]).await.location();
+        apply(&mut admin, &path, "").await.location();
         settled(&mut admin, &path).await.has("已经重新比对").has("等您确认");
-        admin.post(&path, &[("intent", "apply")]).await.location();
+        apply(&mut admin, &path, "").await.location();
         settled(&mut admin, &path).await.has("已导入");
     })
     .await;
@@ -204,14 +216,14 @@ async fn an_interrupted_import_says_so_and_can_be_begun_again() {
         // As if the machine had stopped in the middle of it.
         for state in [model::ImportState::Planning, model::ImportState::Applying] {
             assert!(begin(state).await);
-            admin.post(&path, &[("intent", "apply")]).await.is(422);
+            apply(&mut admin, &path, "").await.is(422);
             app.advance_minutes(1);
             settled(&mut admin, &path).await.is(200).has("什么都没有改").has("重新开始");
             admin.get("/admin/imports").await.has("中断了");
             admin.post(&path, &[("intent", "restart")]).await.location();
             settled(&mut admin, &path).await.has("会改什么").has("等您确认");
         }
-        admin.post(&path, &[("intent", "apply")]).await.location();
+        apply(&mut admin, &path, "").await.location();
         settled(&mut admin, &path).await.has("已导入");
     })
     .await;
@@ -238,6 +250,67 @@ async fn hostile_files_are_refused_with_a_sentence_and_nothing_is_kept() {
         assert!(page.status == 200 && page.body.starts_with("PK"));
         admin.get("/admin/imports/template/staff.csv").await.is(200).has("\"姓名\"");
         admin.get("/admin/imports/template/else.exe").await.is(404);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_tab_has_seen_is_not_applied_after_another_had_it_compared_otherwise() {
+    on_both(async |app| {
+        let (sticker, mut admin) = admin(&app).await;
+        let path = upload(&mut admin, &sticker, "add", ROSTER.as_bytes()).await.location();
+        settled(&mut admin, &path).await.has("会改什么");
+        let seen = mark(&mut admin, &path).await;
+        assert!(!seen.is_empty());
+        // The other tab: a file that would end everything else.
+        let other = "网格名称,所属社区,网格员姓名,邮箱,电话\n第九网格,云集路社区,赵九,zhao.jiu@x.cn,\n";
+        admin.upload(&format!("{path}/file"), &[], "file", other.as_bytes()).await.location();
+        settled(&mut admin, &path).await.has("第九网格");
+        admin.post(&path, &[("intent", "apply"), ("mark", &seen)]).await.is(422).has("这一步现在做不了");
+        admin.post(&path, &[("intent", "apply"), ("mark", "")]).await.is(422).has("这一步现在做不了");
+        settled(&mut admin, &path).await.has("等您确认");
+        apply(&mut admin, &path, "").await.location();
+        settled(&mut admin, &path).await.has("已导入").has("第九网格").has_not("第一网格");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_a_file_is_kept_once_it_is_given_up_or_its_time_is_over() {
+    on_both(async |app| {
+        let (sticker, mut admin) = admin(&app).await;
+        let kept = async |path: &str| {
+            let id: model::ImportId = path.rsplit('/').next().unwrap().parse().unwrap();
+            let mut conn = app.domain.db.read().await.unwrap();
+            let import = store::import::find(&mut conn, id).await.unwrap().unwrap();
+            let (file, plan) = (store::import::file(&mut conn, id).await.unwrap(), store::import::plan(&mut conn, id).await.unwrap());
+            (import.state, import.choices.contains("陈建国") || import.choices.contains("typed@x.cn"), file.is_some(), plan.is_some())
+        };
+        let edit = [("intent", "edit"), ("cell-0-3-3", "typed@x.cn")];
+        let new = async |admin: &mut Actor| {
+            let path = upload(admin, &sticker, "add", ROSTER.as_bytes()).await.location();
+            settled(admin, &path).await;
+            admin.post(&path, &edit).await.location();
+            settled(admin, &path).await;
+            path
+        };
+        let (given_up, forgotten, applied) = (new(&mut admin).await, new(&mut admin).await, new(&mut admin).await);
+        assert_eq!(kept(&forgotten).await, (model::ImportState::Ready, true, true, true));
+        admin.post(&given_up, &[("intent", "drop"), ("confirm", "yes")]).await.location();
+        assert_eq!(kept(&given_up).await, (model::ImportState::Dropped, false, false, false));
+        apply(&mut admin, &applied, "").await.location();
+        settled(&mut admin, &applied).await.has("已导入");
+        assert_eq!(kept(&applied).await, (model::ImportState::Applied, false, false, true));
+        app.advance_minutes(31 * 24 * 60);
+        domain::import::forget_old(&app.domain).await.unwrap();
+        assert_eq!(kept(&forgotten).await, (model::ImportState::Dropped, false, false, false));
+        assert_eq!(kept(&applied).await, (model::ImportState::Applied, false, false, false));
+        let id = app.staff("钱进").await;
+        app.grant(id, Role::Admin, sticker.street).await;
+        let mut admin = app.signed_in(id).await;
+        admin.get(&forgotten).await.is(200).has("已放弃");
+        admin.get(&applied).await.is(200).has("已经过了可以撤回的时间").has_not("陈建国");
+        admin.post(&applied, &[("intent", "undo"), ("confirm", "yes")]).await.is(422).has("已经过了 30 天");
     })
     .await;
 }

@@ -76,7 +76,7 @@ pub async fn change(
         }
         "edit" => import::edit(domain, &admin, id, edits(&posted)).await,
         "restart" => import::restart(domain, &admin, id).await,
-        "apply" => import::apply(domain, &admin, id, get("number")).await,
+        "apply" => import::apply(domain, &admin, id, get("mark"), get("number")).await,
         "undo" if is_sure => import::undo(domain, &admin, id).await,
         "drop" if is_sure => import::drop_it(domain, &admin, id).await,
         "undo" | "drop" => {
@@ -353,6 +353,7 @@ fn apply_form(visit: &Visit, view: &View, plan: &Plan, error: Option<String>) ->
         <form class="task boxed" method="post" action=format!("/admin/imports/{}", view.import.id)>
             {visit.csrf_field()}
             <input type="hidden" name="intent" value="apply"/>
+            <input type="hidden" name="mark" value=view.import.mark.clone().unwrap_or_default()/>
             <p>{t!(l, import.apply_text)}</p>
             {mails}
             {number}
@@ -370,7 +371,6 @@ fn mistakes(visit: &Visit, view: &View, plan: &Plan, asked: &Asked) -> AnyView {
     let lines: Vec<_> = plan.mistakes.iter().skip(page * MISTAKES).take(MISTAKES).enumerate().map(|(i, mistake)| mistake_line(l, view, i, mistake)).collect();
     let many = (count >= 2_000).then(|| view! { <p>{t!(l, import.mistakes_many, count = count)}</p> });
     let base = format!("/admin/imports/{}", view.import.id);
-    let can_edit = !view.settings.is_one_roster;
     view! {
         <div class="banner bad" role="alert">
             {icon(Icon::Alert)}
@@ -391,7 +391,7 @@ fn mistakes(visit: &Visit, view: &View, plan: &Plan, asked: &Asked) -> AnyView {
                 <tbody>{lines}</tbody>
             </table>
             <div class="acts">
-                {can_edit.then(|| view! { <button class="btn">{icon(Icon::Eye)}{t!(l, import.mistakes_save)}</button> })}
+                <button class="btn">{icon(Icon::Eye)}{t!(l, import.mistakes_save)}</button>
                 <a class="btn alt" href=format!("{base}/mistakes.csv") download="">{icon(Icon::Print)}{t!(l, import.mistakes_download)}</a>
             </div>
         </form>
@@ -402,7 +402,7 @@ fn mistakes(visit: &Visit, view: &View, plan: &Plan, asked: &Asked) -> AnyView {
 
 fn mistake_line(l: Language, view: &View, i: usize, mistake: &Mistake) -> impl IntoView + use<> {
     let place = words::place(l, &view.settings, mistake.place);
-    let column = column_of(view, mistake.place.sheet, mistake.field).filter(|_| !view.settings.is_one_roster && mistake.wrong != import::plan::Wrong::NoColumn);
+    let column = column_of(view, mistake.place.sheet, mistake.field).filter(|_| mistake.wrong != import::plan::Wrong::NoColumn);
     let (why, name) = (format!("why-{i}"), words::field(l, mistake.field));
     let cell = match column {
         Some(column) => {
@@ -623,7 +623,8 @@ fn holding_details(visit: &Visit, change: &Change<HoldingRow>) -> Vec<String> {
         details.push(t!(l, import.since, day = day(after.from_at)));
     }
     if let Some(until) = after.until_at.filter(|until| change.before.as_ref().is_none_or(|before| before.until_at != Some(*until))) {
-        details.push(t!(l, import.until, day = day(until)));
+        // The last day, not the first one after it.
+        details.push(t!(l, import.until, day = day(until.plus_seconds(-1))));
     }
     details
 }

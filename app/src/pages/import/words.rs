@@ -9,7 +9,7 @@ use domain::import::{
     change::{Place, What},
     heads::{Field, Kind},
     plan::{Odd, Warning, Wrong},
-    read::{CELL_LIMIT, COLUMN_LIMIT, FILE_LIMIT, ROW_LIMIT, ReadError},
+    read::{CELL_LIMIT, COLUMN_LIMIT, FILE_LIMIT, ROW_LIMIT, ReadError, SHEET_LIMIT},
     shown::Noun,
     work::Summary,
 };
@@ -27,6 +27,8 @@ pub fn read_error(l: Language, e: &ReadError) -> String {
         ReadError::Damaged => t!(l, import.e_damaged),
         ReadError::Bomb => t!(l, import.e_bomb),
         ReadError::TooManyRows => t!(l, import.e_rows, limit = ROW_LIMIT),
+        ReadError::TooManySheets => t!(l, import.e_sheets, limit = SHEET_LIMIT),
+        ReadError::TooSlow => t!(l, import.e_slow),
         ReadError::TooManyColumns { row } => t!(l, import.e_columns, row = row, limit = COLUMN_LIMIT),
         ReadError::CellTooLong { row, column } => t!(l, import.e_cell, row = row, column = column, limit = CELL_LIMIT),
         ReadError::Mixed { utf8, other } => t!(l, import.e_mixed, utf8 = utf8, other = other),
@@ -37,10 +39,11 @@ pub fn read_error(l: Language, e: &ReadError) -> String {
 pub fn trouble(l: Language, trouble: &Trouble) -> String {
     match trouble {
         Trouble::Changed => t!(l, import.t_changed),
-        Trouble::Ownerless => t!(l, import.t_ownerless),
+        Trouble::Ownerless(posts) => t!(l, import.t_ownerless, posts = posts.join(&t!(l, common.comma))),
         Trouble::InUse(name) => t!(l, import.t_in_use, name = name.clone()),
         Trouble::CodeTaken(code) => t!(l, import.t_code_taken, name = code.clone()),
         Trouble::Orphan(name) => t!(l, import.t_orphan, name = name.clone()),
+        Trouble::LeftAlone(count) => t!(l, import.t_left_alone, count = *count),
         Trouble::Failed => t!(l, import.t_failed),
     }
 }
@@ -115,6 +118,10 @@ pub fn warning(l: Language, warning: &Warning) -> String {
         Odd::SamePerson { row: Some(row), email } => t!(l, import.w_same, email = email.clone(), row = *row),
         Odd::SamePerson { row: None, email } => t!(l, import.w_same_there, email = email.clone()),
         Odd::Past => t!(l, import.w_past),
+        Odd::Renamed { before } => t!(l, import.w_renamed, name = before.clone()),
+        Odd::Elsewhere { name } => t!(l, import.w_elsewhere, name = name.clone()),
+        Odd::Scheduled { count } => t!(l, import.w_scheduled, count = *count),
+        Odd::NoEmail => t!(l, import.w_no_email),
     }
 }
 

@@ -1,29 +1,34 @@
 //! Writing what was shown, in one transaction. Everything that can be made ready before is; while it lasts, nobody else writes on SQLite.
 
 use super::{
-    change::{Change, Changes, HoldingRow, UnitRow},
+    Settings, Trouble,
+    change::{Change, Changes, HoldingRow, PostRow, Undo, UnitRow},
+    moves, settings_of,
     shown::Shown,
     work::{Progress, packed},
 };
 use crate::{
-    Domain, audit, conversation, holding,
-    live::Topic,
-    routing, session,
+    Domain, audit, holding, routing,
+    routing::{Ended, Orphan},
+    session,
     trial::{self, NewUnit},
 };
-use model::{At, ClientKey, ConversationId, Event, ImportId, MessageId, PostId, StaffId, UnitId};
+use model::{At, ImportId, PostId, SessionId, StaffId, UnitId};
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     time::{Duration, Instant},
 };
 use store::{
     Conn,
-    import::{Import, Packed, Steps, Touched},
+    import::{Applied, Import, Move, Packed, Steps, Touched},
 };
 
 /// How long PostgreSQL may take.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Days to come at which holdings end, the next ones, for which it is worked out whether somebody would be left without an answer: what waits today
+/// is seldom open any longer.
+const LATER: usize = 6;
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refused {
@@ -32,9 +37,16 @@ pub(super) enum Refused {
     Changed,
     /// Somebody is waiting whom nobody would answer.
     #[error("ownerless")]
-    Ownerless,
+    Ownerless(Vec<Orphan>),
     #[error(transparent)]
     Store(#[from] store::Error),
+}
+
+impl Refused {
+    /// Somebody else was at it at the same moment: looked at once more, it may well do.
+    pub fn gave_way(&self) -> bool {
+        matches!(self, Refused::Changed) || matches!(self, Refused::Store(e) if e.gave_way())
+    }
 }
 
 /// What ending posts has done besides, to be taken back too.
@@ -42,7 +54,7 @@ pub(super) enum Refused {
 struct Extra {
     touched: Touched,
     /// Conversations with the post they were of, and the one they went to.
-    moved: Vec<(ConversationId, PostId, PostId)>,
+    moved: Vec<Move>,
 }
 
 pub(super) async fn apply(domain: &Domain, import: &Import, shown: Shown, by: Option<StaffId>) -> Result<(), Refused> {
@@ -51,11 +63,13 @@ pub(super) async fn apply(domain: &Domain, import: &Import, shown: Shown, by: Op
     let made = tokio::task::spawn_blocking(move || {
         let mut changes = shown.plan.changes;
         begin_now(&mut changes.holdings, planned, now);
-        let ready = Ready::new(&changes, &Extra::default());
+        let ready = Ready::new(&changes, &Extra::default(), now);
         let undo = packed(&changes)?;
         Ok::<_, store::Error>((changes, ready, undo))
     });
-    let (changes, ready, undo) = made.await.map_err(|_| store::Error::Stopped)??;
+    let (changes, mut ready, undo) = made.await.map_err(|_| store::Error::Stopped)??;
+    ready.look_ahead(domain).await?;
+    let choices = serde_json::to_string(&Settings::emptied(settings_of(import)?)).map_err(store::Error::from)?;
     let rows = ready.rows;
     domain.imports.set_total(id, rows);
     let detail = detail(unit, &changes);
@@ -66,19 +80,23 @@ pub(super) async fn apply(domain: &Domain, import: &Import, shown: Shown, by: Op
         .write_within(PATIENCE, move |c| {
             Box::pin(async move {
                 let began = Instant::now();
-                let written = write(&inner, c, id, &ready, version, now).await?;
+                let (written, touched, moved) = write(&inner, c, id, &ready, &[], version, now).await?;
                 let mut on_trial = Vec::new();
                 for district in districts {
                     if trial::begin_new(c, district, now).await? {
                         on_trial.push(district.id);
                     }
                 }
-                let extra = serde_json::to_string(&written.extra).map_err(store::Error::from)?;
+                let moves = moves_json(&written.moves)?;
+                let extra = serde_json::to_string(&Extra { touched, moved }).map_err(store::Error::from)?;
+                unchanged(c, version).await?;
                 audit::append(c, now, by, "import.apply", &id.to_string(), &detail).await?;
                 for unit in on_trial {
                     audit::append(c, now, by, "trial.begin", &unit.to_string(), "").await?;
                 }
-                store::import::applied(c, id, &undo, &extra, now).await?;
+                if !store::import::applied(c, id, &Applied { choices, undo, extra, moves }, now).await? {
+                    return Err(Refused::Changed);
+                }
                 Ok::<_, Refused>((written, began.elapsed()))
             })
         })
@@ -87,30 +105,37 @@ pub(super) async fn apply(domain: &Domain, import: &Import, shown: Shown, by: Op
     tracing::info!(rows, milliseconds = took.as_millis() as u64, "an import was applied; so long nobody else could write");
     domain.imports.set_took(took);
     domain.trial.forget();
-    after(domain, &changes, written);
+    after(domain, &changes, written, now).await;
     Ok(())
 }
 
-pub(super) async fn undo(domain: &Domain, import: &Import, changes: Changes, extra: &str, version: i64, by: Option<StaffId>) -> Result<(), Refused> {
+/// `left` people are not what they were: they are back by now, and stay as they are.
+pub(super) async fn undo(domain: &Domain, import: &Import, undo: Undo, extra: &str, version: i64, by: Option<StaffId>) -> Result<(), Refused> {
     let (id, unit, now) = (import.id, import.unit_id, domain.now());
     let extra: Extra = serde_json::from_str(extra).map_err(store::Error::from)?;
-    let ready = Ready::new(&changes, &extra);
+    let Undo { changes, left } = undo;
+    let mut ready = Ready::new(&changes, &extra, now);
+    ready.look_ahead(domain).await?;
     domain.imports.set_total(id, ready.rows);
     let detail = detail(unit, &changes);
+    let trouble = (left > 0).then(|| serde_json::to_string(&Trouble::LeftAlone(left))).transpose().map_err(store::Error::from)?;
     let inner = domain.clone();
     let written = domain
         .db
         .write_within(PATIENCE, move |c| {
             Box::pin(async move {
-                let mut written = write(&inner, c, id, &ready, version, now).await?;
-                written.conversations.extend(give_back(&inner, c, extra.moved, now).await?);
+                let (written, ..) = write(&inner, c, id, &ready, &extra.moved, version, now).await?;
+                let moves = moves_json(&written.moves)?;
+                unchanged(c, version).await?;
                 audit::append(c, now, by, "import.undo", &id.to_string(), &detail).await?;
-                store::import::undone(c, id, now).await?;
+                if !store::import::undone(c, id, moves.as_deref(), trouble.as_deref(), now).await? {
+                    return Err(Refused::Changed);
+                }
                 Ok::<_, Refused>(written)
             })
         })
         .await?;
-    after(domain, &changes, written);
+    after(domain, &changes, written, now).await;
     Ok(())
 }
 
@@ -119,6 +144,16 @@ fn new_districts(changes: &Changes) -> Vec<NewUnit> {
     let fresh = changes.units.iter().filter(|change| change.before.is_none()).filter_map(|change| change.after.clone());
     let districts = parents_first(fresh.filter(|unit| unit.kind.is_district_level()).collect());
     districts.into_iter().map(|UnitRow { id, parent_id, kind, .. }| NewUnit { id, parent_id, kind }).collect()
+}
+
+fn moves_json(moves: &[Move]) -> store::Result<Option<String>> {
+    Ok((!moves.is_empty()).then(|| serde_json::to_string(moves)).transpose()?)
+}
+
+/// Asked once more when nobody else can append to the trail any more: what was changed beside this and before it, is there by now.
+async fn unchanged(c: &mut Conn, version: i64) -> Result<(), Refused> {
+    store::audit::hold(c).await?;
+    if store::import::has_changed(c, version).await? { Err(Refused::Changed) } else { Ok(()) }
 }
 
 /// Numbers only: no name of anybody.
@@ -137,16 +172,32 @@ fn begin_now(holdings: &mut [Change<HoldingRow>], planned: At, now: At) {
 /// The statements, and what they must not break.
 struct Ready {
     packed: Packed,
-    ended_posts: Vec<PostId>,
+    ended_posts: Vec<PostRow>,
+    /// Moments to come at which somebody ceases to hold something by this, and the posts with nobody to answer then all the same.
+    later: Vec<(At, HashSet<PostId>)>,
     rows: usize,
 }
 
 impl Ready {
-    fn new(changes: &Changes, extra: &Extra) -> Ready {
-        let steps = steps(changes, extra);
-        let ended_posts = steps.posts_ended.clone();
+    fn new(changes: &Changes, extra: &Extra, now: At) -> Ready {
+        let ended_posts = changes.posts.iter().filter(|change| change.after.is_none()).filter_map(|change| change.before.clone()).collect();
+        let ends_sooner = |change: &Change<HoldingRow>| {
+            let until = change.after.as_ref()?.until_at?;
+            let before = change.before.as_ref().map(|before| before.until_at.unwrap_or(At(i64::MAX)));
+            before.filter(|before| until < *before && until > now).map(|_| until)
+        };
+        let later: BTreeSet<At> = changes.holdings.iter().filter_map(ends_sooner).collect();
         let rows = changes.units.len() + changes.posts.len() + changes.staff.len() + changes.holdings.len();
-        Ready { packed: steps.packed(), ended_posts, rows }
+        Ready { packed: steps(changes, extra).packed(), ended_posts, later: later.into_iter().take(LATER).map(|at| (at, HashSet::new())).collect(), rows }
+    }
+
+    /// What would be so without this is not refused because of this.
+    async fn look_ahead(&mut self, domain: &Domain) -> store::Result<()> {
+        let mut conn = domain.db.read().await?;
+        for (at, known) in &mut self.later {
+            known.extend(routing::orphans_at(&mut conn, *at).await?.into_iter().map(|orphan| orphan.post_id));
+        }
+        Ok(())
     }
 }
 
@@ -176,6 +227,7 @@ fn steps(changes: &Changes, extra: &Extra) -> Steps {
         holdings_ended,
         points_back: extra.touched.points.clone(),
         substitutes: extra.touched.substitutes.clone(),
+        absences: extra.touched.absences.clone(),
     }
 }
 
@@ -198,90 +250,93 @@ fn parents_first(units: Vec<UnitRow>) -> Vec<UnitRow> {
 
 /// What the transaction did that is to be told after it.
 struct Written {
-    extra: Extra,
     routes: Vec<routing::Change>,
-    conversations: Vec<ConversationId>,
+    sessions: Vec<SessionId>,
+    /// Conversations that are at another post now.
+    moves: Vec<Move>,
 }
 
-async fn write(domain: &Domain, c: &mut Conn, id: ImportId, ready: &Ready, version: i64, now: At) -> Result<Written, Refused> {
+/// Writes everything; `back` are conversations that go where they came from, if that is what is done. Gives also what was touched besides, and
+/// which conversations of ended posts went to whom.
+async fn write(
+    domain: &Domain,
+    c: &mut Conn,
+    id: ImportId,
+    ready: &Ready,
+    back: &[Move],
+    version: i64,
+    now: At,
+) -> Result<(Written, Touched, Vec<Move>), Refused> {
+    // Whoever changes who answers takes this first and the audit trail last, here as everywhere: so no two wait for each other.
     store::post::hold_routing(c).await?;
     if store::import::has_changed(c, version).await? {
         return Err(Refused::Changed);
     }
-    let ownerless = store::import::ownerless(c).await?;
-    let talking: HashSet<PostId> = store::import::with_conversations(c, &ready.ended_posts).await?.into_iter().collect();
-    let mut moved = Vec::new();
-    if !talking.is_empty() {
-        let gone: HashSet<PostId> = ready.ended_posts.iter().copied().collect();
-        let heirs = routing::heirs(c, &gone, now).await?;
-        moved = hand_over(domain, c, &talking, &heirs, now).await?;
-    }
-    let touched = store::import::write(c, &ready.packed, now, &|rows| domain.imports.advance(id, rows)).await?;
+    store::import::hold_ending(c, &ready.packed).await?;
+    let mut touched = store::import::write(c, &ready.packed, now, &|rows| domain.imports.advance(id, rows)).await?;
+    let sessions = std::mem::take(&mut touched.sessions);
     let routes = routing::settle(c, now).await?;
-    if store::import::ownerless(c).await? > ownerless {
-        return Err(Refused::Ownerless);
+    let back: Vec<Move> = back.iter().map(|m| Move { id: m.id, from: m.to, to: m.from }).collect();
+    let back = store::import::move_conversations(c, &back).await?;
+    let left = store::import::left_behind(c, &ready.packed).await?;
+    let heirs = heirs(c, ready, &touched, left.iter().map(|(_, post)| *post).collect(), now).await?;
+    let moves: Vec<Move> = left.iter().filter_map(|(id, from)| Some(Move { id: *id, from: *from, to: *heirs.get(from)? })).collect();
+    let moved = store::import::move_conversations(c, &moves).await?;
+    let unclaimed = left.iter().map(|(_, post)| *post).filter(|post| !heirs.contains_key(post)).collect();
+    let orphans = orphans(c, ready, &routes, unclaimed, back.iter().map(|m| m.to).collect()).await?;
+    if !orphans.is_empty() {
+        return Err(Refused::Ownerless(orphans));
     }
-    let conversations = moved.iter().map(|(id, ..)| *id).collect();
-    Ok(Written { extra: Extra { touched, moved }, routes, conversations })
+    let moves = back.into_iter().chain(moved.iter().copied()).collect();
+    Ok((Written { routes, sessions, moves }, touched, moved))
 }
 
-/// Conversations of posts that end go to whoever answers then, and their contacts are told.
-async fn hand_over(
-    domain: &Domain,
-    c: &mut Conn,
-    talking: &HashSet<PostId>,
-    heirs: &HashMap<PostId, Option<PostId>>,
-    now: At,
-) -> Result<Vec<(ConversationId, PostId, PostId)>, Refused> {
-    let mut moved = Vec::new();
-    for from in talking {
-        match heirs.get(from).copied().flatten() {
-            Some(to) => {
-                moved.extend(store::import::conversations(c, *from).await?.into_iter().map(|id| (id, *from, to)));
-                crate::post::hand_all_over(domain, c, *from, to, now).await?;
-            }
-            None if store::post::waiting(c, *from).await? > 0 => return Err(Refused::Ownerless),
-            None => {}
-        }
+/// Who answers instead of ended posts that have conversations.
+async fn heirs(c: &mut Conn, ready: &Ready, touched: &Touched, posts: HashSet<PostId>, now: At) -> store::Result<HashMap<PostId, PostId>> {
+    if posts.is_empty() {
+        return Ok(HashMap::new());
     }
-    Ok(moved)
+    let stood_in: HashMap<PostId, PostId> = touched.substitutes.iter().map(|s| (s.id, s.before)).collect();
+    let ended = |post: &PostRow| Ended { id: post.id, unit_id: post.unit_id, substitute_id: stood_in.get(&post.id).copied() };
+    // All of them, because one may have stood in for another.
+    let ended: Vec<Ended> = ready.ended_posts.iter().map(ended).collect();
+    let mut heirs = routing::heirs(c, &ended, now).await?;
+    heirs.retain(|post, _| posts.contains(post));
+    Ok(heirs)
 }
 
-/// And come back with their post.
-async fn give_back(domain: &Domain, c: &mut Conn, moved: Vec<(ConversationId, PostId, PostId)>, now: At) -> Result<Vec<ConversationId>, Refused> {
-    let mut back = Vec::new();
-    let mut cards = HashMap::new();
-    for (id, from, to) in moved {
-        if !store::import::give_conversation_back(c, id, to, from).await? {
-            continue;
-        }
-        back.push(id);
-        let person = match cards.get(&from) {
-            Some(person) => Option::clone(person),
-            None => {
-                let person = store::post::card(c, from, now).await?.as_ref().and_then(conversation::person);
-                cards.insert(from, person.clone());
-                person
-            }
-        };
-        let is_open = store::conversation::find(c, id).await?.is_some_and(|conversation| conversation.state == model::ConversationState::Open);
-        if let Some(person) = person.filter(|_| is_open) {
-            conversation::tell(c, (MessageId(domain.id()), ClientKey(domain.id())), id, &Event::HandedOver { to: person }, now).await?;
+/// Posts at which somebody waits and nobody would answer, now or when a holding ends: those that lose whoever answered, those that have ended without
+/// an heir, and those that are back.
+async fn orphans(c: &mut Conn, ready: &Ready, routes: &[routing::Change], unclaimed: BTreeSet<PostId>, back: BTreeSet<PostId>) -> store::Result<Vec<Orphan>> {
+    let mut orphans = routing::orphans(c, routes).await?;
+    for post in unclaimed {
+        orphans.extend(store::post::orphan(c, post).await?);
+    }
+    for post in back {
+        if store::post::find(c, post).await?.is_some_and(|post| post.answering_id.is_none()) {
+            orphans.extend(store::post::orphan(c, post).await?);
         }
     }
-    Ok(back)
+    for (at, known) in &ready.later {
+        orphans.extend(routing::orphans_at(c, *at).await?.into_iter().filter(|orphan| !known.contains(&orphan.post_id)));
+    }
+    orphans.sort_by_key(|orphan| (orphan.due_at, orphan.post_id));
+    orphans.dedup_by_key(|orphan| orphan.post_id);
+    Ok(orphans)
 }
 
-/// After the commit: caches are dropped, and whom it concerns is woken.
-fn after(domain: &Domain, changes: &Changes, written: Written) {
+/// After the commit: caches are dropped, and whom it concerns is woken and told.
+async fn after(domain: &Domain, changes: &Changes, written: Written, now: At) {
     domain.settings.clear();
     domain.figures.clear();
     routing::wake(domain, &written.routes);
-    domain.hub.wake_all(written.conversations.into_iter().map(Topic::Conversation));
-    session::wake(domain, written.extra.touched.sessions);
+    session::wake(domain, written.sessions);
     // Whoever is new has not signed in, so only what others held concerns anybody who is looking.
     let held = changes.holdings.iter().filter_map(|change| change.before.as_ref());
     holding::wake(domain, held.map(|h| (h.post_id, h.staff_id)));
+    if let Err(e) = moves::expect(domain, &changes.holdings, now).await {
+        tracing::error!(error = %e, "residents could not be told of the holders that an import has brought");
+    }
 }
 
 impl super::Work {

@@ -1,6 +1,7 @@
 //! What an import changes, each thing with how it was and how it is to be; so the same, turned round, takes it back.
 
-use model::{At, HoldingId, PostId, StaffId, UnitId};
+use super::plan::has_one_holder;
+use model::{At, HoldingId, PostId, StaffId, UnitId, UnitKind};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{HashMap, HashSet},
@@ -168,8 +169,12 @@ pub struct Outside {
     pub emails: HashSet<String>,
     /// People who have left, by address: they come back.
     pub gone: HashMap<String, StaffRow>,
-    /// Who is not ended whatever the file lacks: whoever has a grant, or holds a post elsewhere.
+    /// Who is not ended whatever the file lacks: whoever has a grant, or belongs elsewhere too.
     pub kept: HashSet<StaffId>,
+    /// Whoever has their home, a post or a grant elsewhere: nothing is changed of them but what they hold here.
+    pub elsewhere: HashSet<StaffId>,
+    /// Of those whom the import has ended, whoever is back by now.
+    pub back: HashSet<StaffId>,
 }
 
 impl World {
@@ -214,8 +219,16 @@ pub enum Stuck {
     Orphan(String),
 }
 
+/// What takes changes back, and how many people are left as they are because they are back by now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Undo {
+    pub changes: Changes,
+    pub left: usize,
+}
+
 /// What takes changes back in the world as it is now. What somebody has changed since is left as they made it.
-pub fn undo(world: &World, done: &Changes, now: At) -> Result<Changes, Stuck> {
+/// `since` is when they were made.
+pub fn undo(world: &World, done: &Changes, since: At, now: At) -> Result<Undo, Stuck> {
     let units = turned(&world.units, &done.units, |before, after, current| UnitRow {
         parent_id: back(&before.parent_id, &after.parent_id, &current.parent_id),
         kind: back(&before.kind, &after.kind, &current.kind),
@@ -230,6 +243,8 @@ pub fn undo(world: &World, done: &Changes, now: At) -> Result<Changes, Stuck> {
         title_en: back(&before.title_en, &after.title_en, &current.title_en),
         id: current.id,
     });
+    let is_back = |id: &StaffId| world.outside.back.contains(id);
+    let left: HashSet<StaffId> = ended(&done.staff).into_iter().filter(is_back).collect();
     let mut staff = turned(&world.staff, &done.staff, |before, after, current| StaffRow {
         email: back(&before.email, &after.email, &current.email),
         name: back(&before.name, &after.name, &current.name),
@@ -247,19 +262,42 @@ pub fn undo(world: &World, done: &Changes, now: At) -> Result<Changes, Stuck> {
     let mut changes = Changes { units, posts, staff: Vec::new(), holdings };
     // What has run out meanwhile stays over.
     changes.holdings.retain(|change| change.after.as_ref().is_none_or(|after| after.until_at.is_none_or(|until| until > now)));
+    // Whoever is back has been given what they hold now by somebody else.
+    changes.holdings.retain(|change| change.before.is_some() || change.after.as_ref().is_none_or(|after| !left.contains(&after.staff_id)));
     let ended_posts: HashSet<PostId> = ended(&changes.posts);
     let known: HashSet<HoldingId> = ended(&changes.holdings);
     let later = world.holdings.values().filter(|h| ended_posts.contains(&h.post_id) && !known.contains(&h.id));
     changes.holdings.extend(later.map(|h| Change { place: None, before: Some(h.clone()), after: None }));
+    let seated = seated_since(world, &changes, since);
+    changes.holdings.retain(|change| change.after.as_ref().is_none_or(|after| !seated.contains(&after.id)));
     // Who has been given something else since keeps their login.
     let over: HashSet<HoldingId> = ended(&changes.holdings);
     let busy: HashSet<StaffId> = world.holdings.values().filter(|h| !over.contains(&h.id)).map(|h| h.staff_id).collect();
     staff.retain(|change| {
         let id = change.before.as_ref().filter(|_| change.after.is_none()).map(|s| s.id);
-        id.is_none_or(|id| !busy.contains(&id) && !world.outside.kept.contains(&id))
+        let is_free = id.is_none_or(|id| !busy.contains(&id) && !world.outside.kept.contains(&id));
+        is_free && change.shown().is_none_or(|person| !left.contains(&person.id) && !world.outside.elsewhere.contains(&person.id))
     });
     changes.staff = staff;
-    stuck(world, &changes).map_or(Ok(changes), Err)
+    stuck(world, &changes).map_or(Ok(Undo { changes, left: left.len() }), Err)
+}
+
+/// Holdings that would come back to a seat for one that somebody else has been given since.
+fn seated_since(world: &World, changes: &Changes, since: At) -> HashSet<HoldingId> {
+    let mut kinds: HashMap<UnitId, UnitKind> = world.units.values().map(|unit| (unit.id, unit.kind)).collect();
+    kinds.extend(changes.units.iter().filter_map(|change| change.after.as_ref()).map(|unit| (unit.id, unit.kind)));
+    let mut units: HashMap<PostId, UnitId> = world.posts.values().map(|post| (post.id, post.unit_id)).collect();
+    units.extend(changes.posts.iter().filter_map(|change| change.after.as_ref()).map(|post| (post.id, post.unit_id)));
+    let is_for_one = |post: &PostId| units.get(post).and_then(|unit| kinds.get(unit)).is_some_and(|kind| has_one_holder(*kind));
+    let touched: HashSet<HoldingId> = changes.holdings.iter().filter_map(|change| change.shown().map(Thing::id)).collect();
+    let mut others: HashMap<PostId, Vec<&HoldingRow>> = HashMap::new();
+    for h in world.holdings.values().filter(|h| h.from_at >= since && !touched.contains(&h.id)) {
+        others.entry(h.post_id).or_default().push(h);
+    }
+    let end = |h: &HoldingRow| h.until_at.unwrap_or(At(i64::MAX));
+    let meets = |one: &HoldingRow, other: &HoldingRow| one.from_at < end(other) && other.from_at < end(one);
+    let come = changes.holdings.iter().filter_map(|change| change.after.as_ref());
+    come.filter(|h| is_for_one(&h.post_id) && others.get(&h.post_id).into_iter().flatten().any(|other| meets(h, other))).map(|h| h.id).collect()
 }
 
 /// The value before, unless it is no longer the one that was set.

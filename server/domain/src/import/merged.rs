@@ -1,22 +1,33 @@
 //! Merged cells. A roster that names the community once beside its twelve grids means it for all twelve.
 
-use super::read::Row;
+use super::read::{COLUMN_LIMIT, Row};
 
-/// Gives every row of a region merged downwards in one column the value at its top.
-pub fn spread(rows: &mut [Row], regions: impl Iterator<Item = ((u32, u32), (u32, u32))>) {
-    for ((top, left), (bottom, right)) in regions {
-        if left != right || top == bottom {
+/// Where cells are merged: from a row and column to a row and column.
+pub type Region = ((u32, u32), (u32, u32));
+
+/// Gives every row of a region merged downwards in one column the value at its top. Regions do not lap over each other; of those that do all the
+/// same, the first counts, so that no cell is filled twice.
+pub fn spread(rows: &mut [Row], regions: impl Iterator<Item = Region>) {
+    let is_column = |((top, left), (bottom, right)): &Region| left == right && top < bottom && (*left as usize) < COLUMN_LIMIT;
+    let mut regions: Vec<Region> = regions.filter(is_column).collect();
+    regions.sort_unstable_by_key(|((top, left), _)| (*left, *top));
+    let mut filled = (0, 0);
+    for ((top, left), (bottom, _)) in regions {
+        let (column, top, bottom) = (left as usize, top.saturating_add(1), bottom.saturating_add(1));
+        let first = rows.partition_point(|row| row.number < top);
+        if filled.0 == column && first < filled.1 {
             continue;
         }
-        let column = left as usize;
-        let first = rows.partition_point(|row| row.number < top + 1);
-        let Some(value) = rows.get(first).filter(|row| row.number == top + 1).map(|row| row.cell(column).to_owned()) else { continue };
-        for row in rows[first..].iter_mut().take_while(|row| row.number <= bottom + 1) {
+        let Some(value) = rows.get(first).filter(|row| row.number == top).map(|row| row.cell(column).to_owned()) else { continue };
+        let mut end = first;
+        while let Some(row) = rows.get_mut(end).filter(|row| row.number <= bottom) {
             if row.cells.len() <= column {
                 row.cells.resize(column + 1, String::new());
             }
             row.cells[column].clone_from(&value);
+            end += 1;
         }
+        filled = (column, end);
     }
 }
 
@@ -28,7 +39,7 @@ mod tests {
     fn what_is_merged_downwards_is_said_of_every_row() {
         let row = |number, cells: [&str; 2]| Row { number, cells: cells.map(str::to_owned).to_vec() };
         let mut rows = vec![row(1, ["网格花名册", ""]), row(2, ["桃花岭社区", "一"]), row(3, ["", "二"]), row(5, ["", "三"])];
-        spread(&mut rows, [((0, 0), (0, 1)), ((1, 0), (2, 0))].into_iter());
+        spread(&mut rows, [((0, 0), (0, 1)), ((2, 0), (9, 0)), ((1, 0), (2, 0)), ((0, 16_000), (9, 16_000))].into_iter());
         assert_eq!(rows.iter().map(|row| row.cells[0].as_str()).collect::<Vec<_>>(), ["网格花名册", "桃花岭社区", "桃花岭社区", ""]);
     }
 }

@@ -5,6 +5,7 @@ mod apply;
 pub mod change;
 pub mod heads;
 mod merged;
+mod moves;
 pub mod oneroster;
 pub mod plan;
 pub mod read;
@@ -28,6 +29,7 @@ use shown::Shown;
 use std::sync::Arc;
 use store::import::{Import, New};
 
+pub use moves::tell_moved;
 pub use work::{Progress, Work};
 
 /// How long an import can be taken back.
@@ -57,6 +59,9 @@ pub enum ImportError {
     Later,
     #[error("too late to undo")]
     TooLate,
+    /// Nobody said into which of them.
+    #[error("there are {0} topmost units")]
+    SeveralRoots(usize),
     #[error(transparent)]
     Store(#[from] store::Error),
 }
@@ -67,14 +72,16 @@ pub enum ImportError {
 pub enum Trouble {
     /// What is there was changed since it was shown: it is shown anew.
     Changed,
-    /// Somebody is waiting whom nobody would answer any more.
-    Ownerless,
+    /// Somebody is waiting at these posts whom nobody would answer any more.
+    Ownerless(Vec<String>),
     /// It cannot be undone: something new hangs on a unit of it.
     InUse(String),
     /// It cannot be undone: another unit has this code now.
     CodeTaken(String),
     /// It cannot be undone: the unit above this one has gone.
     Orphan(String),
+    /// It was taken back, but for so many people who are back by now.
+    LeftAlone(usize),
     /// The database did not take it.
     Failed,
 }
@@ -114,6 +121,13 @@ impl Settings {
                 .collect(),
         };
         Settings { choices, edits: Vec::new(), tops: sheets.iter().map(top).collect(), is_one_roster }
+    }
+
+    /// What is kept when the file is not: how it was read and what its sheets are called, nothing that stood in it.
+    pub(crate) fn emptied(mut self) -> Settings {
+        self.edits.clear();
+        self.tops.iter_mut().for_each(|sheet| sheet.rows.clear());
+        self
     }
 
     /// The heads of a sheet found out anew from another row.
@@ -173,8 +187,8 @@ impl Upload {
 /// Reads a file and guesses how it is meant, every sheet as `kind` if one is given.
 pub(crate) fn settle_choices(file: &File, kind: Option<Kind>) -> Settings {
     if file.format == Format::OneRoster {
-        let (sheets, choices) = oneroster::convert(file);
-        return Settings::new(&sheets, choices, true);
+        let package = oneroster::convert(file);
+        return Settings::new(&package.sheets, package.choices, true);
     }
     let mut choices: Vec<Choice> = file.sheets.iter().map(heads::guess).collect();
     for choice in choices.iter_mut().filter(|choice| choice.kind != Kind::Nothing || file.sheets.len() == 1) {
@@ -326,7 +340,7 @@ pub async fn restart(domain: &Domain, admin: &Admin, id: ImportId) -> Result<(),
                     Box::pin(async move {
                         let is_mine = store::import::begin(c, id, ImportState::Applying, ImportState::Applying, silent, now).await?;
                         if is_mine {
-                            store::import::ready(c, id, None, None, None, now).await?;
+                            store::import::ready(c, id, None, None, now).await?;
                         }
                         store::Result::Ok(is_mine)
                     })
@@ -363,20 +377,23 @@ async fn again(domain: &Domain, import: &Import, file: Option<(String, Vec<u8>)>
     Ok(())
 }
 
-/// Does what was shown. `number` is what was typed where much ends.
-pub async fn apply(domain: &Domain, admin: &Admin, id: ImportId, number: &str) -> Result<(), ImportError> {
+/// Does what was shown. `mark` is that of the comparison that was looked at, `number` what was typed where much ends.
+pub async fn apply(domain: &Domain, admin: &Admin, id: ImportId, mark: &str, number: &str) -> Result<(), ImportError> {
     let import = mine(domain, admin, id).await?;
     let by = admin.staff.id;
-    check(domain, &import, number.trim().parse().ok()).await?;
-    step(domain, id, ImportState::Ready, ImportState::Applying).await?;
+    check(domain, &import, mark, number.trim().parse().ok()).await?;
+    begin_seen(domain, id, mark).await?;
     let inner = domain.clone();
     tokio::spawn(async move { work::apply(&inner, id, Some(by)).await });
     Ok(())
 }
 
 /// Whether it may be applied as it was shown.
-pub(crate) async fn check(domain: &Domain, import: &Import, number: Option<usize>) -> Result<(), ImportError> {
-    let shown = shown::load(domain, import).await?.filter(|_| import.state == ImportState::Ready).ok_or(ImportError::NotNow)?;
+pub(crate) async fn check(domain: &Domain, import: &Import, mark: &str, number: Option<usize>) -> Result<(), ImportError> {
+    if import.state != ImportState::Ready || import.mark.as_deref() != Some(mark) {
+        return Err(ImportError::NotNow);
+    }
+    let shown = shown::load(domain, import).await?.ok_or(ImportError::NotNow)?;
     if !shown.plan.mistakes.is_empty() {
         return Err(ImportError::Mistakes);
     }
@@ -384,6 +401,13 @@ pub(crate) async fn check(domain: &Domain, import: &Import, number: Option<usize
         return Err(ImportError::Number(shown.plan.ending()));
     }
     Ok(())
+}
+
+/// Somebody may have it compared otherwise at this very moment: then it is not begun.
+pub(crate) async fn begin_seen(domain: &Domain, id: ImportId, mark: &str) -> Result<(), ImportError> {
+    let (now, mark) = (domain.now(), mark.to_owned());
+    let taken = domain.db.write(move |c| Box::pin(async move { store::import::begin_seen(c, id, &mark, now).await })).await?;
+    if taken { Ok(()) } else { Err(ImportError::NotNow) }
 }
 
 pub(crate) async fn step(domain: &Domain, id: ImportId, from: ImportState, to: ImportState) -> Result<(), ImportError> {
@@ -416,26 +440,38 @@ pub async fn undo(domain: &Domain, admin: &Admin, id: ImportId) -> Result<(), Im
 
 /// Gives an import up before it was applied. Nothing of the file stays.
 pub async fn drop_it(domain: &Domain, admin: &Admin, id: ImportId) -> Result<(), ImportError> {
-    mine(domain, admin, id).await?;
-    let (by, now) = (admin.staff.id, domain.now());
+    let import = mine(domain, admin, id).await?;
+    if give_up(domain, &import, Some(admin.staff.id)).await? { Ok(()) } else { Err(ImportError::NotNow) }
+}
+
+pub(crate) async fn give_up(domain: &Domain, import: &Import, by: Option<StaffId>) -> store::Result<bool> {
+    let (id, now) = (import.id, domain.now());
+    let choices = serde_json::to_string(&settings_of(import)?.emptied())?;
     let dropped = domain
         .db
         .write(move |c| {
             Box::pin(async move {
-                let dropped = store::import::drop_it(c, id, now).await?;
+                let dropped = store::import::drop_it(c, id, &choices, now).await?;
                 if dropped {
-                    audit::append(c, now, Some(by), "import.drop", &id.to_string(), "").await?;
+                    audit::append(c, now, by, "import.drop", &id.to_string(), "").await?;
                 }
                 store::Result::Ok(dropped)
             })
         })
         .await?;
     domain.imports.forget(id);
-    if dropped { Ok(()) } else { Err(ImportError::NotNow) }
+    Ok(dropped)
 }
 
-/// What the day brings: what can no longer be taken back is not kept.
+/// What the day brings: what can no longer be taken back is not kept, nor a file that nobody went on with.
 pub async fn forget_old(domain: &Domain) -> store::Result<()> {
     let before = domain.now().plus_days(-UNDO_DAYS);
-    domain.db.write(move |c| Box::pin(async move { store::import::forget(c, before).await.map(drop) })).await
+    let old = store::import::old(&mut domain.db.read().await?, before).await?;
+    for (id, choices) in old {
+        let settings: Settings = serde_json::from_str(&choices)?;
+        let choices = serde_json::to_string(&settings.emptied())?;
+        domain.db.write(move |c| Box::pin(async move { store::import::forget(c, id, &choices, before).await })).await?;
+        domain.imports.forget(id);
+    }
+    Ok(())
 }

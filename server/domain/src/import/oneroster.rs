@@ -1,39 +1,138 @@
-//! OneRoster 1.1 and 1.2, the files of the education branch: organisations become bureaus and schools, classes stand below their school, teachers become
-//! staff, and who is enrolled as a class's first teacher holds its post for the term. Students and guardians are not read.
+//! OneRoster 1.1 and 1.2, the files of the education branch: organisations become bureaus and schools, homeroom classes stand below their school, teachers
+//! become staff, and who is enrolled as a class's first teacher holds its post for the term. Students and guardians are not read, and lessons (scheduled
+//! classes) are no units: a parent knows the class, not the timetable.
 
 use super::{
+    change::Place,
     heads::{Choice, Field, Kind},
+    plan::{Odd, Warning},
     read::{File, Row, Sheet},
 };
 use std::collections::{HashMap, HashSet};
 
-/// The package as sheets of our own; every row keeps the number it has in its file.
-pub fn convert(file: &File) -> (Vec<Sheet>, Vec<Choice>) {
+/// Lets through what is used, row by row while a part is read: a district has thirty students to each teacher.
+#[derive(Default)]
+pub struct Sieve {
+    part: String,
+    heads: Option<HashMap<String, usize>>,
+    /// Who is staff by the file of roles, if there is one.
+    staff: Option<HashSet<String>>,
+}
+
+impl Sieve {
+    pub fn begin(&mut self, part: &str) {
+        (self.part, self.heads) = (part.to_owned(), None);
+        if part == "roles.csv" {
+            self.staff = Some(HashSet::new());
+        }
+    }
+
+    pub fn keeps(&mut self, row: &Row) -> bool {
+        let Some(heads) = &self.heads else {
+            self.heads = Some(heads_of(row));
+            return true;
+        };
+        let get = |head: &str| heads.get(head).map_or("", |column| row.cell(*column));
+        match self.part.as_str() {
+            "roles.csv" => {
+                let is_kept = is_staff_role(get("role"));
+                if let Some(staff) = self.staff.as_mut().filter(|_| is_kept) {
+                    staff.insert(get("usersourcedid").to_owned());
+                }
+                is_kept
+            }
+            "users.csv" => is_staff_role(get("role")) || self.staff.as_ref().is_some_and(|staff| staff.contains(get("sourcedid"))),
+            "enrollments.csv" => get("role").eq_ignore_ascii_case("teacher"),
+            _ => true,
+        }
+    }
+}
+
+fn is_staff_role(role: &str) -> bool {
+    let role = role.to_lowercase();
+    ["teacher", "aide", "administrator", "principal", "counselor", "proctor", "sitesupport"].iter().any(|known| role.contains(known))
+}
+
+fn heads_of(row: &Row) -> HashMap<String, usize> {
+    row.cells.iter().enumerate().map(|(i, name)| (name.trim().to_lowercase(), i)).collect()
+}
+
+/// The package as sheets of our own, and what was left out of it; every row keeps the number it has in its file.
+pub struct Package {
+    pub sheets: Vec<Sheet>,
+    pub choices: Vec<Choice>,
+    pub left_out: Vec<Warning>,
+}
+
+pub fn convert(file: &File) -> Package {
     let part = |name: &str| file.sheets.iter().find(|sheet| sheet.name == name).map_or_else(Part::default, Part::new);
     let (orgs, users, roles) = (part("orgs.csv"), part("users.csv"), part("roles.csv"));
     let (classes, enrollments, sessions) = (part("classes.csv"), part("enrollments.csv"), part("academicsessions.csv"));
-    let teaching = teaching(&enrollments);
+    let codes = codes(&orgs);
+    let (classes, scheduled) = homerooms(classes);
+    let (users, unreachable) = reachable(users, &roles);
+    let teaching = teaching(&enrollments, &users, &classes);
     let pages = [
-        org_page(&orgs),
-        class_page(&classes),
+        org_page(&orgs, &codes),
+        class_page(&classes, &codes),
         seat_page(&classes, &teaching),
-        staff_page(&users, &roles),
+        staff_page(&users),
         held_page(&enrollments, &users, &classes, &sessions, &teaching),
     ];
-    pages.into_iter().filter(|page| !page.rows.is_empty()).map(Page::done).unzip()
+    let pages: Vec<Page> = pages.into_iter().filter(|page| !page.rows.is_empty()).collect();
+    let place = |name: &str, row: &Row| Place { sheet: pages.iter().position(|page| page.name == name).unwrap_or(0), row: row.number };
+    let mut left_out = Vec::new();
+    if let Some(first) = scheduled.first() {
+        left_out.push(Warning { place: place("classes.csv", first), value: String::new(), odd: Odd::Scheduled { count: scheduled.len() } });
+    }
+    left_out.extend(unreachable.into_iter().map(|(row, name)| Warning { place: place("users.csv", row), value: name, odd: Odd::NoEmail }));
+    let (sheets, choices) = pages.into_iter().map(Page::done).unzip();
+    Package { sheets, choices, left_out }
+}
+
+/// The code each organisation goes by: the one its own authority gave it, if it is the only one with it, else that of the package.
+fn codes<'a>(orgs: &Part<'a>) -> HashMap<&'a str, &'a str> {
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    orgs.live().for_each(|org| *seen.entry(orgs.get(org, "identifier")).or_default() += 1);
+    let code = |org| {
+        let (id, given) = (orgs.get(org, "sourcedid"), orgs.get(org, "identifier"));
+        (id, if !given.is_empty() && seen.get(given) == Some(&1) { given } else { id })
+    };
+    orgs.live().map(code).collect()
+}
+
+/// Classes that somebody leads; of lessons it is only said that they are left out.
+fn homerooms(mut classes: Part<'_>) -> (Part<'_>, Vec<&Row>) {
+    let is_lesson = |row: &&Row| classes.get(row, "classtype").eq_ignore_ascii_case("scheduled");
+    let (lessons, homerooms) = classes.live().partition(is_lesson);
+    classes.rows = homerooms;
+    (classes, lessons)
+}
+
+/// Staff who can be invited, and those who have no address, with their names.
+fn reachable<'a>(mut users: Part<'a>, roles: &Part<'a>) -> (Part<'a>, Vec<(&'a Row, String)>) {
+    // 1.1 has the role in the user's row, 1.2 in a file of its own.
+    let by_file: HashSet<&str> = roles.live().filter(|line| is_staff_role(roles.get(line, "role"))).map(|line| roles.get(line, "usersourcedid")).collect();
+    let is_staff = |user: &&'a Row| {
+        let is_off = users.get(user, "enableduser").eq_ignore_ascii_case("false");
+        !is_off && (is_staff_role(users.get(user, "role")) || by_file.contains(users.get(user, "sourcedid")))
+    };
+    let (with, without): (Vec<&Row>, Vec<&Row>) = users.live().filter(is_staff).partition(|user| !users.get(user, "email").is_empty());
+    let unreachable = without.into_iter().map(|user| (user, name(&users, user))).collect();
+    users.rows = with;
+    (users, unreachable)
 }
 
 #[derive(Default)]
 struct Part<'a> {
     heads: HashMap<String, usize>,
-    rows: &'a [Row],
+    rows: Vec<&'a Row>,
 }
 
 impl<'a> Part<'a> {
     fn new(sheet: &'a Sheet) -> Part<'a> {
         let Some((head, rows)) = sheet.rows.split_first() else { return Part::default() };
-        let heads = head.cells.iter().enumerate().map(|(i, name)| (name.trim().to_lowercase(), i)).collect();
-        Part { heads, rows }
+        Part { heads: heads_of(head), rows: rows.iter().collect() }
     }
 
     fn get(&self, row: &'a Row, head: &str) -> &'a str {
@@ -42,7 +141,7 @@ impl<'a> Part<'a> {
 
     /// Rows that hold: a bulk file has no status, a delta says what goes.
     fn live(&self) -> impl Iterator<Item = &'a Row> + '_ {
-        self.rows.iter().filter(|row| !self.get(row, "status").eq_ignore_ascii_case("tobedeleted"))
+        self.rows.iter().copied().filter(|row| !self.get(row, "status").eq_ignore_ascii_case("tobedeleted"))
     }
 }
 
@@ -55,7 +154,7 @@ struct Page {
 
 impl Page {
     fn done(self) -> (Sheet, Choice) {
-        let choice = Choice { kind: self.kind, head: 1, columns: self.columns.iter().copied().map(Some).collect() };
+        let choice = Choice { kind: self.kind, head: 1, columns: self.columns.iter().copied().map(Some).collect(), by_name: true };
         (Sheet { name: self.name.to_owned(), rows: self.rows }, choice)
     }
 }
@@ -64,19 +163,26 @@ fn row<const N: usize>(from: &Row, cells: [&str; N]) -> Row {
     Row { number: from.number, cells: cells.map(str::to_owned).to_vec() }
 }
 
-fn org_page(orgs: &Part<'_>) -> Page {
+fn org_page(orgs: &Part<'_>, codes: &HashMap<&str, &str>) -> Page {
     let kind = |typed: &str| match typed.to_lowercase().as_str() {
         "school" => "school",
         "district" | "local" | "department" | "state" | "national" => "bureau",
         _ => "",
     };
-    let cells = |org| row(org, [orgs.get(org, "sourcedid"), orgs.get(org, "name"), kind(orgs.get(org, "type")), orgs.get(org, "parentsourcedid")]);
+    let code = |id| codes.get(id).copied().unwrap_or(id);
+    let cells = |org| {
+        row(org, [code(orgs.get(org, "sourcedid")), orgs.get(org, "name"), kind(orgs.get(org, "type")), code(orgs.get(org, "parentsourcedid"))])
+    };
     let columns = &[Field::UnitCode, Field::UnitName, Field::UnitKind, Field::ParentCode];
     Page { name: "orgs.csv", kind: Kind::Units, columns, rows: orgs.live().map(cells).collect() }
 }
 
-fn class_page(classes: &Part<'_>) -> Page {
-    let cells = |class| row(class, [classes.get(class, "sourcedid"), classes.get(class, "title"), "class", classes.get(class, "schoolsourcedid")]);
+fn class_page(classes: &Part<'_>, codes: &HashMap<&str, &str>) -> Page {
+    let school = |class| {
+        let id = classes.get(class, "schoolsourcedid");
+        codes.get(id).copied().unwrap_or(id)
+    };
+    let cells = |class| row(class, [classes.get(class, "sourcedid"), classes.get(class, "title"), "class", school(class)]);
     let columns = &[Field::UnitCode, Field::UnitName, Field::UnitKind, Field::ParentCode];
     Page { name: "classes.csv", kind: Kind::Units, columns, rows: classes.live().map(cells).collect() }
 }
@@ -89,9 +195,13 @@ fn seat_page(classes: &Part<'_>, teaching: &HashMap<String, String>) -> Page {
 }
 
 /// The enrolment that makes somebody the teacher of a class: the one marked primary, or the only one.
-fn teaching(enrollments: &Part<'_>) -> HashMap<String, String> {
+fn teaching(enrollments: &Part<'_>, users: &Part<'_>, classes: &Part<'_>) -> HashMap<String, String> {
     let mut of_class: HashMap<&str, Vec<(&str, bool)>> = HashMap::new();
-    for line in enrollments.live().filter(|line| enrollments.get(line, "role").eq_ignore_ascii_case("teacher")) {
+    let known: HashSet<&str> = users.live().map(|user| users.get(user, "sourcedid")).collect();
+    let rooms: HashSet<&str> = classes.live().map(|class| classes.get(class, "sourcedid")).collect();
+    let is_of_both = |line: &&Row| known.contains(enrollments.get(line, "usersourcedid")) && rooms.contains(enrollments.get(line, "classsourcedid"));
+    let is_teacher = |line: &&Row| enrollments.get(line, "role").eq_ignore_ascii_case("teacher");
+    for line in enrollments.live().filter(is_teacher).filter(is_of_both) {
         let is_primary = enrollments.get(line, "primary").eq_ignore_ascii_case("true");
         of_class.entry(enrollments.get(line, "classsourcedid")).or_default().push((enrollments.get(line, "sourcedid"), is_primary));
     }
@@ -102,25 +212,11 @@ fn teaching(enrollments: &Part<'_>) -> HashMap<String, String> {
     of_class.into_iter().filter_map(|(class, lines)| Some((class.to_owned(), chosen(lines)?))).collect()
 }
 
-/// 1.1 has the role in the user's row, 1.2 in a file of its own.
-fn staff_page(users: &Part<'_>, roles: &Part<'_>) -> Page {
-    let is_staff_role = |role: &str| {
-        let role = role.to_lowercase();
-        ["teacher", "aide", "administrator", "principal", "counselor", "proctor", "sitesupport"].iter().any(|known| role.contains(known))
-    };
-    let by_file: HashSet<&str> = roles.live().filter(|line| is_staff_role(roles.get(line, "role"))).map(|line| roles.get(line, "usersourcedid")).collect();
-    let is_staff = |user: &&Row| {
-        let is_off = users.get(user, "enableduser").eq_ignore_ascii_case("false");
-        !is_off && (is_staff_role(users.get(user, "role")) || by_file.contains(users.get(user, "sourcedid")))
-    };
+fn staff_page(users: &Part<'_>) -> Page {
     let phone = |user| Some(users.get(user, "phone")).filter(|phone| !phone.is_empty()).unwrap_or_else(|| users.get(user, "sms"));
     let cells = |user| row(user, [&name(users, user), users.get(user, "email"), phone(user)]);
-    Page {
-        name: "users.csv",
-        kind: Kind::Staff,
-        columns: &[Field::PersonName, Field::Email, Field::Phone],
-        rows: users.live().filter(is_staff).map(cells).collect(),
-    }
+    let columns = &[Field::PersonName, Field::Email, Field::Phone];
+    Page { name: "users.csv", kind: Kind::Staff, columns, rows: users.live().map(cells).collect() }
 }
 
 /// 王 and 芳 are 王芳, Fang and Wang are Fang Wang.

@@ -7,7 +7,7 @@ use super::{
     read::{Row, Sheet},
     units::Units,
 };
-use crate::{holding, invitation, post, profile};
+use crate::{holding, invitation, post, profile, unit::CODE_LIMIT};
 use jiff::{civil::Date, tz::TimeZone};
 use model::{
     At, HoldingId, Language, PostId, StaffId, UnitId, UnitKind,
@@ -140,6 +140,14 @@ pub enum Odd {
     SamePerson { row: Option<u32>, email: String },
     /// It was over before today, and is left out.
     Past,
+    /// Somebody who has signed in gets another name.
+    Renamed { before: String },
+    /// They belong to a unit elsewhere too: how they are called and reached is theirs and that unit's to say.
+    Elsewhere { name: String },
+    /// Lessons are no units, and are left out.
+    Scheduled { count: usize },
+    /// Nobody could reach them, and they are left out.
+    NoEmail,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -189,9 +197,9 @@ pub fn named(tables: &[Table<'_>]) -> (Vec<String>, Vec<String>) {
     for table in tables {
         let reader = Reader::new(table);
         for row in table.rows {
-            let (code, email) = (reader.raw(row, Field::UnitCode), reader.raw(row, Field::Email));
-            codes.extend((!code.is_empty()).then(|| code.to_owned()));
-            emails.extend((!email.is_empty()).then(|| email.to_lowercase()));
+            // As they are understood below, or an invisible mark would hide whose they are.
+            codes.extend(text::optional_line(reader.raw(row, Field::UnitCode), CODE_LIMIT).ok().flatten());
+            emails.extend(text::email(reader.raw(row, Field::Email)).ok());
         }
     }
     (codes.into_iter().collect(), emails.into_iter().collect())
@@ -212,6 +220,7 @@ pub fn plan(world: &World, tables: &[Table<'_>], mode: Mode, when: &When, new_id
 pub(super) struct Reader {
     pub sheet: usize,
     pub kind: Kind,
+    pub by_name: bool,
     columns: HashMap<Field, usize>,
 }
 
@@ -220,7 +229,7 @@ impl Reader {
         let may = table.choice.kind.fields();
         let columns = table.choice.columns.iter().enumerate();
         let columns = columns.filter_map(|(i, field)| Some((field.filter(|field| may.contains(field))?, i))).collect();
-        Reader { sheet: table.sheet, kind: table.choice.kind, columns }
+        Reader { sheet: table.sheet, kind: table.choice.kind, by_name: table.choice.by_name, columns }
     }
 
     pub fn has(&self, field: Field) -> bool {
@@ -368,7 +377,8 @@ impl<'a> Draft<'a> {
             None
         };
         let (Some(email), Some(unit)) = (email, unit) else { return };
-        if reader.kind == Kind::Staff {
+        // Of a unit that could not be made, nothing more can be said.
+        if reader.kind == Kind::Staff || units.kind_of(unit).is_none() {
             return;
         }
         let title = self
@@ -393,7 +403,8 @@ impl<'a> Draft<'a> {
     fn seat(&mut self, reader: &Reader, row: &'a Row, units: &Units, unit: UnitId, has_person: bool, seats: &mut BTreeMap<(UnitId, Option<String>), Seat>) {
         let title = self.line(reader, row, Field::PostTitle, post::TITLE_LIMIT);
         let title_en = self.line(reader, row, Field::PostTitleEn, post::TITLE_EN_LIMIT);
-        let usual = units.kind_of(unit).and_then(usual_title);
+        let Some(kind) = units.kind_of(unit) else { return };
+        let usual = usual_title(kind);
         match (&title, usual) {
             (None, None) if reader.kind == Kind::Posts || has_person => return self.wrong(reader, row, Field::PostTitle, Wrong::Empty),
             (None, None) => return,
@@ -560,7 +571,11 @@ impl<'a> Draft<'a> {
                 alike.insert(key, (Some(person.place.row), email.clone()));
             }
             let before = there.get(email.as_str()).map(|person| (*person).clone());
+            if let Some(odd) = before.as_ref().and_then(|known| self.touchy(known, &person)) {
+                self.warnings.push(Warning { place: person.place, value: person.name.clone(), odd });
+            }
             let after = match (&before, self.world.outside.gone.get(&email)) {
+                (Some(known), _) if self.world.outside.elsewhere.contains(&known.id) => known.clone(),
                 (Some(known), _) => StaffRow {
                     name: person.name,
                     title: person.title.or_else(|| known.title.clone()),
@@ -585,6 +600,17 @@ impl<'a> Draft<'a> {
             push(&mut changes, &mut self.unchanged.staff, person.place, before, after);
         }
         (changes, by_email)
+    }
+
+    /// What somebody who is there already would not expect to be changed by a file.
+    fn touchy(&self, known: &StaffRow, person: &Person) -> Option<Odd> {
+        if self.world.outside.elsewhere.contains(&known.id) {
+            let is_other = |said: &Option<String>, is: &Option<String>| said.is_some() && said != is;
+            let differs = known.name != person.name || is_other(&person.title, &known.title) || is_other(&person.phone, &known.phone);
+            let moves = person.is_home && person.unit.is_some() && person.unit != known.unit_id;
+            return (differs || moves).then(|| Odd::Elsewhere { name: known.name.clone() });
+        }
+        (known.is_activated && known.name != person.name).then(|| Odd::Renamed { before: known.name.clone() })
     }
 
     /// Which post each line of the file means, and from when.
@@ -889,7 +915,7 @@ pub(super) fn wrong_text(e: TextError) -> Wrong {
 }
 
 /// The seat of one person: what the whole place is called after. Elsewhere several may hold a post together.
-fn has_one_holder(kind: UnitKind) -> bool {
+pub(super) fn has_one_holder(kind: UnitKind) -> bool {
     matches!(kind, UnitKind::Grid | UnitKind::Class)
 }
 

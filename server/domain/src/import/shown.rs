@@ -128,7 +128,8 @@ impl Shown {
 
 /// What was kept of an import, the last few from memory.
 pub async fn load(domain: &Domain, import: &Import) -> store::Result<Option<Arc<Shown>>> {
-    let key = (import.id, import.beat_at);
+    let Some(mark) = import.mark.clone() else { return Ok(None) };
+    let key = (import.id, mark);
     if let Some(known) = domain.imports.shown.get(&key) {
         return Ok(Some(known));
     }

@@ -321,6 +321,10 @@ impl<'d, 'a, 'r> Resolving<'d, 'a, 'r> {
         self.draft.wrong(&self.readers[raw.reader].0, raw.row, field, wrong);
     }
 
+    fn by_name(&self, i: usize) -> bool {
+        self.readers[self.raws[i].reader].0.by_name
+    }
+
     fn is_top(&self, i: usize) -> bool {
         let raw = &self.raws[i];
         let Some(top) = self.draft.world.units.get(&self.draft.world.top) else { return false };
@@ -328,7 +332,7 @@ impl<'d, 'a, 'r> Resolving<'d, 'a, 'r> {
             return true;
         }
         let is_free = |code: &str| top.code.is_none() && !self.there_by_code.contains_key(code);
-        !raw.has_parent() && raw.name == top.name && raw.code.as_deref().is_none_or(is_free)
+        !raw.has_parent() && raw.name == top.name && (self.by_name(i) || raw.code.as_deref().is_none_or(is_free))
     }
 
     /// The unit a row means, made if there is none.
@@ -371,7 +375,8 @@ impl<'d, 'a, 'r> Resolving<'d, 'a, 'r> {
         let alike = self.there_below.get(&(parent, raw.name.as_str())).map_or(&[][..], Vec::as_slice);
         let world = self.draft.world;
         // One with another code is another one.
-        let same = alike.iter().find(|id| raw.code.is_none() || world.units.get(*id).is_some_and(|unit| unit.code.is_none())).copied();
+        let is_free = |id: &&UnitId| raw.code.is_none() || self.by_name(i) || world.units.get(*id).is_some_and(|unit| unit.code.is_none());
+        let same = alike.iter().find(is_free).copied();
         let key = (parent, raw.name.clone());
         let has_code = raw.code.is_some();
         let fresh = self.fresh_below.get(&key).copied().filter(|_| !has_code);
@@ -574,8 +579,9 @@ impl<'d, 'a, 'r> Resolving<'d, 'a, 'r> {
                 let raw = &self.raws[i];
                 (raw.name.clone(), raw.name_en.clone(), raw.code.clone(), raw.kind)
             };
-            // What the top may be is for whoever administers the unit above it to say.
-            let said = said.filter(|_| !is_top || parent_id.is_none());
+            // What the top may be is for whoever administers the unit above it to say, and what a unit is here no other program says.
+            let by_name = self.by_name(i);
+            let said = said.filter(|_| (!is_top || parent_id.is_none()) && (!by_name || before.is_none()));
             let Some(kind) = said.or(before.as_ref().map(|unit| unit.kind)).or_else(|| kind_below(above?, &name)) else {
                 self.complain(i, Field::UnitKind, Wrong::NoKind);
                 continue;
@@ -592,7 +598,7 @@ impl<'d, 'a, 'r> Resolving<'d, 'a, 'r> {
                 kind,
                 name,
                 name_en: name_en.or_else(|| known.and_then(|unit| unit.name_en.clone())),
-                code: code.or_else(|| known.and_then(|unit| unit.code.clone())),
+                code: if by_name { known.and_then(|unit| unit.code.clone()).or(code) } else { code.or_else(|| known.and_then(|unit| unit.code.clone())) },
             };
             if known.is_some_and(|unit| unit.kind != kind) {
                 changed_kinds.insert(id, i);

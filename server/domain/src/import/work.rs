@@ -3,11 +3,11 @@
 use super::{
     Edit, ImportError, Settings, Trouble,
     apply::{self, Refused},
-    change::{self, Changes, Outside, Stuck, World},
+    change::{self, Changes, HoldingRow, Outside, Stuck, Undo, World},
     heads::Kind,
-    mode_of, oneroster,
-    plan::{self, Mode, Plan, Table, When},
-    read::{self, File, Format, ReadError},
+    mode_of, moves, oneroster,
+    plan::{self, Mode, Plan, Table, Warning, When},
+    read::{self, File, Format, ReadError, Sheet},
     settings_of, settle_choices,
     shown::Shown,
 };
@@ -32,7 +32,7 @@ pub struct Work {
     took: Mutex<Duration>,
     /// Reading a large file takes memory and a processor: one at a time.
     turn: Semaphore,
-    pub(super) shown: Cache<(ImportId, At), Arc<Shown>>,
+    pub(super) shown: Cache<(ImportId, String), Arc<Shown>>,
 }
 
 impl Default for Work {
@@ -82,17 +82,24 @@ pub(super) async fn take_in(domain: &Domain, bytes: Vec<u8>, kind: Option<Kind>)
         drop(file);
         Ok::<_, ReadError>((packed_bytes(&bytes), settings))
     });
-    let (packed, settings) = taken.await.map_err(|_| store::Error::Stopped)??;
+    // Whoever reads workbooks trips over some that nobody has made by hand.
+    let (packed, settings) = taken.await.map_err(|_| ReadError::Damaged)??;
     Ok((packed?, settings))
 }
 
-/// A kept file with what was typed over.
-fn open(packed: &[u8], edits: &[Edit]) -> std::result::Result<File, ImportError> {
+/// A kept file as sheets, with what was typed over, and what was left out of it.
+fn open(packed: &[u8], edits: &[Edit]) -> std::result::Result<(Vec<Sheet>, Vec<Warning>), ImportError> {
     let mut bytes = Vec::new();
     GzDecoder::new(packed).take(read::FILE_LIMIT as u64 + 1).read_to_end(&mut bytes).map_err(|_| ReadError::Damaged)?;
-    let mut file = read::read(&bytes)?;
+    let file: File = read::read(&bytes)?;
+    let (mut sheets, left_out) = if file.format == Format::OneRoster {
+        let package = oneroster::convert(&file);
+        (package.sheets, package.left_out)
+    } else {
+        (file.sheets, Vec::new())
+    };
     for edit in edits {
-        let row = file.sheets.get_mut(edit.place.sheet).and_then(|sheet| sheet.rows.iter_mut().find(|row| row.number == edit.place.row));
+        let row = sheets.get_mut(edit.place.sheet).and_then(|sheet| sheet.rows.iter_mut().find(|row| row.number == edit.place.row));
         if let Some(row) = row.filter(|_| edit.column < read::COLUMN_LIMIT) {
             if row.cells.len() <= edit.column {
                 row.cells.resize(edit.column + 1, String::new());
@@ -100,7 +107,7 @@ fn open(packed: &[u8], edits: &[Edit]) -> std::result::Result<File, ImportError>
             row.cells[edit.column].clone_from(&edit.value);
         }
     }
-    Ok(file)
+    Ok((sheets, left_out))
 }
 
 fn packed_bytes(bytes: &[u8]) -> Result<Vec<u8>> {
@@ -158,7 +165,7 @@ async fn alive<T>(domain: &Domain, id: ImportId, work: impl Future<Output = T>) 
 
 async fn come_back(domain: &Domain, id: ImportId, trouble: &Trouble) {
     let (now, text) = (domain.now(), serde_json::to_string(trouble).unwrap_or_default());
-    let done = domain.db.write(move |c| Box::pin(async move { store::import::ready(c, id, None, None, Some(&text), now).await })).await;
+    let done = domain.db.write(move |c| Box::pin(async move { store::import::ready(c, id, None, Some(&text), now).await })).await;
     if let Err(e) = done {
         tracing::error!(error = %e, "an import's state could not be kept");
     }
@@ -174,9 +181,10 @@ async fn compare(domain: &Domain, id: ImportId) -> std::result::Result<(), Impor
 async fn keep(domain: &Domain, id: ImportId, shown: Shown, trouble: Option<Trouble>) -> std::result::Result<(), ImportError> {
     let (plan, summary) =
         task::spawn_blocking(move || Ok::<_, store::Error>((packed(&shown)?, summary(&shown.plan)?))).await.map_err(|_| store::Error::Stopped)??;
-    let now = domain.now();
+    let (now, mark) = (domain.now(), domain.id().simple().to_string());
     let trouble = trouble.and_then(|trouble| serde_json::to_string(&trouble).ok());
-    domain.db.write(move |c| Box::pin(async move { store::import::ready(c, id, Some(&plan), Some(&summary), trouble.as_deref(), now).await })).await?;
+    let compared = store::import::Compared { plan, summary, mark };
+    domain.db.write(move |c| Box::pin(async move { store::import::ready(c, id, Some(&compared), trouble.as_deref(), now).await })).await?;
     Ok(())
 }
 
@@ -227,11 +235,10 @@ pub(super) async fn work_out(domain: &Domain, import: &Import, now: At) -> std::
     let version = store::import::version(&mut conn).await?;
     domain.imports.set(id, Progress { done: 0, total: 1 });
     let read = task::spawn_blocking(move || {
-        let file = open(&packed, &settings.edits)?;
-        let sheets = if file.format == Format::OneRoster { oneroster::convert(&file).0 } else { file.sheets };
-        Ok::<_, ImportError>((sheets, settings))
+        let (sheets, left_out) = open(&packed, &settings.edits)?;
+        Ok::<_, ImportError>((sheets, left_out, settings))
     });
-    let (sheets, settings) = read.await.map_err(|_| store::Error::Stopped)??;
+    let (sheets, left_out, settings) = read.await.map_err(|_| store::Error::Stopped)??;
     let rows: usize = sheets.iter().map(|sheet| sheet.rows.len()).sum();
     domain.imports.set(id, Progress { done: 0, total: rows as i64 });
     let named = plan::named(&plan::tables(&sheets, &settings.choices));
@@ -242,6 +249,7 @@ pub(super) async fn work_out(domain: &Domain, import: &Import, now: At) -> std::
         let tables: Vec<Table<'_>> = plan::tables(&sheets, &settings.choices);
         let mut ids = Ids::new(id, created);
         let mut plan = plan::plan(&world, &tables, mode, &When { now, zone }, &mut || ids.next());
+        plan.warnings.splice(0..0, left_out);
         plan.mistakes.truncate(COMPLAINTS);
         plan.warnings.truncate(COMPLAINTS);
         Shown::new(plan, &world, now, version)
@@ -280,7 +288,13 @@ pub(super) async fn load(c: &mut Conn, top: UnitId, (codes, emails): (Vec<String
     let posts = store::import::posts(c, top).await?.into_iter().map(|post| (post.id, post)).collect();
     let staff: HashMap<_, _> = store::import::staff(c, top, now).await?.into_iter().map(|person| (person.id, person)).collect();
     let holdings = store::import::holdings(c, top, now).await?.into_iter().map(|h| (h.id, h)).collect();
-    let mut outside = Outside { kept: store::import::kept(c, top, now).await?.into_iter().collect(), ..Outside::default() };
+    let mut outside = Outside::default();
+    for ties in store::import::ties(c, top, now).await? {
+        outside.kept.insert(ties.id);
+        if ties.is_elsewhere == 1 {
+            outside.elsewhere.insert(ties.id);
+        }
+    }
     let taken = store::import::with_codes(c, &codes).await?;
     outside.codes = taken.into_iter().filter(|(id, _)| !units.contains_key(id)).map(|(_, code)| code).collect::<HashSet<_>>();
     for (person, has_left) in store::import::with_emails(c, &emails).await? {
@@ -293,58 +307,105 @@ pub(super) async fn load(c: &mut Conn, top: UnitId, (codes, emails): (Vec<String
     Ok(World { top, units, posts, staff, holdings, outside })
 }
 
+/// How often it is tried while others are at it at the same moment.
+const TRIES: usize = 3;
+
+/// After so long a comparison is made anew before it is applied: days have begun and ended since.
+const FRESH_SECONDS: i64 = 300;
+
 /// Applies what was shown, if it is still what would come of it; otherwise shows it anew.
 pub(super) async fn apply(domain: &Domain, id: ImportId, by: Option<StaffId>) {
     domain.imports.set(id, Progress::default());
-    let done = alive(domain, id, try_apply(domain, id, by)).await;
-    if let Err(e) = done {
-        let trouble = match &e {
-            Refused::Ownerless => Trouble::Ownerless,
-            Refused::Changed => Trouble::Changed,
-            Refused::Store(e) => {
-                tracing::error!(error = %e, "an import could not be applied");
-                Trouble::Failed
+    let done = alive(domain, id, async {
+        let mut tries = 1;
+        loop {
+            match try_apply(domain, id, by).await {
+                Err(e) if e.gave_way() && tries < TRIES => tries += 1,
+                done => return done,
             }
-        };
-        come_back(domain, id, &trouble).await;
+        }
+    });
+    match done.await {
+        Ok(()) => tell(domain, id).await,
+        Err(e) => come_back(domain, id, &trouble(e, "an import could not be applied")).await,
     }
     domain.imports.forget(id);
+}
+
+/// What it has moved is told; should that fail, it is gone on with in a minute.
+async fn tell(domain: &Domain, id: ImportId) {
+    if let Err(e) = moves::tell(domain, id).await {
+        tracing::error!(error = %e, "conversations that an import has moved could not be told");
+    }
+}
+
+/// Posts named of those that would be left without an answer.
+const NAMED: usize = 10;
+
+fn trouble(e: Refused, what: &'static str) -> Trouble {
+    match e {
+        Refused::Ownerless(orphans) => {
+            Trouble::Ownerless(orphans.into_iter().take(NAMED).map(|orphan| format!("{} {}", orphan.unit_name, orphan.title)).collect())
+        }
+        Refused::Changed => Trouble::Changed,
+        Refused::Store(e) => {
+            tracing::error!(error = %e, what);
+            Trouble::Failed
+        }
+    }
 }
 
 async fn try_apply(domain: &Domain, id: ImportId, by: Option<StaffId>) -> std::result::Result<(), Refused> {
     let mut conn = domain.db.read().await?;
     let Some(import) = store::import::find(&mut conn, id).await? else { return Ok(()) };
     let packed = store::import::plan(&mut conn, id).await?.ok_or(store::Error::Stopped)?;
+    let now = domain.now();
     drop(conn);
     let mut shown: Shown = unpacked(domain, packed).await?;
     let has_changed = store::import::has_changed(&mut domain.db.read().await?, shown.version).await?;
-    if has_changed {
-        let fresh = work_out(domain, &import, At(shown.at)).await.map_err(|e| match e {
+    if has_changed || At(shown.at).plus_seconds(FRESH_SECONDS) < now {
+        let fresh = work_out(domain, &import, now).await.map_err(|e| match e {
             ImportError::Store(e) => Refused::Store(e),
             _ => Refused::Changed,
         })?;
-        if fresh.plan.changes != shown.plan.changes || !fresh.plan.mistakes.is_empty() {
-            let fresh = work_out(domain, &import, domain.now()).await.map_err(|_| Refused::Changed)?;
+        if !is_same(&shown, &fresh) {
             keep(domain, id, fresh, Some(Trouble::Changed)).await.map_err(|_| Refused::Changed)?;
             return Ok(());
         }
-        shown.version = fresh.version;
+        shown = fresh;
     }
     apply::apply(domain, &import, shown, by).await
+}
+
+/// Whether two comparisons say the same: what begins at once begins at another moment in each.
+fn is_same(shown: &Shown, fresh: &Shown) -> bool {
+    let (seen, now) = (&shown.plan.changes, &fresh.plan.changes);
+    let at_once = |h: &Option<HoldingRow>, at: i64| h.clone().map(|h| HoldingRow { from_at: if h.from_at.0 == at { At(0) } else { h.from_at }, ..h });
+    let holdings = |shown: &Shown| -> Vec<_> {
+        shown.plan.changes.holdings.iter().map(|change| (change.place, change.before.clone(), at_once(&change.after, shown.at))).collect()
+    };
+    fresh.plan.mistakes.is_empty() && (&seen.units, &seen.posts, &seen.staff) == (&now.units, &now.posts, &now.staff) && holdings(shown) == holdings(fresh)
 }
 
 /// Takes an import back.
 pub(super) async fn undo(domain: &Domain, id: ImportId, by: Option<StaffId>) {
     domain.imports.set(id, Progress::default());
-    let trouble = match alive(domain, id, try_undo(domain, id, by)).await {
-        Ok(None) => None,
-        Ok(Some(trouble)) => Some(trouble),
-        Err(Refused::Ownerless) => Some(Trouble::Ownerless),
-        Err(Refused::Changed) => Some(Trouble::Changed),
-        Err(Refused::Store(e)) => {
-            tracing::error!(error = %e, "an import could not be taken back");
-            Some(Trouble::Failed)
+    let done = alive(domain, id, async {
+        let mut tries = 1;
+        loop {
+            match try_undo(domain, id, by).await {
+                Err(e) if e.gave_way() && tries < TRIES => tries += 1,
+                done => return done,
+            }
         }
+    });
+    let trouble = match done.await {
+        Ok(None) => {
+            tell(domain, id).await;
+            None
+        }
+        Ok(Some(trouble)) => Some(trouble),
+        Err(e) => Some(trouble(e, "an import could not be taken back")),
     };
     if let Some(trouble) = trouble {
         let (now, text) = (domain.now(), serde_json::to_string(&trouble).unwrap_or_default());
@@ -356,6 +417,8 @@ pub(super) async fn undo(domain: &Domain, id: ImportId, by: Option<StaffId>) {
 }
 
 async fn try_undo(domain: &Domain, id: ImportId, by: Option<StaffId>) -> std::result::Result<Option<Trouble>, Refused> {
+    // What it has moved is told before it is moved back.
+    moves::tell(domain, id).await?;
     let mut conn = domain.db.read().await?;
     let Some(import) = store::import::find(&mut conn, id).await? else { return Ok(None) };
     let (packed, extra) = store::import::undo(&mut conn, id).await?.ok_or(store::Error::Stopped)?;
@@ -363,20 +426,30 @@ async fn try_undo(domain: &Domain, id: ImportId, by: Option<StaffId>) -> std::re
     let done: Changes = unpacked(domain, packed).await?;
     let mut conn = domain.db.read().await?;
     let version = store::import::version(&mut conn).await?;
-    let ended = done.units.iter().filter(|change| change.after.is_none());
-    let codes = ended.filter_map(|change| change.before.as_ref().and_then(|unit| unit.code.clone())).collect();
-    let now = domain.now();
-    let world = load(&mut conn, import.unit_id, (codes, Vec::new()), now).await?;
+    let (now, since) = (domain.now(), import.applied_at.unwrap_or(import.created_at));
+    let mut world = load(&mut conn, import.unit_id, (codes_back(&done), Vec::new()), now).await?;
+    let ended: Vec<StaffId> = done.staff.iter().filter(|change| change.after.is_none()).filter_map(|change| Some(change.before.as_ref()?.id)).collect();
+    world.outside.back = store::import::present(&mut conn, &ended).await?.into_iter().collect();
     drop(conn);
-    let turned = task::spawn_blocking(move || change::undo(&world, &done, now)).await.map_err(|_| store::Error::Stopped)?;
-    let changes = match turned {
-        Ok(changes) => changes,
+    let turned = task::spawn_blocking(move || change::undo(&world, &done, since, now)).await.map_err(|_| store::Error::Stopped)?;
+    let undo: Undo = match turned {
+        Ok(undo) => undo,
         Err(Stuck::InUse(name)) => return Ok(Some(Trouble::InUse(name))),
         Err(Stuck::CodeTaken(code)) => return Ok(Some(Trouble::CodeTaken(code))),
         Err(Stuck::Orphan(name)) => return Ok(Some(Trouble::Orphan(name))),
     };
-    apply::undo(domain, &import, changes, &extra, version, by).await?;
+    apply::undo(domain, &import, undo, &extra, version, by).await?;
     Ok(None)
+}
+
+/// Codes that units get back.
+fn codes_back(done: &Changes) -> Vec<String> {
+    let code = |change: &change::Change<change::UnitRow>| {
+        let before = change.before.as_ref()?.code.clone()?;
+        let is_other = change.after.as_ref().and_then(|unit| unit.code.as_ref()) != Some(&before);
+        is_other.then_some(before)
+    };
+    done.units.iter().filter_map(code).collect()
 }
 
 /// What the command line brings in, with nobody to show it to in between.
@@ -391,22 +464,30 @@ pub async fn order(domain: &Domain, ordered: &Ordered<'_>, upload: super::Upload
     let mut conn = domain.db.read().await?;
     let unit = match ordered.unit {
         Some(code) => store::import::with_codes(&mut conn, &[code.to_owned()]).await?.first().map(|(id, _)| *id),
-        None => store::unit::roots(&mut conn).await?.first().map(|unit| unit.id),
+        None => match &store::unit::roots(&mut conn).await?[..] {
+            [] => None,
+            [only] => Some(only.id),
+            several => return Err(ImportError::SeveralRoots(several.len())),
+        },
     };
     drop(conn);
     let id = super::insert(domain, None, unit.ok_or(ImportError::NotFound)?, upload, ordered.mode, ordered.kind).await?;
     let compared = compare(domain, id).await;
     domain.imports.forget(id);
-    compared?;
     let import = store::import::find(&mut domain.db.read().await?, id).await?.ok_or(ImportError::NotFound)?;
+    if let Err(e) = compared {
+        super::give_up(domain, &import, None).await?;
+        return Err(e);
+    }
     let shown = super::shown::load(domain, &import).await?.ok_or(ImportError::NotFound)?;
     Ok((import, shown))
 }
 
 /// Applies what was ordered; `number` is how much may end where it is much.
 pub async fn carry_out(domain: &Domain, import: &Import, number: Option<usize>) -> std::result::Result<Option<Trouble>, ImportError> {
-    super::check(domain, import, number).await?;
-    super::step(domain, import.id, ImportState::Ready, ImportState::Applying).await?;
+    let mark = import.mark.as_deref().unwrap_or_default();
+    super::check(domain, import, mark, number).await?;
+    super::begin_seen(domain, import.id, mark).await?;
     apply(domain, import.id, None).await;
     let after = store::import::find(&mut domain.db.read().await?, import.id).await?.ok_or(ImportError::NotFound)?;
     if after.state == ImportState::Applied {
@@ -415,10 +496,9 @@ pub async fn carry_out(domain: &Domain, import: &Import, number: Option<usize>) 
     Ok(Some(after.error.as_deref().and_then(|error| serde_json::from_str(error).ok()).unwrap_or(Trouble::Failed)))
 }
 
-/// Gives up what was only looked at.
-pub async fn give_up(domain: &Domain, id: ImportId) -> Result<()> {
-    let now = domain.now();
-    domain.db.write(move |c| Box::pin(async move { store::import::drop_it(c, id, now).await.map(drop) })).await
+/// Gives up what was only looked at, or came to nothing.
+pub async fn give_up(domain: &Domain, import: &Import) -> Result<()> {
+    super::give_up(domain, import, None).await.map(drop)
 }
 
 #[cfg(test)]
