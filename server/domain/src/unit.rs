@@ -330,6 +330,9 @@ pub async fn end(domain: &Domain, admin: &Admin, id: UnitId) -> std::result::Res
         .db
         .write(move |c| {
             Box::pin(async move {
+                // Nothing is put below it or into it meanwhile, by hand or by a register.
+                store::post::hold_routing(c).await?;
+                store::unit::lock(c, id).await?;
                 let unit = mine(c, by, id, now).await?.ok_or(UnitError::NotFound)?;
                 if store::unit::in_use(c, id).await? > 0 {
                     return Err(UnitError::NotEmpty);

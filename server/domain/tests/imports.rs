@@ -9,7 +9,11 @@ use domain::{
     Admin, Clock, caller, contact_point,
     conversation::{self, Typed},
     holding,
-    import::{self, Trouble, Upload, View, plan::Mode, plan::Odd},
+    import::{
+        self, ImportError, Trouble, Upload, View,
+        plan::{Mode, Odd},
+        work,
+    },
     post, routing, staff, unit,
 };
 use model::{
@@ -514,5 +518,25 @@ async fn whoever_leaves_by_a_file_is_signed_out_and_comes_back_with_their_login_
         town.applied(&town.admin, &view).await;
         let li = town.person(town.li).await;
         assert_eq!((li.ended_at, li.password_hash, li.activated_at), (None, None, None));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_asks_which_of_several_topmost_units_is_meant_and_keeps_nothing_of_what_it_gives_up() {
+    for town in towns().await {
+        let ordered = work::Ordered { unit: None, kind: None, mode: Mode::Add };
+        let upload = || Upload { file_name: "grids.csv".into(), bytes: "代码,名称,类别,上级代码\nn1,新网格,网格,a1\n".as_bytes().to_vec() };
+        let (looked_at, shown) = work::order(&town, &ordered, upload()).await.unwrap();
+        assert_eq!((looked_at.unit_id, shown.plan.changes.units.len()), (town.q, 1));
+        work::give_up(&town, &looked_at).await.unwrap();
+        let mut c = town.db.read().await.unwrap();
+        let after = store::import::find(&mut c, looked_at.id).await.unwrap().unwrap();
+        assert!(after.state == ImportState::Dropped && !after.choices.contains("新网格"), "{}", after.choices);
+        assert_eq!(store::import::file(&mut c, looked_at.id).await.unwrap(), None);
+        drop(c);
+        let second = UnitRow { id: UnitId(town.id()), parent_id: None, kind: UnitKind::City, name: "另一个市".into(), name_en: None, code: Some("z".into()) };
+        let (packed, now) = (Steps { units: vec![second], ..Steps::default() }.packed(), town.now());
+        town.db.write(move |c| Box::pin(async move { store::import::write(c, &packed, now, &|_| ()).await })).await.unwrap();
+        assert!(matches!(work::order(&town, &ordered, upload()).await, Err(ImportError::SeveralRoots(2))));
     }
 }

@@ -168,6 +168,14 @@ pub async fn hold(conn: &mut Conn, id: UnitId) -> Result<()> {
     Ok(())
 }
 
+/// The same for whoever changes it: waits also for those who keep it as it is.
+pub async fn lock(conn: &mut Conn, id: UnitId) -> Result<()> {
+    if let Either::Postgres(c) = conn.either() {
+        sqlx::query("select 1 from units where id = $1 for no key update").bind(id).execute(c).await?;
+    }
+    Ok(())
+}
+
 pub async fn change(conn: &mut Conn, id: UnitId, name: &str, name_en: Option<&str>, code: Option<&str>) -> Result<()> {
     execute!(conn, "update units set name = $2, name_en = $3, code = $4 where id = $1", id, name, name_en, code).map(|_| ())
 }

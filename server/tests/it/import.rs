@@ -148,7 +148,8 @@ async fn ending_much_needs_its_number_and_what_ended_comes_back_with_its_convers
         admin.post(&path, &[("intent", "undo"), ("confirm", "yes")]).await.is(422).has("请先撤回后面的那次");
         admin.post(&full, &[("intent", "undo"), ("confirm", "yes")]).await.location();
         settled(&mut admin, &full).await.has("已撤回");
-        resident.get(&sticker.path()).await.is(200).has("王芳");
+        app.anonymous().get(&sticker.path()).await.is(200).has("王芳");
+        resident.get(&conversation).await.is(200).has("王芳");
         let mut conn = app.domain.db.read().await.unwrap();
         assert_eq!(store::post::waiting(&mut conn, sticker.post).await.unwrap(), 1);
     })

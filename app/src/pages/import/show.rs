@@ -89,7 +89,7 @@ pub async fn change(
         Ok(()) => return Ok(Redirect::to(&format!("/admin/imports/{id}")).into_response()),
         Err(ImportError::Number(count)) => Said { number: Some(t!(l, import.apply_number_wrong, count = count)), ..Said::default() },
         Err(ImportError::Later) => Said { undo: Some(t!(l, import.undo_later)), ..Said::default() },
-        Err(ImportError::TooLate) => Said { undo: Some(t!(l, import.undo_too_late)), ..Said::default() },
+        Err(ImportError::TooLate) => Said { error: Some(t!(l, import.undo_too_late)), ..Said::default() },
         Err(ImportError::NotNow | ImportError::Mistakes) => Said { error: Some(t!(l, import.not_now)), ..Said::default() },
         Err(ImportError::Read(e)) => Said { error: Some(words::read_error(l, &e)), ..Said::default() },
         Err(e) => return Err(not_found(e)),

@@ -130,6 +130,16 @@ impl Settings {
         self
     }
 
+    fn heads(&self) -> Vec<Option<&Row>> {
+        self.heads_at(&self.choices)
+    }
+
+    /// What stands in each sheet where these choices have its heads.
+    fn heads_at<'a>(&'a self, choices: &[Choice]) -> Vec<Option<&'a Row>> {
+        let head = |(i, sheet): (usize, &'a Sheet)| choices.get(i).and_then(|choice| sheet.rows.iter().find(|row| row.number == choice.head));
+        self.tops.iter().enumerate().map(head).collect()
+    }
+
     /// The heads of a sheet found out anew from another row.
     pub fn guess_from(&self, sheet: usize, head: u32) -> Option<Choice> {
         let (top, known) = (self.tops.get(sheet)?, self.choices.get(sheet)?);
@@ -315,9 +325,8 @@ pub async fn replace_file(domain: &Domain, admin: &Admin, id: ImportId, upload: 
     let before = settings_of(&import)?;
     let name = upload.name();
     let (packed, mut settings) = work::take_in(domain, upload.bytes, None).await?;
-    // The same columns again: what was corrected once stays so.
-    let widths = |settings: &Settings| settings.choices.iter().map(|choice| choice.columns.len()).collect::<Vec<_>>();
-    if widths(&before) == widths(&settings) {
+    // The same heads again: what was corrected once stays so.
+    if !settings.is_one_roster && before.heads() == settings.heads_at(&before.choices) {
         settings.choices = before.choices;
     }
     again(domain, &import, Some((name, packed)), &settings, mode_of(&import)).await
