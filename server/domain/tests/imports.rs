@@ -464,7 +464,7 @@ async fn an_import_and_other_admins_at_the_same_moment_neither_stop_each_other_n
         let mut c = town.db.read().await.unwrap();
         let units = store::import::units(&mut c, town.q).await.unwrap();
         assert_eq!(units.len(), 6 + 6 + 6);
-        assert_eq!(domain::audit::verify::verify(&mut c, Vec::new()).await.unwrap().unwrap().count, store::import::version(&mut c).await.unwrap());
+        assert_eq!(domain::audit::verify::verify(&mut c, Vec::new(), town.now()).await.unwrap().unwrap().count, store::import::version(&mut c).await.unwrap());
     }
 }
 

@@ -254,9 +254,10 @@ impl Things {
                 Box::pin(async move {
                     let (import, file) = (store::import::find(c, other).await?.unwrap(), store::import::file(c, other).await?.unwrap());
                     let plan = store::import::plan(c, other).await?.unwrap();
+                    let compared = store::import::Compared { plan, summary: import.summary.unwrap(), mark: import.mark.unwrap() };
                     let (staff_id, file_name, choices, mode) = (import.staff_id, import.file_name, import.choices, import.mode);
                     store::import::insert(c, &store::import::New { id, unit_id, staff_id, file_name, file, choices, mode, now }).await?;
-                    store::import::ready(c, id, Some(&plan), None, None, now).await
+                    store::import::ready(c, id, Some(&compared), None, now).await
                 })
             })
             .await
