@@ -212,8 +212,7 @@ impl Town {
 
     async fn start(&self, code: usize, device: &str, text: &str) -> ConversationId {
         let (device_key, text) = (String::leak(format!("{device:a<26}")), String::leak(text.to_owned()));
-        let typed =
-            Typed { device_key, text, client_key: ClientKey(self.id()), language: Language::Chinese, address: IpAddr::V4(Ipv4Addr::LOCALHOST) };
+        let typed = Typed { device_key, text, client_key: ClientKey(self.id()), language: Language::Chinese, address: IpAddr::V4(Ipv4Addr::LOCALHOST) };
         conversation::start(self, &self.codes[code], typed).await.unwrap().conversation_id
     }
 
@@ -534,7 +533,8 @@ async fn the_command_line_asks_which_of_several_topmost_units_is_meant_and_keeps
         assert!(after.state == ImportState::Dropped && !after.choices.contains("新网格"), "{}", after.choices);
         assert_eq!(store::import::file(&mut c, looked_at.id).await.unwrap(), None);
         drop(c);
-        let second = UnitRow { id: UnitId(town.id()), parent_id: None, kind: UnitKind::City, name: "另一个市".into(), name_en: None, code: Some("z".into()) };
+        let second =
+            UnitRow { id: UnitId(town.id()), parent_id: None, kind: UnitKind::City, name: "另一个市".into(), name_en: None, code: Some("z".into()) };
         let (packed, now) = (Steps { units: vec![second], ..Steps::default() }.packed(), town.now());
         town.db.write(move |c| Box::pin(async move { store::import::write(c, &packed, now, &|_| ()).await })).await.unwrap();
         assert!(matches!(work::order(&town, &ordered, upload()).await, Err(ImportError::SeveralRoots(2))));

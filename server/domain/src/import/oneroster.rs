@@ -170,9 +170,7 @@ fn org_page(orgs: &Part<'_>, codes: &HashMap<&str, &str>) -> Page {
         _ => "",
     };
     let code = |id| codes.get(id).copied().unwrap_or(id);
-    let cells = |org| {
-        row(org, [code(orgs.get(org, "sourcedid")), orgs.get(org, "name"), kind(orgs.get(org, "type")), code(orgs.get(org, "parentsourcedid"))])
-    };
+    let cells = |org| row(org, [code(orgs.get(org, "sourcedid")), orgs.get(org, "name"), kind(orgs.get(org, "type")), code(orgs.get(org, "parentsourcedid"))]);
     let columns = &[Field::UnitCode, Field::UnitName, Field::UnitKind, Field::ParentCode];
     Page { name: "orgs.csv", kind: Kind::Units, columns, rows: orgs.live().map(cells).collect() }
 }
