@@ -219,11 +219,13 @@ pub async fn create(domain: &Domain, admin: &Admin, unit_id: UnitId, typed: Type
         .db
         .write(move |c| {
             Box::pin(async move {
+                store::post::hold_routing(c).await?;
                 unit::mine(c, by, unit_id, now).await?.ok_or(PostError::NotFound)?;
                 let post = Post { id, unit_id, title, title_en, substitute_id: None, welcome, answering_id: None, created_at: now, ended_at: None };
                 store::post::insert(c, &post).await?;
+                let changes = routing::settle(c, now).await?;
                 audit::append(c, now, Some(by), "post.create", &id.to_string(), &post.title).await?;
-                Ok::<_, PostError>(routing::settle(c, now).await?)
+                Ok::<_, PostError>(changes)
             })
         })
         .await?;
@@ -255,18 +257,23 @@ pub async fn set_substitute(domain: &Domain, admin: &Admin, id: PostId, substitu
         .db
         .write(move |c| {
             Box::pin(async move {
+                store::post::hold_routing(c).await?;
                 mine(c, by, id, now).await?.ok_or(PostError::NotFound)?;
+                let before = routing::gaps(c, now).await?;
                 if let Some(other) = substitute
                     && !substitutes(c, by, id, now).await?.iter().any(|line| line.id == other)
                 {
                     return Err(PostError::NotNearby);
                 }
                 store::post::set_substitute(c, id, substitute).await?;
+                let changes = routing::settle(c, now).await?;
+                let orphans = routing::orphans(c, &before, now).await?;
+                if !orphans.is_empty() {
+                    return Err(PostError::Ownerless(orphans));
+                }
                 let detail = substitute.map(|s| s.to_string()).unwrap_or_default();
                 audit::append(c, now, Some(by), "post.substitute", &id.to_string(), &detail).await?;
-                let changes = routing::settle(c, now).await?;
-                let orphans = routing::orphans(c, &changes).await?;
-                if orphans.is_empty() { Ok(changes) } else { Err(PostError::Ownerless(orphans)) }
+                Ok(changes)
             })
         })
         .await?;
@@ -282,6 +289,7 @@ pub async fn end(domain: &Domain, admin: &Admin, id: PostId, to: Option<PostId>)
         .db
         .write(move |c| {
             Box::pin(async move {
+                store::post::hold_routing(c).await?;
                 store::post::lock(c, id).await?;
                 let post = mine(c, by, id, now).await?.ok_or(PostError::NotFound)?;
                 let heir = match to {
@@ -289,6 +297,7 @@ pub async fn end(domain: &Domain, admin: &Admin, id: PostId, to: Option<PostId>)
                     Some(to) => Some(to),
                     None => routing::heir(c, id, now).await?,
                 };
+                let mut before = routing::gaps(c, now).await?;
                 let mut moved = Vec::new();
                 match (heir, store::post::orphan(c, id).await?) {
                     (Some(heir), _) => moved = hand_all_over(&inner, c, id, heir, now).await?,
@@ -297,7 +306,11 @@ pub async fn end(domain: &Domain, admin: &Admin, id: PostId, to: Option<PostId>)
                 }
                 store::post::end(c, id, now).await?;
                 let mut changes = routing::settle(c, now).await?;
-                let orphans = routing::orphans(c, &changes).await?;
+                // Whom nobody would have answered here either is no worse off there.
+                if let (Some(heir), Some(at)) = (heir, before.get(&id).copied()) {
+                    before.entry(heir).and_modify(|was| *was = at.min(*was)).or_insert(at);
+                }
+                let orphans = routing::orphans(c, &before, now).await?;
                 if !orphans.is_empty() {
                     return Err(PostError::Ownerless(orphans));
                 }
