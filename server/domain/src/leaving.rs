@@ -308,8 +308,9 @@ async fn put_on_record(c: &mut Conn, by: Option<StaffId>, id: StaffId, ended: En
     for proposal in ended.proposals {
         audit::append(c, now, by, "grant.refuse", &target, &format!("{} {}", proposal.role, proposal.unit_id)).await?;
     }
+    let sessions = session::end_all(c, by, id, None, now).await?;
     audit::append(c, now, by, "staff.end", &target, "").await?;
-    session::end_all(c, by, id, None, now).await
+    Ok(sessions)
 }
 
 /// They stay after all: they hold what they held, and who was to come after them does not.
