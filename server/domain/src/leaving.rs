@@ -303,10 +303,10 @@ async fn close(c: &mut Conn, id: StaffId, now: At) -> Result<Ended> {
 async fn put_on_record(c: &mut Conn, by: Option<StaffId>, id: StaffId, ended: Ended, now: At) -> Result<Vec<SessionId>> {
     let target = id.to_string();
     for grant in ended.grants {
-        audit::append(c, now, by, "grant.take", &target, &format!("{} {}", grant.role, grant.unit_id)).await?;
+        audit::append_at(c, now, by, grant.unit_id, "grant.take", &target, &format!("{} {}", grant.role, grant.unit_id)).await?;
     }
     for proposal in ended.proposals {
-        audit::append(c, now, by, "grant.refuse", &target, &format!("{} {}", proposal.role, proposal.unit_id)).await?;
+        audit::append_at(c, now, by, proposal.unit_id, "grant.refuse", &target, &format!("{} {}", proposal.role, proposal.unit_id)).await?;
     }
     let sessions = session::end_all(c, by, id, None, now).await?;
     audit::append(c, now, by, "staff.end", &target, "").await?;
