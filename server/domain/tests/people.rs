@@ -976,7 +976,7 @@ async fn everything_that_changes_who_answers_may_happen_at_the_same_moment() {
             a.unwrap();
             b.unwrap();
         }
-        domain::audit::verify::verify(&mut town.db.read().await.unwrap(), Vec::new()).await.unwrap().unwrap();
+        domain::audit::verify::verify(&mut town.db.read().await.unwrap(), Vec::new(), town.now()).await.unwrap().unwrap();
     }
 }
 

@@ -422,9 +422,9 @@ async fn a_grant_is_given_taken_confirmed_and_refused_by_admins_of_its_unit_and_
         let granted = app.unit(Some(district), UnitKind::Street, "西陵街道").await;
         let below = app.unit(Some(granted), UnitKind::Community, "云集路社区").await;
         let neighbour = app.unit(Some(district), UnitKind::Street, "学院街道").await;
-        let inside = Things::at(&app, below, "里").await;
         let top = app.staff("上级").await;
         app.grant(top, Role::Admin, district).await;
+        let inside = Things::at(&app, below, "里", top).await;
         let mut people = HashMap::from([("holder", inside.staff)]);
         for (who, role) in [("staff", None), ("supervisor", Some(Role::Supervisor)), ("auditor", Some(Role::Auditor)), ("admin", Some(Role::Admin))] {
             let id = app.staff(who).await;
