@@ -39,13 +39,32 @@ create table leavings (
     created_at bigint not null
 );
 
--- Holdings whose beginning the open conversations of the post are to be told of, once it has come.
-create table tellings (
-    holding_id uuid primary key,
-    post_id uuid not null references posts (id),
+-- The holdings that this leaving made or changed, as they were before: whoever stays after all, or leaves on another day, gets them back.
+create table leaving_holdings (
     staff_id uuid not null references staff (id),
+    holding_id uuid not null,
+    -- 1 if there was none before.
+    is_new bigint not null,
+    post_id uuid not null references posts (id),
+    holder_id uuid not null references staff (id),
+    from_at bigint not null,
+    until_at bigint,
+    primary key (staff_id, holding_id)
+);
+
+-- Holdings that were to end and go on for some days, because somebody waits whom nobody else would answer.
+create table kept_holdings (
+    holding_id uuid primary key,
+    was_until bigint not null,
+    kept_at bigint not null
+);
+
+-- Moments at which the holders of a post may change, of which its open conversations are to be told.
+create table tellings (
+    post_id uuid not null references posts (id),
     due_at bigint not null,
-    told_at bigint
+    told_at bigint,
+    primary key (post_id, due_at)
 );
 create index tellings_due on tellings (due_at) where told_at is null;
 

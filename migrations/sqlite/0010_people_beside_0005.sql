@@ -39,13 +39,32 @@ create table leavings (
     created_at integer not null
 ) strict;
 
--- Holdings whose beginning the open conversations of the post are to be told of, once it has come.
-create table tellings (
-    holding_id blob primary key,
-    post_id blob not null references posts (id),
+-- The holdings that this leaving made or changed, as they were before: whoever stays after all, or leaves on another day, gets them back.
+create table leaving_holdings (
     staff_id blob not null references staff (id),
+    holding_id blob not null,
+    -- 1 if there was none before.
+    is_new integer not null,
+    post_id blob not null references posts (id),
+    holder_id blob not null references staff (id),
+    from_at integer not null,
+    until_at integer,
+    primary key (staff_id, holding_id)
+) strict;
+
+-- Holdings that were to end and go on for some days, because somebody waits whom nobody else would answer.
+create table kept_holdings (
+    holding_id blob primary key,
+    was_until integer not null,
+    kept_at integer not null
+) strict;
+
+-- Moments at which the holders of a post may change, of which its open conversations are to be told.
+create table tellings (
+    post_id blob not null references posts (id),
     due_at integer not null,
-    told_at integer
+    told_at integer,
+    primary key (post_id, due_at)
 ) strict;
 create index tellings_due on tellings (due_at) where told_at is null;
 

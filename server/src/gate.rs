@@ -137,7 +137,7 @@ fn urgency(method: &Method, path: &str, query: &str) -> Option<Urgency> {
         Method::POST if path.ends_with("/seen") => Urgency::Usual,
         Method::POST => Urgency::Vital,
         _ if path.starts_with("/q/") => Urgency::First,
-        _ if path.starts_with("/admin") || has("q") || has("before") || has("after") && path == "/inbox" || has("closed") => Urgency::Spare,
+        _ if path.starts_with("/admin") || path.starts_with("/supervision") || has("q") || has("before") || has("after") && path == "/inbox" || has("closed") => Urgency::Spare,
         _ => Urgency::Usual,
     })
 }
@@ -258,7 +258,7 @@ mod tests {
             assert_eq!(of(Method::GET, address), Some(Urgency::Usual), "{address}");
         }
         assert_eq!(of(Method::POST, "/c/1/seen"), Some(Urgency::Usual));
-        for address in ["/c/1?before=100", "/inbox?q=x", "/inbox?closed=1", "/inbox?after=1", "/admin/units"] {
+        for address in ["/c/1?before=100", "/inbox?q=x", "/inbox?closed=1", "/inbox?after=1", "/admin/units", "/supervision", "/supervision/posts/1"] {
             assert_eq!(of(Method::GET, address), Some(Urgency::Spare), "{address}");
         }
         for address in ["/up", "/static/1/main.css"] {

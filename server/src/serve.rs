@@ -120,6 +120,10 @@ async fn upkeep(domain: Domain, mut stopping: watch::Receiver<bool>) {
         if let Err(e) = audit::note_repeats(&domain, false).await {
             tracing::error!(error = %e, "repeated refusals could not be recorded");
         }
+        // Before anybody's login ends.
+        if let Err(e) = holding::keep_needed(&domain).await {
+            tracing::error!(error = %e, "whoever is still needed could not be kept");
+        }
         if let Err(e) = leaving::end_due(&domain).await {
             tracing::error!(error = %e, "logins could not be ended");
         }

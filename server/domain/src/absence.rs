@@ -1,7 +1,7 @@
 //! Being away for some days, known beforehand: a reason, and who stands in for all one's posts. It begins and ends by itself. Who stands in may be
 //! away too, and then whoever stands in for them answers; but never so that it comes back to where it began.
 
-use crate::{Admin, Domain, Staff, audit, calendar, holding, holding::DayError, live::Topic, routing, staff};
+use crate::{Admin, Domain, Staff, audit, calendar, holding, holding::DayError, live::Topic, routing, staff, unit};
 use model::{AbsenceId, AbsenceReason, At, PostId, StaffId};
 use std::{collections::HashSet, sync::Arc};
 use store::{
@@ -27,6 +27,9 @@ pub enum AbsenceError {
     Ring { name: String, from: At, until: At },
     #[error("not found")]
     NotFound,
+    /// They hold a post or a grant where the admin has no say.
+    #[error("elsewhere")]
+    Elsewhere,
     #[error(transparent)]
     Store(#[from] store::Error),
 }
@@ -55,10 +58,12 @@ pub struct View {
     pub name: String,
     pub absences: Vec<Line>,
     pub choices: Vec<post::Line>,
+    /// They hold a post or a grant where the admin who looks has no say: others plan.
+    pub is_elsewhere: bool,
 }
 
 pub async fn mine(domain: &Domain, staff: &Staff) -> Result<View> {
-    view(&mut domain.db.read().await?, staff.id, staff.name.clone(), domain.now()).await
+    view(&mut domain.db.read().await?, None, (staff.id, staff.name.clone()), domain.now()).await
 }
 
 /// The same for one of the admin's staff.
@@ -66,15 +71,26 @@ pub async fn of(domain: &Domain, admin: &Admin, id: StaffId) -> Result<Option<Vi
     let now = domain.now();
     let mut conn = domain.db.read().await?;
     let Some(person) = staff::mine(&mut conn, admin.staff.id, id, now).await? else { return Ok(None) };
-    Ok(Some(view(&mut conn, id, person.name, now).await?))
+    Ok(Some(view(&mut conn, Some(admin.staff.id), (id, person.name), now).await?))
 }
 
-async fn view(c: &mut Conn, staff_id: StaffId, name: String, now: At) -> Result<View> {
-    Ok(View { staff_id, name, absences: store::absence::of_staff(c, staff_id, now).await?, choices: choices(c, staff_id, now).await? })
+async fn view(c: &mut Conn, admin: Option<StaffId>, (staff_id, name): (StaffId, String), now: At) -> Result<View> {
+    let is_elsewhere = match admin {
+        Some(admin) => staff::is_elsewhere(c, admin, staff_id, now).await?,
+        None => false,
+    };
+    Ok(View {
+        absences: store::absence::of_staff(c, staff_id, now).await?,
+        choices: if is_elsewhere { Vec::new() } else { choices(c, admin, staff_id, now).await? },
+        staff_id,
+        name,
+        is_elsewhere,
+    })
 }
 
-/// Posts near those that somebody holds or will hold, and those that stand in for them on other days, but for their own.
-async fn choices(c: &mut Conn, staff: StaffId, now: At) -> Result<Vec<post::Line>> {
+/// Posts near those that somebody holds or will hold, and those that stand in for them on other days, but for their own. An admin
+/// chooses from their own units.
+async fn choices(c: &mut Conn, admin: Option<StaffId>, staff: StaffId, now: At) -> Result<Vec<post::Line>> {
     let own: Vec<PostId> = held(c, staff, now).await?;
     let (mut choices, mut seen) = (Vec::new(), HashSet::new());
     for id in &own {
@@ -85,7 +101,11 @@ async fn choices(c: &mut Conn, staff: StaffId, now: At) -> Result<Vec<post::Line
         };
         lines.extend(store::post::nearby(c, *id, now, CHOICES).await?);
         for line in lines {
-            if !own.contains(&line.id) && seen.insert(line.id) {
+            let is_theirs = match admin {
+                Some(admin) => unit::covers(c, admin, line.unit_id, now).await?,
+                None => true,
+            };
+            if is_theirs && !own.contains(&line.id) && seen.insert(line.id) {
                 choices.push(line);
             }
         }
@@ -112,7 +132,7 @@ pub async fn plan_for(domain: &Domain, admin: &Admin, id: StaffId, typed: Typed<
 /// subtree would be answered by whom its admins did not choose.
 async fn has_a_say(c: &mut Conn, admin: StaffId, id: StaffId, now: At) -> std::result::Result<(), AbsenceError> {
     staff::mine(c, admin, id, now).await?.ok_or(AbsenceError::NotFound)?;
-    if staff::is_elsewhere(c, admin, id, now).await? { Err(AbsenceError::NotFound) } else { Ok(()) }
+    if staff::is_elsewhere(c, admin, id, now).await? { Err(AbsenceError::Elsewhere) } else { Ok(()) }
 }
 
 /// `admin` is who has to have a say about `id`; nobody where it is one's own.
@@ -134,15 +154,15 @@ async fn write(domain: &Domain, admin: Option<StaffId>, by: StaffId, id: StaffId
         .db
         .write(move |c| {
             Box::pin(async move {
+                store::post::hold_routing(c).await?;
                 if let Some(admin) = admin {
                     has_a_say(c, admin, id, now).await?;
                 }
-                store::post::hold_routing(c).await?;
                 if store::absence::overlapping(c, id, read.from, read.until).await? > 0 {
                     return Err(AbsenceError::Overlap);
                 }
                 if let Some(substitute) = read.substitute {
-                    if !choices(c, id, now).await?.iter().any(|line| line.id == substitute) {
+                    if !choices(c, admin, id, now).await?.iter().any(|line| line.id == substitute) {
                         return Err(AbsenceError::Invalid(Mistakes { substitute: true, ..Mistakes::default() }));
                     }
                     refuse_ring(c, id, substitute, &read).await?;
@@ -151,7 +171,8 @@ async fn write(domain: &Domain, admin: Option<StaffId>, by: StaffId, id: StaffId
                 let row = Absence { id: absence_id, staff_id: id, from_at, until_at, reason, substitute_id, created_by: by, created_at: now };
                 store::absence::insert(c, &row).await?;
                 // Not the reason: why somebody is away is nobody's business in the trail.
-                let detail = format!("{}–{}", from_at.timestamp(), until_at.timestamp());
+                let by_whom = substitute_id.map(|post| format!(" {post}")).unwrap_or_default();
+                let detail = format!("{}–{}{by_whom}", from_at.timestamp(), until_at.timestamp());
                 Ok(audit::append(c, now, Some(by), "absence.plan", &id.to_string(), &detail).await?)
             })
         })
@@ -270,7 +291,8 @@ async fn end_of(domain: &Domain, admin: Option<StaffId>, by: StaffId, staff_id: 
                 }
                 let absence = store::absence::find(c, id).await?.filter(|a| a.staff_id == staff_id && a.until_at > now).ok_or(AbsenceError::NotFound)?;
                 store::absence::end(c, absence.id, now).await?;
-                Ok::<_, AbsenceError>(audit::append(c, now, Some(by), "absence.end", &staff_id.to_string(), "").await?)
+                let detail = absence.substitute_id.map(|post| post.to_string()).unwrap_or_default();
+                Ok::<_, AbsenceError>(audit::append(c, now, Some(by), "absence.end", &staff_id.to_string(), &detail).await?)
             })
         })
         .await?;

@@ -60,9 +60,10 @@ pub async fn start(domain: &Domain, code: &PointCode, typed: Typed<'_>) -> Resul
     let body = text::message(typed.text)?;
     let client_key = typed.client_key.with(&body);
     let key_hash = Keys::hash(typed.device_key);
-    let (point, answering, room) = {
+    let (point, answering, room, elsewhere) = {
         let mut conn = domain.db.read().await?;
-        if let Some(device) = store::contact::device(&mut conn, &key_hash).await?
+        let device = store::contact::device(&mut conn, &key_hash).await?;
+        if let Some(device) = &device
             && let Some(sent) = store::message::by_client_key(&mut conn, device.contact_id, client_key).await?
         {
             return Ok(sent);
@@ -70,10 +71,19 @@ pub async fn start(domain: &Domain, code: &PointCode, typed: Typed<'_>) -> Resul
         let point = store::contact_point::by_code(&mut conn, code).await?.ok_or(SendError::NotFound)?;
         let answering = post::answering(domain, &mut conn, point.post_id).await?.ok_or(SendError::NotFound)?;
         let room = overflow::room(domain, &mut conn, answering.post.unit_id).await?;
-        (point, answering, room)
+        let known = match &device {
+            Some(device) => store::conversation::of_device_with_post(&mut conn, device.id, point.post_id).await?,
+            None => None,
+        };
+        let elsewhere = device.zip(known.filter(|known| known.post_id != point.post_id).map(|known| known.id));
+        (point, answering, room, elsewhere)
     };
     if point.revoked_at.is_some() || answering.post.ended_at.is_some() {
         return Err(SendError::Revoked);
+    }
+    // It was too much for the post behind the sticker: the post that took it goes on with it, in its own time.
+    if let Some((device, id)) = elsewhere {
+        return say(domain, &Device { id: device.id, contact_id: device.contact_id }, id, typed).await;
     }
     if answering.is_nobody() {
         return Err(SendError::Nobody);

@@ -23,7 +23,7 @@ pub const UNIT_LIMIT: usize = 80;
 
 #[derive(Debug, thiserror::Error)]
 pub enum FirstAdminError {
-    /// Not our link, or there is an admin already.
+    /// Not our link, or there is an admin already, or there was one.
     #[error("not found")]
     NotFound,
     #[error("invalid")]
@@ -66,10 +66,11 @@ pub struct Open {
     pub needs_unit: bool,
 }
 
-/// Whether anyone can administer this installation; if not, the link is to be printed.
+/// Whether nobody ever could administer this installation: then the link is to be printed. Once somebody could, it is dead for good, also when the
+/// last admin has gone: whoever finds it in an old log is nobody.
 pub async fn is_needed(domain: &Domain) -> Result<bool> {
     let mut conn = domain.db.read().await?;
-    Ok(!store::installation::has_admin(&mut conn, domain.now()).await?)
+    Ok(!store::installation::has_had_admin(&mut conn).await?)
 }
 
 pub async fn find(domain: &Domain, token: &str) -> std::result::Result<Open, FirstAdminError> {
@@ -77,7 +78,7 @@ pub async fn find(domain: &Domain, token: &str) -> std::result::Result<Open, Fir
         return Err(FirstAdminError::NotFound);
     }
     let mut conn = domain.db.read().await?;
-    if store::installation::has_admin(&mut conn, domain.now()).await? {
+    if store::installation::has_had_admin(&mut conn).await? {
         return Err(FirstAdminError::NotFound);
     }
     Ok(Open { needs_unit: store::unit::roots(&mut conn).await?.is_empty() })
@@ -109,7 +110,7 @@ pub async fn accept(domain: &Domain, token: &str, typed: Typed<'_>, browser: Bro
         .write(move |c| {
             Box::pin(async move {
                 store::installation::hold(c).await?;
-                if store::installation::has_admin(c, new.now).await? {
+                if store::installation::has_had_admin(c).await? {
                     return Err(FirstAdminError::NotFound);
                 }
                 write(c, &new).await?.ok_or(FirstAdminError::NotFound)

@@ -38,6 +38,9 @@ pub enum GrantError {
     /// The admin's own grant ends sooner.
     #[error("more than one holds")]
     Beyond,
+    /// Nobody else is admin of the unit at the top for good.
+    #[error("the last admin")]
+    Last,
     /// Whoever proposed it holds it no more, or its time is over.
     #[error("lapsed")]
     Lapsed,
@@ -229,6 +232,9 @@ pub async fn take(domain: &Domain, admin: &Admin, id: GrantId) -> Result<StaffId
                 if grant.staff_id == by {
                     return Err(GrantError::Own);
                 }
+                if is_last(c, &grant, now).await? {
+                    return Err(GrantError::Last);
+                }
                 store::staff::end_grant(c, id, now).await?;
                 audit::append_at(c, now, Some(by), grant.unit_id, "grant.take", &grant.staff_id.to_string(), &format!("{} {}", grant.role, grant.unit_id))
                     .await?;
@@ -236,6 +242,15 @@ pub async fn take(domain: &Domain, admin: &Admin, id: GrantId) -> Result<StaffId
             })
         })
         .await
+}
+
+/// Whether this is what makes somebody the only admin for good of a unit at the top: without it nobody could make another.
+pub(crate) async fn is_last(c: &mut Conn, grant: &Grant, now: At) -> store::Result<bool> {
+    if grant.role != Role::Admin || grant.until_at.is_some() || grant.from_at > now {
+        return Ok(false);
+    }
+    let is_top = store::unit::find(c, grant.unit_id).await?.is_some_and(|unit| unit.parent_id.is_none() && unit.ended_at.is_none());
+    Ok(is_top && store::grant::lasting_admins(c, grant.unit_id, grant.staff_id, now).await? == 0)
 }
 
 /// Something that waits, as an admin sees it.

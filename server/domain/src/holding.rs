@@ -3,7 +3,11 @@
 use crate::{Admin, Domain, audit, calendar, live::Topic, post, routing, routing::Orphan, telling, unit};
 use jiff::{civil::Date, tz::TimeZone};
 use model::{At, HoldingId, PostId, StaffId, calendar::Calendar};
-use store::{Conn, holding::Holding, staff::Staff};
+use store::{
+    Conn,
+    holding::{Holding, Span},
+    staff::Staff,
+};
 
 #[derive(Debug, thiserror::Error)]
 pub enum HoldingError {
@@ -35,6 +39,8 @@ pub enum WhoError {
     Unknown,
     /// Several have this name: the address is needed.
     Several,
+    /// They will have left by then.
+    Leaves,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +60,32 @@ pub struct Typed<'a> {
     pub who: &'a str,
     pub from: &'a str,
     pub until: &'a str,
+}
+
+/// Whether somebody will be there at a moment, and until when they can hold a post that begins then.
+pub(crate) async fn until_leaving(c: &mut Conn, staff: StaffId, from: At, until: Option<At>) -> store::Result<Result<Option<At>, WhoError>> {
+    Ok(match store::leaving::of_staff(c, staff).await? {
+        Some(leaves) if leaves <= from => Err(WhoError::Leaves),
+        Some(leaves) => Ok(Some(until.map_or(leaves, |until| until.min(leaves)))),
+        None => Ok(until),
+    })
+}
+
+/// Writes a holding that begins, and that residents are to be told of it. Whoever is going to leave holds it until then; should they stay, as long
+/// as it was given.
+pub(crate) async fn write(c: &mut Conn, given: Holding) -> store::Result<Result<(), WhoError>> {
+    let until_at = match until_leaving(c, given.staff_id, given.from_at, given.until_at).await? {
+        Ok(until) => until,
+        Err(e) => return Ok(Err(e)),
+    };
+    store::holding::insert(c, &Holding { until_at, ..given }).await?;
+    if until_at != given.until_at {
+        store::leaving::remember(c, given.staff_id, &given, false).await?;
+    }
+    for moment in [Some(given.from_at), until_at].into_iter().flatten() {
+        telling::expect(c, given.post_id, moment).await?;
+    }
+    Ok(Ok(()))
 }
 
 /// Somebody begins to hold a post, today or later, beside whoever holds it then.
@@ -93,19 +125,14 @@ async fn begin(domain: &Domain, admin: &Admin, post_id: PostId, typed: Typed<'_>
                 if store::holding::overlapping(c, post_id, staff_id, from_at, until_at.unwrap_or(At(i64::MAX))).await? > 0 {
                     return Err(HoldingError::Overlap);
                 }
+                let before = routing::gaps(c, now).await?;
                 let released = if instead { release_all(c, post_id, from_at).await? } else { Vec::new() };
-                for (term, staff) in &released {
-                    telling::expect(c, *term, post_id, *staff, from_at).await?;
+                if let Err(who) = write(c, Holding { id, post_id, staff_id, from_at, until_at }).await? {
+                    return Err(HoldingError::Invalid(Mistakes { who: Some(who), ..Mistakes::default() }));
                 }
-                store::holding::insert(c, &Holding { id, post_id, staff_id, from_at, until_at }).await?;
-                telling::expect(c, id, post_id, staff_id, from_at).await?;
                 let changes = routing::settle(c, now).await?;
-                // Who takes over may not have a login yet, and then nobody would answer until they do.
-                let mut orphans = Vec::new();
-                if instead {
-                    orphans = routing::orphans(c, &changes).await?;
-                    orphans.extend(routing::orphans_at(c, from_at).await?);
-                }
+                // Who takes over may not have a login yet, or may go again, and then nobody would answer.
+                let orphans = routing::orphans(c, &before, now).await?;
                 if !orphans.is_empty() {
                     return Err(HoldingError::Ownerless(orphans));
                 }
@@ -116,17 +143,16 @@ async fn begin(domain: &Domain, admin: &Admin, post_id: PostId, typed: Typed<'_>
         })
         .await?;
     routing::wake(domain, &changes);
-    wake(domain, released.into_iter().map(|(_, staff)| staff).chain([staff_id]).map(|staff| (post_id, staff)));
-    telling::tell_due(domain).await?;
+    wake(domain, released.into_iter().chain([staff_id]).map(|staff| (post_id, staff)));
     Ok(())
 }
 
-/// Ends at a moment whatever holding of a post lasts beyond it and has begun by then; gives which and whose.
-async fn release_all(c: &mut Conn, post: PostId, at: At) -> store::Result<Vec<(HoldingId, StaffId)>> {
+/// Ends at a moment whatever holding of a post lasts beyond it and has begun by then; gives whose.
+async fn release_all(c: &mut Conn, post: PostId, at: At) -> store::Result<Vec<StaffId>> {
     let mut released = Vec::new();
     for term in store::holding::of_post(c, post).await? {
         if term.from_at <= at && term.until_at.is_none_or(|until| until > at) && store::holding::shorten(c, term.id, at).await? {
-            released.push((term.id, term.staff_id));
+            released.push(term.staff_id);
         }
     }
     Ok(released)
@@ -224,26 +250,21 @@ pub async fn end(domain: &Domain, admin: &Admin, id: HoldingId, last_day: &str) 
             Box::pin(async move {
                 store::post::hold_routing(c).await?;
                 post::mine(c, by, post_id, now).await?.ok_or(HoldingError::NotFound)?;
+                let before = routing::gaps(c, now).await?;
                 if never_begins {
                     store::holding::delete(c, id).await?;
-                    telling::forget(c, id, term.from_at).await?;
+                    store::leaving::forget(c, id).await?;
                 } else {
                     // Somebody else may have ended it sooner meanwhile.
                     if !store::holding::shorten(c, id, until).await? {
                         return Err(invalid(DayError::TooLate));
                     }
+                    telling::expect(c, post_id, until).await?;
                 }
                 let changes = routing::settle(c, now).await?;
-                let mut orphans = routing::orphans(c, &changes).await?;
-                orphans.extend(routing::orphans_at(c, until).await?);
+                let orphans = routing::orphans(c, &before, now).await?;
                 if !orphans.is_empty() {
                     return Err(HoldingError::Ownerless(orphans));
-                }
-                if let Some(before) = term.until_at {
-                    telling::forget(c, id, before).await?;
-                }
-                if !never_begins {
-                    telling::expect(c, id, post_id, term.staff_id, until).await?;
                 }
                 audit::append(c, now, Some(by), "holding.end", &id.to_string(), &format!("{post_id} {}", term.staff_id)).await?;
                 Ok(changes)
@@ -252,8 +273,84 @@ pub async fn end(domain: &Domain, admin: &Admin, id: HoldingId, last_day: &str) 
         .await?;
     routing::wake(domain, &changes);
     wake(domain, [(post_id, term.staff_id)]);
-    telling::tell_due(domain).await?;
     Ok(post_id)
+}
+
+/// How long before its end it is asked whether a holding has to go on, and for how long after: a server may have been away.
+const AHEAD_MINUTES: i64 = 2;
+const BACK_DAYS: i64 = 3;
+
+/// When it was settled who ends when, nobody may have waited yet. Where somebody does now whom nobody would answer, whoever was to end last goes
+/// on for a day, with their login, and then for another; the admins find it among what is to do. Once a minute, before anybody's login ends.
+pub async fn keep_needed(domain: &Domain) -> store::Result<()> {
+    let now = domain.now();
+    let (since, soon) = (now.plus_days(-BACK_DAYS), now.plus_minutes(AHEAD_MINUTES));
+    let is_needed = {
+        let mut conn = domain.db.read().await?;
+        store::holding::ends_between(&mut conn, since, soon).await? && routing::gaps(&mut conn, now).await?.values().any(|at| *at <= soon)
+    };
+    if !is_needed {
+        return Ok(());
+    }
+    let (changes, kept) = domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                store::post::hold_routing(c).await?;
+                let mut kept = Vec::new();
+                let mut open: Vec<PostId> = routing::gaps(c, now).await?.into_iter().filter(|(_, at)| *at <= soon).map(|(post, _)| post).collect();
+                open.sort();
+                for post in open {
+                    // Whoever goes on for another post may answer for this one too.
+                    if routing::gaps(c, now).await?.get(&post).is_none_or(|at| *at > soon) {
+                        continue;
+                    }
+                    if let Some(span) = routing::last_to_end(c, post, since, soon).await? {
+                        go_on(c, span, soon, now).await?;
+                        kept.push(span);
+                    }
+                }
+                let changes = routing::settle(c, now).await?;
+                for span in &kept {
+                    audit::append(c, now, None, "holding.keep", &span.id.to_string(), &format!("{} {}", span.post_id, span.staff_id)).await?;
+                }
+                Ok::<_, store::Error>((changes, kept))
+            })
+        })
+        .await?;
+    routing::wake(domain, &changes);
+    wake(domain, kept.into_iter().map(|span| (span.post_id, span.staff_id)));
+    Ok(())
+}
+
+/// Whether somebody waits at this moment whom only this person, whose day has come, could answer.
+pub(crate) async fn is_needed(c: &mut Conn, staff: StaffId, now: At) -> store::Result<bool> {
+    for (post, at) in routing::gaps(c, now).await? {
+        if at <= now && routing::last_to_end(c, post, now.plus_days(-BACK_DAYS), now).await?.is_some_and(|span| span.staff_id == staff) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whole days longer, so that it ends at the same hour.
+async fn go_on(c: &mut Conn, span: Span, soon: At, now: At) -> store::Result<()> {
+    let was_until = span.until_at.unwrap_or(now);
+    let mut until = was_until.plus_days(1);
+    while until <= soon {
+        until = until.plus_days(1);
+    }
+    store::holding::keep(c, span.id, was_until, now).await?;
+    store::leaving::put_off(c, span.staff_id, until).await?;
+    if store::holding::find(c, span.id).await?.is_some_and(|term| term.until_at.is_some_and(|at| at < until)) {
+        store::holding::set_until(c, span.id, Some(until)).await?;
+    }
+    telling::expect(c, span.post_id, until).await
+}
+
+/// The posts in the admin's units where somebody goes on only because nobody else would answer.
+pub async fn kept(domain: &Domain, admin: &Admin) -> store::Result<Vec<PostId>> {
+    store::holding::kept(&mut domain.db.read().await?, admin.staff.id, domain.now()).await
 }
 
 #[cfg(test)]

@@ -448,7 +448,6 @@ pub async fn accept(domain: &Domain, token: &str, name: &str, password: &str, br
     session::wake(domain, ended);
     // From this moment a holder counts as one who answers.
     crate::routing::refresh(domain).await?;
-    crate::telling::tell_due(domain).await?;
     // A new password is not a way around the second factor.
     match sign_in::begin_for(domain, staff, browser).await {
         Ok(signed_in) => Ok(signed_in),

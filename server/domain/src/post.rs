@@ -259,6 +259,7 @@ pub async fn set_substitute(domain: &Domain, admin: &Admin, id: PostId, substitu
             Box::pin(async move {
                 store::post::hold_routing(c).await?;
                 mine(c, by, id, now).await?.ok_or(PostError::NotFound)?;
+                let before = routing::gaps(c, now).await?;
                 if let Some(other) = substitute
                     && !substitutes(c, by, id, now).await?.iter().any(|line| line.id == other)
                 {
@@ -266,7 +267,7 @@ pub async fn set_substitute(domain: &Domain, admin: &Admin, id: PostId, substitu
                 }
                 store::post::set_substitute(c, id, substitute).await?;
                 let changes = routing::settle(c, now).await?;
-                let orphans = routing::orphans(c, &changes).await?;
+                let orphans = routing::orphans(c, &before, now).await?;
                 if !orphans.is_empty() {
                     return Err(PostError::Ownerless(orphans));
                 }
@@ -296,6 +297,7 @@ pub async fn end(domain: &Domain, admin: &Admin, id: PostId, to: Option<PostId>)
                     Some(to) => Some(to),
                     None => routing::heir(c, id, now).await?,
                 };
+                let mut before = routing::gaps(c, now).await?;
                 let mut moved = Vec::new();
                 match (heir, store::post::orphan(c, id).await?) {
                     (Some(heir), _) => moved = hand_all_over(&inner, c, id, heir, now).await?,
@@ -304,7 +306,11 @@ pub async fn end(domain: &Domain, admin: &Admin, id: PostId, to: Option<PostId>)
                 }
                 store::post::end(c, id, now).await?;
                 let mut changes = routing::settle(c, now).await?;
-                let orphans = routing::orphans(c, &changes).await?;
+                // Whom nobody would have answered here either is no worse off there.
+                if let (Some(heir), Some(at)) = (heir, before.get(&id).copied()) {
+                    before.entry(heir).and_modify(|was| *was = at.min(*was)).or_insert(at);
+                }
+                let orphans = routing::orphans(c, &before, now).await?;
                 if !orphans.is_empty() {
                     return Err(PostError::Ownerless(orphans));
                 }

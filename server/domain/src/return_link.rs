@@ -1,8 +1,11 @@
 //! The links in an answer mail: back into the conversation, and no more mails.
 
-use crate::{Device, Domain, claim};
-use model::{At, ConversationId, Language, OutboxId};
-use store::outbox::{Answer, Mail};
+use crate::{Device, Domain, claim, post};
+use model::{At, ConversationId, Language, MailKind, OutboxId};
+use store::{
+    outbox::{Answer, Mail},
+    post::Card,
+};
 
 /// How long a mail's link opens the conversation.
 const DAYS: i64 = 30;
@@ -34,6 +37,8 @@ pub(crate) fn is_over(mail: &Mail, now: At) -> bool {
 pub struct Return {
     /// The answer the mail told of.
     pub answer: Answer,
+    /// Who answers from now on, where that is what the mail told of.
+    pub to: Option<Card>,
     /// This device may see the conversation already.
     pub has_access: bool,
 }
@@ -51,7 +56,14 @@ pub async fn find(domain: &Domain, device: Option<&Device>, token: &str) -> stor
         Some(device) => store::conversation::of_device(&mut conn, device.id, answer.conversation_id).await?.is_some(),
         None => false,
     };
-    Ok(Some(Return { answer, has_access }))
+    let to = match mail.kind {
+        MailKind::HandOver => match store::conversation::find(&mut conn, answer.conversation_id).await? {
+            Some(conversation) => post::answering(domain, &mut conn, conversation.post_id).await?.map(|a| a.card().clone()),
+            None => None,
+        },
+        _ => None,
+    };
+    Ok(Some(Return { answer, to, has_access }))
 }
 
 /// Opens the conversation behind a link on the device with this key; the devices that had it before are told.

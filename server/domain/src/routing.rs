@@ -4,7 +4,7 @@
 use crate::{Domain, live::Topic};
 use model::{At, PostId, UnitId};
 use std::collections::{HashMap, HashSet};
-use store::{Conn, Result, post::Seat};
+use store::{Conn, Result, holding::Span, post::Seat};
 
 pub use store::post::Orphan;
 
@@ -124,19 +124,67 @@ pub(crate) async fn heir(c: &mut Conn, post: PostId, now: At) -> Result<Option<P
     Ok(World::new(seats, store::post::unit_parents(c).await?).answering(post))
 }
 
-/// Posts that a change leaves with an open wait and nobody to answer it. Asked inside the transaction, which then keeps nothing.
-pub(crate) async fn orphans(c: &mut Conn, changes: &[Change]) -> Result<Vec<Orphan>> {
+/// For each post where somebody waits that is left with nobody at some moment: the first such moment.
+pub(crate) type Gaps = HashMap<PostId, At>;
+
+/// Where somebody waits whom nobody would answer, now or at a later moment, as far as it is known: holdings end, people leave, and who comes
+/// after them may come too late, go again, or have no login yet. Duty and absences do not count here: whoever holds a post is accountable for it
+/// while they rest.
+pub(crate) async fn gaps(c: &mut Conn, now: At) -> Result<Gaps> {
+    let waiting = store::post::with_waits(c).await?;
+    if waiting.is_empty() {
+        return Ok(Gaps::new());
+    }
+    let world = of_links(c).await?;
+    let mut spans: HashMap<PostId, Vec<(At, At)>> = HashMap::new();
+    for span in store::holding::spans(c, now).await? {
+        spans.entry(span.post_id).or_default().push((span.from_at, span.until_at.unwrap_or(END)));
+    }
+    let gap = |post: PostId| first_gap(world.order(post).iter().filter_map(|p| spans.get(p)).flatten().copied(), now).map(|at| (post, at));
+    Ok(waiting.into_iter().filter_map(gap).collect())
+}
+
+/// The posts with what leads from one to the next, and nobody in them.
+async fn of_links(c: &mut Conn) -> Result<World> {
+    let links = store::post::links(c).await?;
+    let seat = |(id, unit_id, substitute_id)| Seat { id, unit_id, substitute_id, away_id: None, answering_id: None, holders: 0, on_duty: 0 };
+    Ok(World::new(links.into_iter().map(seat).collect(), store::post::unit_parents(c).await?))
+}
+
+const END: At = At(i64::MAX);
+
+/// The first moment from `from` on that none of these spans covers.
+fn first_gap(spans: impl Iterator<Item = (At, At)>, from: At) -> Option<At> {
+    let mut spans: Vec<(At, At)> = spans.collect();
+    spans.sort();
+    let mut at = from;
+    for (begins, ends) in spans {
+        if begins > at {
+            break;
+        }
+        at = at.max(ends);
+    }
+    (at < END).then_some(at)
+}
+
+/// Posts that are worse off than before, now or at a later moment: asked inside the transaction of what made the difference, which then keeps
+/// nothing.
+pub(crate) async fn orphans(c: &mut Conn, before: &Gaps, now: At) -> Result<Vec<Orphan>> {
+    let mut worse: Vec<PostId> = gaps(c, now).await?.into_iter().filter(|(post, at)| before.get(post).is_none_or(|was| at < was)).map(|(post, _)| post).collect();
+    worse.sort();
     let mut orphans = Vec::new();
-    for change in changes.iter().filter(|change| change.after.is_none()) {
-        orphans.extend(store::post::orphan(c, change.post).await?);
+    for post in worse {
+        orphans.extend(store::post::orphan(c, post).await?);
     }
     Ok(orphans)
 }
 
-/// The same for what a later moment brings, as far as it is known now.
-pub(crate) async fn orphans_at(c: &mut Conn, at: At) -> Result<Vec<Orphan>> {
-    let changes = changes(c, at).await?;
-    orphans(c, &changes).await
+/// Who could answer for a post if they went on: of those who end after one moment and until another, the nearest, and of these the last.
+pub(crate) async fn last_to_end(c: &mut Conn, post: PostId, after: At, until: At) -> Result<Option<Span>> {
+    let order = of_links(c).await?.order(post);
+    let place = |span: &Span| order.iter().position(|p| *p == span.post_id);
+    let ending: Vec<Span> = store::holding::spans(c, after).await?.into_iter().filter(|s| s.until_at.is_some_and(|at| at <= until)).collect();
+    Ok(ending.into_iter().filter(|s| place(s).is_some()).min_by_key(|s| (place(s), std::cmp::Reverse(s.until_at), s.id)))
 }
 
 /// Wakes the lists of the posts concerned, after the commit.
@@ -203,6 +251,16 @@ mod tests {
     }
 
     proptest! {
+        /// However holdings follow each other and overlap: the first gap is the first moment that none of them covers.
+        #[test]
+        fn the_first_gap_is_the_first_moment_with_nobody(spans in prop::collection::vec((0i64..20, 1i64..8), 0..8), from in 0i64..10) {
+            let spans: Vec<(At, At)> = spans.into_iter().map(|(begins, days)| (At(begins), At(begins + days))).collect();
+            let is_covered = |moment: i64| spans.iter().any(|(begins, ends)| *begins <= At(moment) && At(moment) < *ends);
+            let first = (from..).find(|moment| !is_covered(*moment)).map(At);
+            prop_assert_eq!(first_gap(spans.iter().copied(), At(from)), first);
+            prop_assert_eq!(first_gap(spans.iter().copied().chain([(At(from), END)]), At(from)), None);
+        }
+
         /// Whatever the substitutes, with loops and gaps: if anyone at the post, behind it or above it holds a post, someone answers; and it is
         /// someone on duty if anyone there is.
         #[test]

@@ -41,6 +41,9 @@ pub enum StaffError {
     /// They hold a post or a grant outside the admin's units too.
     #[error("elsewhere")]
     Elsewhere,
+    /// Nobody else is admin of a unit at the top for good.
+    #[error("the last admin")]
+    LastAdmin,
     /// Somebody is waiting, and nobody else would answer.
     #[error("ownerless")]
     Ownerless(Vec<Orphan>),
@@ -200,9 +203,10 @@ pub async fn invite(domain: &Domain, admin: &Admin, typed: Typed<'_>, post_id: O
                 if let Some(post_id) = post_id {
                     let holding = Holding { id: holding_id, post_id, staff_id: id, from_at: now, until_at: None };
                     store::holding::insert(c, &holding).await?;
-                    telling::expect(c, holding.id, post_id, id, now).await?;
+                    telling::expect(c, post_id, now).await?;
                 }
                 invitation::invite(c, ids, id, now).await?;
+                let changes = routing::settle(c, now).await?;
                 let detail = post_id.map(|p| p.to_string()).unwrap_or_default();
                 let changes = routing::settle(c, now).await?;
                 audit::append(c, now, Some(by), "staff.invite", &id.to_string(), &detail).await?;
@@ -261,17 +265,19 @@ pub async fn end(domain: &Domain, admin: &Admin, id: StaffId) -> std::result::Re
     leaving::leave(domain, admin, id, leaving::Typed::default()).await.map_err(|e| match e {
         LeavingError::Own => StaffError::Own,
         LeavingError::Elsewhere => StaffError::Elsewhere,
+        LeavingError::LastAdmin => StaffError::LastAdmin,
         LeavingError::Ownerless(orphans) => StaffError::Ownerless(orphans),
         LeavingError::Invalid(_) | LeavingError::NotFound => StaffError::NotFound,
         LeavingError::Store(e) => StaffError::Store(e),
     })
 }
 
-/// Whether they hold a post or a grant where the admin has no say.
+/// Whether they hold a post or a grant where the admin has no say, now or later, or wait for one.
 pub(crate) async fn is_elsewhere(c: &mut Conn, admin: StaffId, id: StaffId, now: At) -> Result<bool> {
     let terms = store::holding::of_staff(c, id).await?.into_iter().filter(|t| t.until_at.is_none_or(|u| u > now)).map(|t| t.unit_id);
-    let grants = store::staff::grant_lines(c, id, now).await?.into_iter().map(|g| g.unit_id);
-    let units: HashSet<UnitId> = terms.chain(grants).collect();
+    let grants = store::grant::of_staff(c, id, now).await?.into_iter().map(|g| g.unit_id);
+    let waiting = store::grant::proposals_for(c, id, now).await?.into_iter().map(|p| p.unit_id);
+    let units: HashSet<UnitId> = terms.chain(grants).chain(waiting).collect();
     for unit in units {
         if !unit::covers(c, admin, unit, now).await? {
             return Ok(true);

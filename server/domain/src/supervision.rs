@@ -6,7 +6,7 @@ use crate::{
     calendar::{self, UnitCalendar},
     conversation::PAGE as MESSAGES,
     unit::{
-        Page,
+        self, Page,
         tree::{self, Branch},
     },
 };
@@ -61,6 +61,7 @@ pub async fn overview(domain: &Domain, supervisor: &Supervisor) -> Result<Overvi
     for id in &supervisor.units {
         branches.extend(tree::branch(domain, *id).await?.map(|branch| (*id, branch)));
     }
+    let figures = unit::figures_of(domain, Role::Supervisor, by).await?;
     let mut conn = domain.db.read().await?;
     let c = &mut conn;
     let (mut tops, mut waiting) = (Vec::<Branch>::new(), HashMap::new());
@@ -71,7 +72,7 @@ pub async fn overview(domain: &Domain, supervisor: &Supervisor) -> Result<Overvi
             tops.push(branch);
         }
     }
-    Ok(Overview { figures: store::admin::supervised(c, by, now).await?, tops, waiting })
+    Ok(Overview { figures, tops, waiting })
 }
 
 /// A unit as its supervisor sees it.

@@ -3,54 +3,48 @@
 //! when they come back.
 
 use crate::{Domain, calendar, conversation::person, live::Topic, post};
-use model::{At, ClientKey, ContactId, ConversationId, Event, HoldingId, MailKind, MessageId, MessageKind, OutboxId, PostId, StaffId, calendar::Quiet};
+use model::{At, ClientKey, ContactId, ConversationId, Event, MailKind, MessageId, MessageKind, OutboxId, PostId, StaffId, calendar::Quiet};
 use std::collections::HashSet;
 use store::{
     Conn, Result,
     message::New,
     outbox::Mail,
-    telling::{Open, Telling},
+    telling::{Due, Open},
 };
 use uuid::Uuid;
 
 /// Conversations told in one transaction: few enough that nobody's message waits long.
 const BATCH: i64 = 200;
 
-/// Notes that the open conversations of a post are to be told at a moment. Not when somebody else holds the post before and after it: to the
-/// residents nothing changes then. `staff` begins or ceases to hold it by the holding `id`.
-pub(crate) async fn expect(c: &mut Conn, id: HoldingId, post_id: PostId, staff_id: StaffId, due_at: At) -> Result<()> {
-    let others = store::holding::of_post(c, post_id).await?;
-    let stays = others.iter().any(|t| t.id != id && t.staff_id != staff_id && t.from_at <= due_at && t.until_at.is_none_or(|until| until > due_at));
-    if stays {
-        return Ok(());
-    }
-    store::telling::insert(c, &Telling { holding_id: key(id, due_at), post_id, staff_id, due_at }).await
+/// Notes a moment at which a post may have other holders. Whether it has is found out when it has come: until then much may change.
+pub(crate) async fn expect(c: &mut Conn, post_id: PostId, due_at: At) -> Result<()> {
+    store::telling::insert(c, post_id, due_at).await
 }
 
-/// One holding may begin and end: each is told.
-fn key(id: HoldingId, at: At) -> HoldingId {
-    HoldingId(Uuid::new_v5(&id.0, &at.0.to_be_bytes()))
-}
-
-/// What was to be told of a holding at a moment, and is not going to happen then.
-pub(crate) async fn forget(c: &mut Conn, id: HoldingId, at: At) -> Result<()> {
-    store::telling::delete(c, key(id, at)).await
-}
-
-/// Tells what has come to pass; once a minute and after each change, on whichever node is first.
-pub async fn tell_due(domain: &Domain) -> Result<()> {
-    let due = store::telling::due(&mut domain.db.read().await?, domain.now()).await?;
-    for telling in due {
-        tell(domain, telling).await?;
+/// Somebody has a login now: what they hold is answered by them from here on.
+pub(crate) async fn expect_all(c: &mut Conn, staff: StaffId, now: At) -> Result<()> {
+    for term in store::holding::of_staff(c, staff).await? {
+        if term.from_at <= now && term.until_at.is_none_or(|until| until > now) {
+            expect(c, term.post_id, now).await?;
+        }
     }
     Ok(())
 }
 
-async fn tell(domain: &Domain, telling: Telling) -> Result<()> {
+/// Tells what has come to pass; once a minute, on whichever node is first.
+pub async fn tell_due(domain: &Domain) -> Result<()> {
+    let due = store::telling::due(&mut domain.db.read().await?, domain.now()).await?;
+    for due in due {
+        tell(domain, due).await?;
+    }
+    Ok(())
+}
+
+async fn tell(domain: &Domain, due: Due) -> Result<()> {
     let now = domain.now();
-    let answering = match waits_for_login(&mut domain.db.read().await?, telling, now).await? {
-        true => None,
-        false => post::answering(domain, &mut domain.db.read().await?, telling.post_id).await?.filter(|a| a.post.ended_at.is_none()),
+    let answering = match has_changed(&mut domain.db.read().await?, due).await? {
+        true => post::answering(domain, &mut domain.db.read().await?, due.post_id).await?.filter(|a| a.post.ended_at.is_none()),
+        false => None,
     };
     if let Some(answering) = answering
         && let Some(to) = person(answering.card())
@@ -60,42 +54,33 @@ async fn tell(domain: &Domain, telling: Telling) -> Result<()> {
         let mail_at = calendar.calendar.after_quiet_hours(now, Quiet::default());
         let (mut after, mut mailed) = (ConversationId(Uuid::nil()), HashSet::new());
         loop {
-            let open = store::telling::open(&mut domain.db.read().await?, telling.post_id, after, BATCH).await?;
+            let open = store::telling::open(&mut domain.db.read().await?, due.post_id, after, BATCH).await?;
             let Some(last) = open.last() else { break };
             after = last.id;
-            mailed = write(domain, telling, body.clone(), open, mail_at, mailed).await?;
+            mailed = write(domain, due, body.clone(), open, mail_at, mailed).await?;
         }
     }
-    domain.db.write(move |c| Box::pin(async move { store::telling::told(c, telling.holding_id, now).await })).await
+    domain.db.write(move |c| Box::pin(async move { store::telling::told(c, due, now).await })).await
 }
 
-/// Who has been invited to a post answers once they have a login; that is told then.
-async fn waits_for_login(c: &mut Conn, telling: Telling, now: At) -> Result<bool> {
-    let holds = store::holding::is_held(c, telling.post_id, telling.staff_id, now).await?;
-    let person = store::staff::find(c, telling.staff_id).await?;
-    Ok(holds && person.is_some_and(|p| p.activated_at.is_none()))
-}
-
-/// Somebody has a login now: what they hold is answered by them from here on.
-pub(crate) async fn expect_all(c: &mut Conn, staff: StaffId, now: At) -> Result<()> {
-    for term in store::holding::of_staff(c, staff).await? {
-        if term.from_at <= now && term.until_at.is_none_or(|until| until > now) {
-            expect(c, term.id, term.post_id, staff, now).await?;
-        }
-    }
-    Ok(())
+/// Whether residents meet somebody else than before. Not while one of the holders stays; nor where nobody with a login came to nobody.
+async fn has_changed(c: &mut Conn, due: Due) -> Result<bool> {
+    let before = store::holding::holders(c, due.post_id, At(due.first_at.0 - 1)).await?;
+    let after = store::holding::holders(c, due.post_id, due.last_at).await?;
+    let is_same = before.is_empty() && after.is_empty();
+    Ok(!is_same && !before.iter().any(|staff| after.contains(staff)))
 }
 
 /// One batch; gives the contacts who have been written to. The key of each line follows from what it tells, so that two nodes, or one that begins
 /// again after it was stopped, tell it once.
-async fn write(domain: &Domain, telling: Telling, body: String, open: Vec<Open>, mail_at: At, mut mailed: HashSet<ContactId>) -> Result<HashSet<ContactId>> {
+async fn write(domain: &Domain, due: Due, body: String, open: Vec<Open>, mail_at: At, mut mailed: HashSet<ContactId>) -> Result<HashSet<ContactId>> {
     let (d, now) = (domain.clone(), domain.now());
     let told: Vec<ConversationId> = open.iter().map(|o| o.id).collect();
     let mailed = domain
         .db
         .write(move |c| {
             Box::pin(async move {
-                let what = Uuid::new_v5(&telling.post_id.0, &telling.due_at.0.to_be_bytes());
+                let what = Uuid::new_v5(&due.post_id.0, &due.last_at.0.to_be_bytes());
                 let line = |o: &Open| New {
                     id: MessageId(d.id()),
                     conversation_id: o.id,
@@ -119,7 +104,7 @@ async fn write(domain: &Domain, telling: Telling, body: String, open: Vec<Open>,
             })
         })
         .await?;
-    domain.hub.wake_all(told.into_iter().map(Topic::Conversation).chain([Topic::Post(telling.post_id)]));
+    domain.hub.wake_all(told.into_iter().map(Topic::Conversation).chain([Topic::Post(due.post_id)]));
     Ok(mailed)
 }
 

@@ -118,14 +118,19 @@ pub(crate) async fn above(c: &mut Conn, admin: StaffId, id: UnitId, now: At) -> 
     Ok(path)
 }
 
-/// The numbers of everything that is the admin's. Those of a large district take half a second to count: from ten seconds on they are counted anew
-/// beside the page, which shows those before, never older than a minute.
+/// The numbers of everything that is the admin's.
 pub async fn figures(domain: &Domain, admin: &Admin) -> Result<Figures> {
-    let Some(counted) = domain.figures.0.get(&admin.staff.id) else { return count(domain, admin.staff.id).await };
+    figures_of(domain, Role::Admin, admin.staff.id).await
+}
+
+/// The numbers of everything that is somebody's by an admin's or a supervisor's grants. Those of a large district take half a second to count: from
+/// ten seconds on they are counted anew beside the page, which shows those before, never older than a minute.
+pub(crate) async fn figures_of(domain: &Domain, role: Role, staff: StaffId) -> Result<Figures> {
+    let Some(counted) = domain.figures.0.get(&(role, staff)) else { return count(domain, role, staff).await };
     if domain.now().seconds_since(counted.at) > FRESH && !counted.is_counted_anew.swap(true, Ordering::Relaxed) {
-        let (domain, admin) = (domain.clone(), admin.staff.id);
+        let domain = domain.clone();
         tokio::spawn(async move {
-            if let Err(e) = count(&domain, admin).await {
+            if let Err(e) = count(&domain, role, staff).await {
                 tracing::warn!(error = %e, "a district's figures could not be counted");
             }
         });
@@ -133,12 +138,15 @@ pub async fn figures(domain: &Domain, admin: &Admin) -> Result<Figures> {
     Ok(counted.figures.clone())
 }
 
-async fn count(domain: &Domain, admin: StaffId) -> Result<Figures> {
+async fn count(domain: &Domain, role: Role, staff: StaffId) -> Result<Figures> {
     let at = domain.now();
     let mut conn = domain.db.read().await?;
-    let figures = store::admin::figures(&mut conn, admin, at).await?;
+    let figures = match role {
+        Role::Supervisor => store::admin::supervised(&mut conn, staff, at).await?,
+        _ => store::admin::figures(&mut conn, staff, at).await?,
+    };
     if figures.posts > LARGE {
-        domain.figures.0.insert(admin, Arc::new(Counted { figures: figures.clone(), at, is_counted_anew: AtomicBool::default() }));
+        domain.figures.0.insert((role, staff), Arc::new(Counted { figures: figures.clone(), at, is_counted_anew: AtomicBool::default() }));
     }
     Ok(figures)
 }
@@ -150,8 +158,8 @@ const LARGE: i64 = 2_000;
 const FRESH: i64 = 10;
 const OLD: Duration = Duration::from_secs(60);
 
-/// Figures of large districts, counted lately.
-pub struct CountedFigures(Cache<StaffId, Arc<Counted>>);
+/// Figures of large districts, counted lately: whoever is admin and supervisor sees two of them.
+pub struct CountedFigures(Cache<(Role, StaffId), Arc<Counted>>);
 
 struct Counted {
     figures: Figures,

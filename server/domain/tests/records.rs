@@ -379,7 +379,8 @@ async fn an_auditor_whose_grant_ends_in_the_middle_of_an_export_gets_no_more_of_
         let asked = audit::export(&town.domain, &auditor, &Asked::default(), "csv").await.unwrap().unwrap();
         assert_eq!(audit::export_page(&town.domain, &auditor, &asked).await.unwrap().unwrap().lines.len(), 1);
         let (staff, now) = (auditor.staff.id, town.domain.now());
-        town.domain.db.write(move |c| Box::pin(async move { store::grant::end_all_at(c, staff, now).await.map(drop) })).await.unwrap();
+        let grant = store::staff::grants(&mut town.domain.db.read().await.unwrap(), staff, now).await.unwrap()[0].id;
+        town.domain.db.write(move |c| Box::pin(async move { store::staff::end_grant(c, grant, now).await })).await.unwrap();
         assert!(audit::export_page(&town.domain, &auditor, &asked).await.unwrap().is_none());
     }
 }

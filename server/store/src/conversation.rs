@@ -180,20 +180,20 @@ pub async fn all_of_device(conn: &mut Conn, device: DeviceId) -> Result<Vec<Conv
     )
 }
 
+/// Begins with what the device may see, which is little, whatever there is at the post.
+pub(crate) const OF_DEVICE_WITH_POST: &str = concat!(
+    "with own as (
+        select id from conversations where contact_id = (select contact_id from devices where id = $1)
+        union select conversation_id from claims where device_id = $1 and ended_at is null) select ",
+    columns!(),
+    " from own join conversations c on c.id = own.id
+      where c.post_id = $2 or exists (select 1 from overflows o where o.conversation_id = c.id and o.post_id = $2)
+      order by c.last_message_at desc limit 1"
+);
+
 /// A device's conversation with a post, or one meant for it that began at another; the newest if there are several.
 pub async fn of_device_with_post(conn: &mut Conn, device: DeviceId, post: PostId) -> Result<Option<Conversation>> {
-    fetch_optional!(
-        conn,
-        Conversation,
-        select!(
-            "where (c.post_id = $2 or exists (select 1 from overflows o where o.conversation_id = c.id and o.post_id = $2)) and (
-                c.contact_id = (select contact_id from devices where id = $1)
-                or c.id in (select conversation_id from claims where device_id = $1 and ended_at is null))
-             order by c.last_message_at desc limit 1"
-        ),
-        device,
-        post
-    )
+    fetch_optional!(conn, Conversation, OF_DEVICE_WITH_POST, device, post)
 }
 
 /// A conversation as a member of staff may see it: of a post they hold now or answer for now.

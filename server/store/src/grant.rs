@@ -96,9 +96,19 @@ pub async fn spans(conn: &mut Conn, staff: StaffId, role: Role, unit: UnitId, fr
     Ok(count > 0)
 }
 
-/// Ends what somebody is granted at a moment; what was to begin after it never does.
-pub async fn end_all_at(conn: &mut Conn, staff: StaffId, at: At) -> Result<()> {
-    execute!(conn, "update grants set until_at = $2 where staff_id = $1 and (until_at is null or until_at > $2)", staff, at).map(|_| ())
+/// How many but one are admin of a unit at the top without an end: with a login, and not about to leave.
+pub async fn lasting_admins(conn: &mut Conn, unit: UnitId, but: StaffId, now: At) -> Result<i64> {
+    let (count,) = fetch_one!(
+        conn,
+        (i64,),
+        "select count(*) from grants g join staff s on s.id = g.staff_id
+         where g.unit_id = $1 and g.role = 'admin' and g.from_at <= $3 and g.until_at is null and s.id <> $2
+            and s.activated_at is not null and s.ended_at is null and not exists (select 1 from leavings l where l.staff_id = s.id)",
+        unit,
+        but,
+        now
+    )?;
+    Ok(count)
 }
 
 /// A grant that waits for a second admin.

@@ -1,6 +1,6 @@
 //! Who holds which post, from when until when.
 
-use crate::{Conn, Result, conn::*};
+use crate::{Conn, Result, admin::mine, conn::*};
 use model::{At, HoldingId, PostId, StaffId, UnitId};
 
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -129,6 +129,93 @@ pub async fn begun_or_ended(conn: &mut Conn, since: At, now: At) -> Result<Vec<(
         since,
         now
     )
+}
+
+/// Gives a holding another end, or none.
+pub async fn set_until(conn: &mut Conn, id: HoldingId, until: Option<At>) -> Result<()> {
+    execute!(conn, "update holdings set until_at = $2 where id = $1", id, until).map(|_| ())
+}
+
+/// Who holds a post at a moment, with a login by then.
+pub async fn holders(conn: &mut Conn, post: PostId, at: At) -> Result<Vec<StaffId>> {
+    let rows = fetch_all!(
+        conn,
+        (StaffId,),
+        "select distinct h.staff_id from holdings h join staff s on s.id = h.staff_id
+         where h.post_id = $1 and h.from_at <= $2 and (h.until_at is null or h.until_at > $2) and s.activated_at <= $2
+            and (s.ended_at is null or s.ended_at > $2)",
+        post,
+        at
+    )?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// From when until when somebody with a login holds a post; whoever leaves holds nothing any more from that day on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Span {
+    pub id: HoldingId,
+    pub post_id: PostId,
+    pub staff_id: StaffId,
+    pub from_at: At,
+    pub until_at: Option<At>,
+}
+
+/// All that end after a moment, or never.
+pub async fn spans(conn: &mut Conn, after: At) -> Result<Vec<Span>> {
+    fetch_all!(
+        conn,
+        Span,
+        "select h.id, h.post_id, h.staff_id, h.from_at,
+            case when l.leaves_at is not null and (h.until_at is null or h.until_at > l.leaves_at) then l.leaves_at else h.until_at end as until_at
+         from holdings h join staff s on s.id = h.staff_id and s.activated_at is not null and s.ended_at is null
+         left join leavings l on l.staff_id = h.staff_id
+         where (h.until_at is null or h.until_at > $1) and (l.leaves_at is null or l.leaves_at > $1)",
+        after
+    )
+}
+
+/// Whether a holding ends, or somebody leaves, between two moments.
+pub async fn ends_between(conn: &mut Conn, after: At, until: At) -> Result<bool> {
+    let (count,) = fetch_one!(
+        conn,
+        (i64,),
+        "select (select count(*) from holdings where until_at > $1 and until_at <= $2) + (select count(*) from leavings where leaves_at > $1 and leaves_at <= $2)",
+        after,
+        until
+    )?;
+    Ok(count > 0)
+}
+
+/// Remembers that a holding goes on although it was to end.
+pub async fn keep(conn: &mut Conn, id: HoldingId, was_until: At, now: At) -> Result<()> {
+    execute!(
+        conn,
+        "insert into kept_holdings (holding_id, was_until, kept_at) values ($1, $2, $3) on conflict (holding_id) do nothing",
+        id,
+        was_until,
+        now
+    )
+    .map(|_| ())
+}
+
+/// The posts in an admin's units where somebody goes on who was to end, the longest first.
+pub async fn kept(conn: &mut Conn, admin: StaffId, now: At) -> Result<Vec<PostId>> {
+    let rows = fetch_all!(
+        conn,
+        (PostId,),
+        concat!(
+            "with recursive ",
+            mine!(),
+            " select h.post_id from kept_holdings k join holdings h on h.id = k.holding_id join posts p on p.id = h.post_id join mine on mine.id = p.unit_id
+              where h.until_at > $2 and p.ended_at is null and not exists (
+                select 1 from holdings o join staff s on s.id = o.staff_id and s.activated_at is not null and s.ended_at is null
+                where o.post_id = h.post_id and o.id <> h.id and o.from_at <= h.until_at and (o.until_at is null or o.until_at > h.until_at))
+              order by k.kept_at, h.id"
+        ),
+        admin,
+        now
+    )?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
 /// Ends everything a member of staff holds or was to hold.

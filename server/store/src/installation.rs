@@ -19,15 +19,10 @@ pub async fn is_empty(conn: &mut Conn) -> Result<bool> {
     Ok(count == 0)
 }
 
-/// Whether anyone can administer this installation.
-pub async fn has_admin(conn: &mut Conn, now: At) -> Result<bool> {
-    let (count,) = fetch_one!(
-        conn,
-        (i64,),
-        "select count(*) from grants g join staff s on s.id = g.staff_id
-         where g.role = 'admin' and s.activated_at is not null and s.ended_at is null and g.from_at <= $1 and (g.until_at is null or g.until_at > $1)",
-        now
-    )?;
+/// Whether anyone ever could administer this installation: somebody with a login has or had an admin's grant, even if it is over and they have left.
+pub async fn has_had_admin(conn: &mut Conn) -> Result<bool> {
+    let (count,) =
+        fetch_one!(conn, (i64,), "select count(*) from grants g join staff s on s.id = g.staff_id where g.role = 'admin' and s.activated_at is not null")?;
     Ok(count > 0)
 }
 

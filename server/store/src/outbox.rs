@@ -24,7 +24,26 @@ pub struct Mail {
     pub failed_at: Option<At>,
 }
 
+/// Mails of a kind that the version beside (migration 0005) does not know are due so many milliseconds later than they are, where that version never
+/// looks: it could not read them, nor any other mail with them.
+const BESIDE: i64 = 9007199254740992;
+
+impl Mail {
+    fn is_beside(&self) -> bool {
+        self.kind == MailKind::HandOver
+    }
+
+    /// Due when it is.
+    fn seen(mut self) -> Mail {
+        if self.due_at.0 >= BESIDE {
+            self.due_at = At(self.due_at.0 - BESIDE);
+        }
+        self
+    }
+}
+
 pub async fn insert(conn: &mut Conn, mail: &Mail) -> Result<()> {
+    let due_at = if mail.is_beside() { At(mail.due_at.0 + BESIDE) } else { mail.due_at };
     execute!(
         conn,
         "insert into outbox (id, kind, recipient, language, conversation_id, invitation_id, created_at, due_at, attempts) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
@@ -35,30 +54,32 @@ pub async fn insert(conn: &mut Conn, mail: &Mail) -> Result<()> {
         mail.conversation_id,
         mail.invitation_id,
         mail.created_at,
-        mail.due_at,
+        due_at,
         mail.attempts
     )
     .map(|_| ())
 }
 
 pub async fn find(conn: &mut Conn, id: OutboxId) -> Result<Option<Mail>> {
-    fetch_optional!(
+    let found = fetch_optional!(
         conn,
         Mail,
         "select id, kind, recipient, language, conversation_id, invitation_id, created_at, due_at, attempts, last_error, sent_at, cancelled_at, failed_at from outbox where id = $1",
         id
-    )
+    )?;
+    Ok(found.map(Mail::seen))
 }
 
 /// The mails to an address, oldest first.
 pub async fn to(conn: &mut Conn, recipient: &str) -> Result<Vec<Mail>> {
-    fetch_all!(
+    let mails = fetch_all!(
         conn,
         Mail,
         "select id, kind, recipient, language, conversation_id, invitation_id, created_at, due_at, attempts, last_error, sent_at, cancelled_at, failed_at
          from outbox where recipient = $1 order by id",
         recipient
-    )
+    )?;
+    Ok(mails.into_iter().map(Mail::seen).collect())
 }
 
 /// Whether a mail is due: asked often, so without writing anything.
@@ -66,8 +87,10 @@ pub async fn is_any_due(conn: &mut Conn, now: At) -> Result<bool> {
     let due = fetch_optional!(
         conn,
         (i64,),
-        "select attempts from outbox where sent_at is null and cancelled_at is null and failed_at is null and due_at <= $1 limit 1",
-        now
+        "select attempts from outbox where sent_at is null and cancelled_at is null and failed_at is null
+            and (due_at <= $1 or due_at >= 9007199254740992 and due_at <= $2) limit 1",
+        now,
+        At(now.0 + BESIDE)
     )?;
     Ok(due.is_some())
 }
@@ -85,10 +108,11 @@ pub async fn claim(conn: &mut Conn, now: At, until: At, share: Share) -> Result<
     macro_rules! claim {
         ($kinds:literal, $lock:literal) => {
             concat!(
-                "update outbox set due_at = $2 where id in (
-                    select id from outbox where sent_at is null and cancelled_at is null and failed_at is null and due_at <= $1 and ",
+                "update outbox set due_at = case when due_at >= 9007199254740992 then $5 else $2 end where id in (
+                    select id from outbox where sent_at is null and cancelled_at is null and failed_at is null
+                        and (due_at <= $1 or due_at >= 9007199254740992 and due_at <= $4) and ",
                 $kinds,
-                " order by due_at, id limit $3 ",
+                " order by case when due_at >= 9007199254740992 then due_at - 9007199254740992 else due_at end, id limit $3 ",
                 $lock,
                 ") returning id, kind, recipient, language, conversation_id, invitation_id, created_at, due_at, attempts, last_error, sent_at, cancelled_at,
                     failed_at"
@@ -101,10 +125,12 @@ pub async fn claim(conn: &mut Conn, now: At, until: At, share: Share) -> Result<
         Either::Postgres(_) => [claim!("kind <> 'invitation'", "for update skip locked"), claim!("kind = 'invitation'", "for update skip locked")],
     };
     let [others, invitations] = texts;
-    let mut mails = fetch_all!(conn, Mail, others, now, until, share.others)?;
+    let (now_beside, until_beside) = (At(now.0 + BESIDE), At(until.0 + BESIDE));
+    let mut mails = fetch_all!(conn, Mail, others, now, until, share.others, now_beside, until_beside)?;
     if share.invitations > 0 {
-        mails.extend(fetch_all!(conn, Mail, invitations, now, until, share.invitations)?);
+        mails.extend(fetch_all!(conn, Mail, invitations, now, until, share.invitations, now_beside, until_beside)?);
     }
+    let mut mails: Vec<Mail> = mails.into_iter().map(Mail::seen).collect();
     mails.sort_by_key(|m| m.id);
     Ok(mails)
 }
@@ -124,10 +150,11 @@ pub async fn sent(conn: &mut Conn, id: OutboxId, now: At) -> Result<()> {
 pub async fn retry(conn: &mut Conn, id: OutboxId, due_at: At, error: &str) -> Result<()> {
     execute!(
         conn,
-        "update outbox set due_at = $2, attempts = attempts + 1, last_error = $3 where id = $1 and sent_at is null and cancelled_at is null and failed_at is null",
+        "update outbox set due_at = case when due_at >= 9007199254740992 then $4 else $2 end, attempts = attempts + 1, last_error = $3 where id = $1 and sent_at is null and cancelled_at is null and failed_at is null",
         id,
         due_at,
-        error
+        error,
+        At(due_at.0 + BESIDE)
     )
     .map(|_| ())
 }
@@ -151,7 +178,15 @@ pub async fn cancelled(conn: &mut Conn, id: OutboxId, now: At) -> Result<()> {
 
 /// Puts a mail off without counting it as an attempt.
 pub async fn hold(conn: &mut Conn, id: OutboxId, due_at: At) -> Result<()> {
-    execute!(conn, "update outbox set due_at = $2 where id = $1 and sent_at is null and cancelled_at is null and failed_at is null", id, due_at).map(|_| ())
+    execute!(
+        conn,
+        "update outbox set due_at = case when due_at >= 9007199254740992 then $3 else $2 end
+         where id = $1 and sent_at is null and cancelled_at is null and failed_at is null",
+        id,
+        due_at,
+        At(due_at.0 + BESIDE)
+    )
+    .map(|_| ())
 }
 
 /// Invitations to this member of staff that have not gone out yet will not.

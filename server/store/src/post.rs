@@ -87,7 +87,8 @@ pub async fn card(conn: &mut Conn, id: PostId, now: At) -> Result<Option<Card>> 
         Card,
         "select p.id as post_id, p.unit_id, p.title, p.title_en, u.name as unit_name, u.name_en as unit_name_en, p.welcome, p.answering_id, p.ended_at,
             s.id as staff_id, s.name as staff_name, coalesce(a.from_at, s.off_duty_since) as off_duty_since,
-            case when a.id is null then s.off_duty_until else a.until_at end as off_duty_until, f.updated_at as photo_at
+            case when a.id is null or s.off_duty_since <= $2 and (s.off_duty_until is null or s.off_duty_until > a.until_at) then s.off_duty_until
+                else a.until_at end as off_duty_until, f.updated_at as photo_at
          from posts p join units u on u.id = p.unit_id
          left join holdings h on h.post_id = p.id and h.from_at <= $2 and (h.until_at is null or h.until_at > $2)
          left join staff s on s.id = h.staff_id and s.activated_at is not null and s.ended_at is null
@@ -151,6 +152,21 @@ pub async fn seats(conn: &mut Conn, now: At) -> Result<Vec<Seat>> {
         seats.iter_mut().for_each(|seat| seat.away_id = away.get(&seat.id).copied());
     }
     Ok(seats)
+}
+
+/// All posts that have not ended, with what leads from one to the next: unit and substitute.
+pub async fn links(conn: &mut Conn) -> Result<Vec<(PostId, UnitId, Option<PostId>)>> {
+    fetch_all!(conn, (PostId, UnitId, Option<PostId>), "select id, unit_id, substitute_id from posts where ended_at is null")
+}
+
+/// Posts that have not ended and where somebody waits.
+pub async fn with_waits(conn: &mut Conn) -> Result<Vec<PostId>> {
+    let rows = fetch_all!(
+        conn,
+        (PostId,),
+        "select distinct w.post_id from waits w join posts p on p.id = w.post_id where w.closed_at is null and p.ended_at is null"
+    )?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
 /// One at a time works out who answers, so that none decides by what another is about to change. SQLite has one writer anyway.

@@ -1,46 +1,47 @@
-//! New holders of a post of whom its open conversations are to be told.
+//! Moments at which a post may have other holders, of which its open conversations are to be told.
 
 use crate::{Conn, Result, conn::*};
-use model::{At, ContactId, ConversationId, HoldingId, Language, PostId, StaffId};
+use model::{At, ContactId, ConversationId, Language, PostId};
 
+/// What has come to pass at a post since it was last told of: the first moment and the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct Telling {
-    pub holding_id: HoldingId,
+pub struct Due {
     pub post_id: PostId,
-    pub staff_id: StaffId,
-    pub due_at: At,
+    pub first_at: At,
+    pub last_at: At,
 }
 
-/// The same holding is told of once.
-pub async fn insert(conn: &mut Conn, telling: &Telling) -> Result<()> {
+/// Notes a moment; one that has been told of is looked at once more.
+pub async fn insert(conn: &mut Conn, post: PostId, due_at: At) -> Result<()> {
     execute!(
         conn,
-        "insert into tellings (holding_id, post_id, staff_id, due_at) values ($1, $2, $3, $4) on conflict (holding_id) do nothing",
-        telling.holding_id,
-        telling.post_id,
-        telling.staff_id,
-        telling.due_at
+        "insert into tellings (post_id, due_at) values ($1, $2) on conflict (post_id, due_at) do update set told_at = null",
+        post,
+        due_at
     )
     .map(|_| ())
 }
 
-/// Holdings that have begun and that nobody has been told of yet.
-pub async fn due(conn: &mut Conn, now: At) -> Result<Vec<Telling>> {
+/// Posts with moments that have come, the longest due first.
+pub async fn due(conn: &mut Conn, now: At) -> Result<Vec<Due>> {
     fetch_all!(
         conn,
-        Telling,
-        "select holding_id, post_id, staff_id, due_at from tellings where told_at is null and due_at <= $1 order by due_at, holding_id",
+        Due,
+        "select post_id, min(due_at) as first_at, max(due_at) as last_at from tellings where told_at is null and due_at <= $1
+         group by post_id order by min(due_at), post_id",
         now
     )
 }
 
-pub async fn told(conn: &mut Conn, holding: HoldingId, now: At) -> Result<()> {
-    execute!(conn, "update tellings set told_at = $2 where holding_id = $1 and told_at is null", holding, now).map(|_| ())
-}
-
-/// A holding that is taken back before it begins is not told of.
-pub async fn delete(conn: &mut Conn, holding: HoldingId) -> Result<()> {
-    execute!(conn, "delete from tellings where holding_id = $1 and told_at is null", holding).map(|_| ())
+pub async fn told(conn: &mut Conn, due: Due, now: At) -> Result<()> {
+    execute!(
+        conn,
+        "update tellings set told_at = $3 where post_id = $1 and due_at <= $2 and told_at is null",
+        due.post_id,
+        due.last_at,
+        now
+    )
+    .map(|_| ())
 }
 
 /// An open conversation that is to be told, with what a mail about it has to know.

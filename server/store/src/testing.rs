@@ -2,8 +2,10 @@
 
 use crate::{
     Conn, Db, Result,
-    conn::{fetch_all, fetch_one, on},
+    conn::{Either, execute, fetch_all, fetch_one, on},
+    conversation,
 };
+use model::{At, DeviceId, Language, PostId};
 use sqlx::{Connection, PgConnection};
 use std::{
     env,
@@ -113,6 +115,41 @@ pub async fn cut_others(conn: &mut Conn) -> Result<i64> {
         "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
     )?;
     Ok(count)
+}
+
+/// The kinds of mails that the version with migration 0005 takes as due.
+pub async fn due_as_before(conn: &mut Conn, now: At) -> Result<Vec<String>> {
+    let rows = fetch_all!(
+        conn,
+        (String,),
+        "select kind from outbox where sent_at is null and cancelled_at is null and failed_at is null and due_at <= $1 order by due_at, id",
+        now
+    )?;
+    Ok(rows.into_iter().map(|(kind,)| kind).collect())
+}
+
+/// How PostgreSQL finds a device's conversation with a post where there are thirty thousand of others.
+pub async fn plan_in_a_crowd(conn: &mut Conn, post: PostId) -> Result<String> {
+    execute!(conn, "insert into contacts (id, language, created_at) select gen_random_uuid(), $1, n from generate_series(1, 30000) n", Language::Chinese)?;
+    execute!(
+        conn,
+        "insert into devices (id, contact_id, key_hash, created_at) select gen_random_uuid(), id, decode(md5(id::text), 'hex'), created_at from contacts"
+    )?;
+    execute!(
+        conn,
+        "insert into conversations (id, contact_id, post_id, claim_hash, state, claim_version, last_seq, last_message_at, preview, contact_seen_seq,
+            staff_seen_seq, opened_at)
+         select gen_random_uuid(), id, $1, decode(md5(id::text), 'hex'), 'open', 1, 0, created_at, '', 0, 0, created_at from contacts",
+        post
+    )?;
+    execute!(conn, "analyze")?;
+    let (device,) = fetch_one!(conn, (DeviceId,), "select id from devices limit 1")?;
+    let text = format!("explain {}", conversation::OF_DEVICE_WITH_POST);
+    let rows: Vec<(String,)> = match conn.either() {
+        Either::Sqlite(_) => Vec::new(),
+        Either::Postgres(c) => sqlx::query_as(sqlx::AssertSqlSafe(text)).bind(device).bind(post).fetch_all(c).await?,
+    };
+    Ok(rows.into_iter().map(|(line,)| line + "\n").collect())
 }
 
 /// What the audit trail says was done, from its beginning.

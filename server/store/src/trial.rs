@@ -3,6 +3,7 @@
 use crate::{
     Conn, Result,
     conn::{Either, execute, fetch_all, fetch_optional, on},
+    outbox,
 };
 use model::{At, MailKind, OutboxId, StaffId, UnitId};
 
@@ -215,7 +216,8 @@ pub async fn release(conn: &mut Conn, unit: UnitId, due: At, gap: i64, limit: i6
     let mut due = due.0;
     for (id,) in &chosen {
         execute!(conn, "update withheld_mails set released_at = $2 where outbox_id = $1", *id, now)?;
-        execute!(conn, "update outbox set cancelled_at = null, due_at = $2 where id = $1 and sent_at is null and failed_at is null", *id, At(due))?;
+        execute!(conn, "update outbox set cancelled_at = null where id = $1 and sent_at is null and failed_at is null", *id)?;
+        outbox::hold(conn, *id, At(due)).await?;
         due += gap;
     }
     Ok(chosen.len() as u64)

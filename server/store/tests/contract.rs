@@ -1042,3 +1042,92 @@ async fn settings_are_read_on_the_way_up_and_what_differs_on_the_way_down() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_device_that_comes_back_is_found_by_what_it_may_see_however_many_others_there_are() {
+    on_both(async |db| {
+        let id = conversation(&db).await;
+        let mut conn = db.read().await.unwrap();
+        let post = store::conversation::find(&mut conn, id).await.unwrap().unwrap().post_id;
+        if !conn.is_postgres() {
+            return;
+        }
+        drop(conn);
+        let plan = db.write(move |c| Box::pin(async move { store::testing::plan_in_a_crowd(c, post).await })).await.unwrap();
+        assert!(plan.contains("conversations_contact") && !plan.contains("Seq Scan on conversations"), "{plan}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_moment_at_which_holders_change_is_told_of_once_with_all_that_came_to_pass_before_it() {
+    on_both(async |db| {
+        let id = conversation(&db).await;
+        let post = store::conversation::find(&mut db.read().await.unwrap(), id).await.unwrap().unwrap().post_id;
+        let due = async |at| store::telling::due(&mut db.read().await.unwrap(), at).await.unwrap();
+        for at in [NOW.plus_minutes(1), NOW.plus_minutes(1), NOW.plus_minutes(3), NOW.plus_minutes(9)] {
+            db.write(move |c| Box::pin(async move { store::telling::insert(c, post, at).await })).await.unwrap();
+        }
+        assert_eq!(due(NOW).await, []);
+        let both = store::telling::Due { post_id: post, first_at: NOW.plus_minutes(1), last_at: NOW.plus_minutes(3) };
+        assert_eq!(due(NOW.plus_minutes(5)).await, [both]);
+        db.write(move |c| Box::pin(async move { store::telling::told(c, both, NOW).await })).await.unwrap();
+        assert_eq!(due(NOW.plus_minutes(5)).await, []);
+        // Something more at a moment that has been told of is looked at once more.
+        db.write(move |c| Box::pin(async move { store::telling::insert(c, post, NOW.plus_minutes(3)).await })).await.unwrap();
+        assert_eq!(due(NOW.plus_minutes(5)).await.len(), 1);
+        assert_eq!(due(NOW.plus_minutes(9)).await[0].last_at, NOW.plus_minutes(9));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_mail_of_a_kind_that_the_version_before_cannot_read_is_not_where_that_version_looks() {
+    on_both(async |db| {
+        let conversation = conversation(&db).await;
+        let mail = |kind, due_at| store::outbox::Mail {
+            id: OutboxId(id()),
+            kind,
+            recipient: "a@b.cn".into(),
+            language: Language::Chinese,
+            conversation_id: Some(conversation),
+            invitation_id: None,
+            created_at: NOW,
+            due_at,
+            attempts: 0,
+            last_error: None,
+            sent_at: None,
+            cancelled_at: None,
+            failed_at: None,
+        };
+        let (answer, told) = (mail(MailKind::Answer, NOW.plus_minutes(2)), mail(MailKind::HandOver, NOW.plus_minutes(1)));
+        let (one, other, first) = (answer.clone(), told.clone(), told.id);
+        db.write(move |c| {
+            Box::pin(async move {
+                store::outbox::insert(c, &one).await?;
+                store::outbox::insert(c, &other).await
+            })
+        })
+        .await
+        .unwrap();
+        let looks = async |at| store::testing::due_as_before(&mut db.read().await.unwrap(), at).await.unwrap();
+        let claim = async |at: At| db.write(move |c| Box::pin(async move { store::outbox::claim(c, at, at.plus_minutes(10), store::outbox::Share { invitations: 16, others: 16 }).await })).await.unwrap();
+        let is_due = async |at| store::outbox::is_any_due(&mut db.read().await.unwrap(), at).await.unwrap();
+        assert_eq!(store::outbox::find(&mut db.read().await.unwrap(), first).await.unwrap(), Some(told.clone()));
+        assert!(!is_due(NOW).await && claim(NOW).await.is_empty());
+        assert!(is_due(NOW.plus_minutes(1)).await);
+        assert_eq!(looks(NOW.plus_minutes(5)).await, ["answer"]);
+        assert_eq!(claim(NOW.plus_minutes(5)).await.len(), 2);
+        // Leased, tried again, held: each time it is due when it is said to be, and never for the version before.
+        assert!(claim(NOW.plus_minutes(14)).await.is_empty());
+        db.write(move |c| Box::pin(async move { store::outbox::retry(c, first, NOW.plus_minutes(20), "no").await })).await.unwrap();
+        db.write(move |c| Box::pin(async move { store::outbox::sent(c, answer.id, NOW).await })).await.unwrap();
+        assert!(claim(NOW.plus_minutes(19)).await.is_empty());
+        db.write(move |c| Box::pin(async move { store::outbox::hold(c, first, NOW.plus_minutes(30)).await })).await.unwrap();
+        assert!(claim(NOW.plus_minutes(29)).await.is_empty());
+        assert_eq!(looks(NOW.plus_days(1_000)).await, Vec::<String>::new());
+        let due = claim(NOW.plus_minutes(30)).await;
+        assert_eq!(due.iter().map(|m| (m.id, m.due_at)).collect::<Vec<_>>(), [(first, NOW.plus_minutes(40))]);
+    })
+    .await;
+}

@@ -153,7 +153,10 @@ async fn holders_come_and_go_by_date_and_never_leave_anybody_waiting() {
         admin.post(&post, &[("intent", "release"), ("holding", &term)]).await.is(422).has("没有人负责");
         admin.post(&post, &[("intent", "release"), ("holding", &term), ("until", "2026-11-25")]).await.is(422).has("没有人负责");
         admin.post(&post, &[("intent", "release"), ("holding", &term), ("until", "2026-11-01")]).await.is(422).has("太早");
-        admin.post(&post, &[("intent", "hold"), ("who", &format!("{id}@linli.test")), ("until", "2026-11-25")]).await.is(303);
+        admin.post(&post, &[("intent", "hold"), ("who", &format!("{id}@linli.test")), ("until", "2026-11-30")]).await.is(303);
+        // Until New Year's Eve somebody would be there, and after it nobody.
+        admin.post(&post, &[("intent", "release"), ("holding", &term)]).await.is(422).has("没有人负责");
+        admin.post(&post, &[("intent", "hold"), ("who", "赵敏"), ("from", "2027-01-01")]).await.is(303);
         admin.post(&post, &[("intent", "release"), ("holding", &term)]).await.is(303);
         app.anonymous().get(&sticker.path()).await.is(200).has("赵敏").has_not("王芳");
         assert_eq!(last_action(&app).await, "holding.end");
@@ -229,8 +232,8 @@ async fn admin_roles_are_given_and_taken_within_ones_own_units() {
         let wang = holder(&app, &sticker).await;
         let path = format!("/admin/staff/{wang}");
         let (community, street) = (sticker.community.to_string(), sticker.street.to_string());
-        admin.post(&path, &[("intent", "give"), ("unit", &community)]).await.is(303);
-        admin.post(&path, &[("intent", "give"), ("unit", &community)]).await.is(422).has("已经有这项授权");
+        admin.post(&path, &[("intent", "give"), ("role", "admin"), ("unit", &community)]).await.is(303);
+        admin.post(&path, &[("intent", "give"), ("role", "admin"), ("unit", &community)]).await.is(422).has("已经有这项授权");
         let mut wangs = app.signed_in(wang).await;
         wangs.get(&format!("/admin/units/{community}")).await.is(200);
         wangs.get(&format!("/admin/units/{street}")).await.is(404);

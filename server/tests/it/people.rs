@@ -4,7 +4,7 @@ use crate::{
     actor::Actor,
     app::{Sticker, TestApp, on_both},
 };
-use model::{Role, Setting, StaffId, UnitId, UnitKind};
+use model::{Role, StaffId, UnitId, UnitKind};
 
 /// A street with a community: an admin of the street, 王芳 with a sticker in the community, 陈丽 at the street's desk.
 struct Place {
@@ -118,10 +118,13 @@ async fn somebody_leaves_and_each_post_is_settled_on_one_page() {
         p.admin.post(&path, &[("last_day", "2026-12-01"), ("confirm", "yes"), (&field, "")]).await.is(303);
         p.admin.get(&format!("/admin/staff/{}", p.wang)).await.has("12月1日是最后一天");
         wang.get("/inbox").await.is(200);
+        wang.post(&path, &[("intent", "stay")]).await.is(403);
+        p.admin.post(&format!("/admin/staff/{}/leave", p.chief), &[("intent", "stay")]).await.is(422).has("自己的账号由别人来停用");
         p.admin.post(&path, &[("intent", "stay")]).await.is(303);
         p.admin.get(&format!("/admin/staff/{}", p.wang)).await.has_not("最后一天。到时");
         p.admin.post(&path, &[("confirm", "yes"), (&field, "街道管理员")]).await.is(303);
         assert!(wang.get("/inbox").await.location().starts_with("/sign-in"));
+        domain::telling::tell_due(&app.domain).await.unwrap();
         resident.get(&conversation).await.has("接下来由云集路社区的街道管理员").has("路灯不亮");
         app.signed_in(p.chief).await.get("/inbox").await.has("路灯不亮");
     })
@@ -196,17 +199,23 @@ async fn a_worker_plans_an_absence_and_residents_read_who_answers_until_when() {
 #[tokio::test]
 async fn a_sticker_whose_worker_has_enough_today_says_who_answers_and_why() {
     on_both(async |app| {
-        let p = place(&app).await;
-        let (unit, now) = (p.community, app.domain.now());
-        let db = &app.domain.db;
-        db.write(move |c| Box::pin(async move { store::setting::save(c, unit, Setting::NewContacts, Some("1"), false, None, now).await })).await.unwrap();
-        app.domain.settings.clear();
+        let mut p = place(&app).await;
+        let settings = format!("/admin/units/{}/settings", p.community);
+        p.admin.post(&settings, &[("new_contacts_per_day.own", "yes"), ("new_contacts_per_day", "1")]).await.is(303);
         app.contact(&p.sticker, "第一位").await;
-        app.anonymous().get(&p.path).await.is(200).has("今天找王芳的人比较多").has("陈丽").has("西陵街道").has_not("上限");
+        app.anonymous().get(&p.path).await.is(200).has("现在找王芳的人比较多").has("陈丽").has("西陵街道").has_not("上限");
         let (mut resident, conversation) = app.contact(&p.sticker, "第二位").await;
         resident.get(&conversation).await.has("由西陵街道的陈丽（网格员）答复您").has("第二位");
         assert_eq!(resident.get(&p.path).await.location(), conversation, "the sticker leads back to it");
         app.signed_in(p.wang).await.get("/inbox").await.has("今天新来的居民已有 1 位").has("陈丽接待").has_not("第二位");
+        // Open conversations instead, and the day's limit taken back: what is said is about those.
+        let open = [("new_contacts_per_day.own", "no"), ("open_conversations.own", "yes"), ("open_conversations", "1")];
+        p.admin.post(&settings, &open).await.is(303);
+        app.advance_minutes(24 * 60);
+        app.anonymous().get(&p.path).await.is(200).has("现在找王芳的人比较多").has_not("今天");
+        app.signed_in(p.wang).await.get("/inbox").await.has("手上已有 1 段会话").has_not("今天新来的居民");
+        p.admin.post(&settings, &[("open_conversations.own", "no")]).await.is(303);
+        app.anonymous().get(&p.path).await.is(200).has_not("人比较多");
     })
     .await;
 }
@@ -223,6 +232,69 @@ async fn a_post_is_handed_over_on_its_page_beside_or_instead() {
         app.advance_minutes(24 * 60);
         app.signed_in(p.wang).await.get("/account").await.has_not("云集路社区 网格员");
         app.signed_in(p.chief).await.get("/account").await.has("云集路社区 网格员");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_is_still_needed_stands_first_among_what_is_to_do_and_a_role_is_chosen() {
+    on_both(async |app| {
+        let street = app.unit(None, UnitKind::Street, "西陵街道").await;
+        let sticker = app.post_at(street).await;
+        let wang = app.staff("王芳").await;
+        app.hold(wang, sticker.post).await;
+        let chief = app.staff("管理员").await;
+        app.grant(chief, Role::Admin, street).await;
+        let mut admin = app.signed_in(chief).await;
+        let staff = format!("/admin/staff/{wang}");
+        admin.post(&format!("{staff}/leave"), &[("last_day", "2026-11-21"), ("confirm", "yes")]).await.is(303);
+        app.contact(&sticker, "还在等").await;
+        admin.get("/admin").await.has_not("该卸任但还不能走");
+        app.advance_minutes(2 * 24 * 60);
+        domain::holding::keep_needed(&app.domain).await.unwrap();
+        domain::leaving::end_due(&app.domain).await.unwrap();
+        let hand_over = format!("/admin/posts/{}#hand-over", sticker.post);
+        admin.get("/admin").await.has("该卸任但还不能走：1 处").has(&hand_over);
+        app.signed_in(wang).await.get("/inbox").await.is(200).has("还在等");
+        // Who leaves is given nothing beyond that.
+        let later = [("intent", "hold"), ("post", &sticker.post.to_string()), ("from", "2026-12-24"), ("until", "")];
+        admin.post(&staff, &later).await.is(422).has("到那天对方已经离职");
+        // No role chosen is not the largest one.
+        let grant = [("intent", "give"), ("role", ""), ("unit", &street.to_string()), ("from", ""), ("until", "")];
+        admin.post(&staff, &grant).await.is(422).has("请选一个角色");
+        // A second admin may not take from the only lasting one what nobody could give back.
+        let second = app.staff("代管").await;
+        app.hold(second, sticker.post).await;
+        let until = Some(app.domain.now().plus_days(30));
+        let row = store::staff::Grant {
+            id: model::GrantId(app.domain.id()),
+            staff_id: second,
+            role: Role::Admin,
+            unit_id: street,
+            from_at: app.domain.now(),
+            until_at: until,
+        };
+        app.domain.db.write(move |c| Box::pin(async move { store::staff::insert_grant(c, &row).await })).await.unwrap();
+        let mut dated = app.signed_in(second).await;
+        let chiefs = format!("/admin/staff/{chief}");
+        dated.post(&chiefs, &[("intent", "end"), ("confirm", "yes")]).await.is(422).has("只剩这一位长期管理员");
+        let grants = store::staff::grants(&mut app.domain.db.read().await.unwrap(), chief, app.domain.now()).await.unwrap();
+        dated.post("/admin/grants", &[("intent", "take"), ("grant", &grants[0].id.to_string())]).await.is(422).has("只剩这一位长期管理员");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_absence_of_somebody_of_others_too_is_seen_and_not_planned() {
+    on_both(async |app| {
+        let mut p = place(&app).await;
+        let other = app.vacant_post().await;
+        let path = format!("/admin/staff/{}/absences", p.wang);
+        p.admin.get(&path).await.is(200).has("id=\"reason\"");
+        app.hold(p.wang, other.post).await;
+        p.admin.get(&path).await.is(200).has("王芳在别的单位也有岗位或授权").has_not("id=\"reason\"");
+        let plan = [("intent", "plan"), ("from", ""), ("until", "2026-11-24"), ("reason", "sick"), ("substitute", "")];
+        p.admin.post(&path, &plan).await.is(422).has("王芳在别的单位也有岗位或授权").has("没有请假外出的安排");
     })
     .await;
 }

@@ -99,3 +99,29 @@ async fn a_mail_program_stops_the_mails_without_a_cookie_or_a_token_and_looking_
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_link_of_a_mail_about_another_holder_says_who_answers_now_and_not_that_anybody_has() {
+    on_both(async |app| {
+        let sticker = app.sticker().await;
+        let (mut resident, path) = app.contact(&sticker, "楼道灯坏了").await;
+        resident.post(&format!("{path}/email"), &[("email", "zhang@example.cn")]).await.is(303);
+        let (chief, li) = (app.staff("管理员").await, app.staff("李明").await);
+        app.grant(chief, model::Role::Admin, sticker.street).await;
+        let beside = app.post_at(sticker.community).await;
+        app.hold(li, beside.post).await;
+        let email = format!("{li}@linli.test");
+        let mut admin = app.signed_in(chief).await;
+        admin.post(&format!("/admin/posts/{}", sticker.post), &[("intent", "hold"), ("who", &email), ("instead", "yes")]).await.is(303);
+        domain::telling::tell_due(&app.domain).await.unwrap();
+        let mails = app.mails_to("zhang@example.cn").await;
+        assert_eq!(mails.iter().map(|mail| mail.kind).collect::<Vec<_>>(), [MailKind::HandOver]);
+        let link = return_link::link(&app.domain, mails[0].id, 1).trim_start_matches(&app.domain.public_url).to_owned();
+        let mut phone = app.anonymous();
+        phone.get(&link).await.is(200).has("接下来由李明答复您").has_not("李明答复了您").has_not("楼道灯坏了");
+        let opened = phone.post(&link, &[]).await;
+        assert_eq!(opened.is(303).location(), path);
+        phone.get(&path).await.is(200).has("楼道灯坏了").has("接下来由");
+    })
+    .await;
+}

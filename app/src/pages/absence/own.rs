@@ -30,7 +30,7 @@ pub async fn change(visit: Visit, SignedIn(staff): SignedIn, Posted(mut draft): 
     match done {
         Ok(()) => Ok(Redirect::to("/account/absences?saved=1").into_response()),
         Err(e) => {
-            draft.errors = mistakes(&visit, e)?;
+            draft.errors = mistakes(&visit, e, None)?;
             page(&visit, &staff, false, draft, StatusCode::UNPROCESSABLE_ENTITY).await
         }
     }

@@ -31,7 +31,8 @@ pub async fn change(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<StaffI
     match done {
         Ok(()) => Ok(Redirect::to(&format!("/admin/staff/{id}/absences?saved=1")).into_response()),
         Err(e) => {
-            draft.errors = mistakes(&visit, e)?;
+            let name = absence::of(domain, &admin, id).await?.ok_or(AppError::NotFound)?.name;
+            draft.errors = mistakes(&visit, e, Some(&name))?;
             page(&visit, &admin, id, false, draft, StatusCode::UNPROCESSABLE_ENTITY).await
         }
     }

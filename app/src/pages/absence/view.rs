@@ -52,7 +52,8 @@ pub struct Errors {
     substitute: Option<String>,
 }
 
-pub fn mistakes(visit: &Visit, e: AbsenceError) -> Result<Errors, AppError> {
+/// `of` is whose absence it is, where that is not the reader.
+pub fn mistakes(visit: &Visit, e: AbsenceError, of: Option<&str>) -> Result<Errors, AppError> {
     let l = visit.language;
     let calendar = Calendar::standard();
     let day = |at| i18n::when::date(l, &calendar.local(at), &calendar.local(visit.now));
@@ -68,8 +69,15 @@ pub fn mistakes(visit: &Visit, e: AbsenceError) -> Result<Errors, AppError> {
         },
         AbsenceError::Overlap => Errors { from: Some(t!(l, people.absence_overlap)), ..Errors::default() },
         AbsenceError::Ring { name, from, until } => {
-            Errors { substitute: Some(t!(l, people.absence_ring, name = name, from = day(from), until = day(until.plus_seconds(-1)))), ..Errors::default() }
+            let (from, until) = (day(from), day(until.plus_seconds(-1)));
+            let words = match of {
+                Some(of) => t!(l, people.absence_ring_of, name = name, from = from, until = until, of = of),
+                None => t!(l, people.absence_ring, name = name, from = from, until = until),
+            };
+            Errors { substitute: Some(words), ..Errors::default() }
         }
+        // The page says so in the place of the form.
+        AbsenceError::Elsewhere => Errors::default(),
         AbsenceError::NotFound => return Err(AppError::NotFound),
         AbsenceError::Store(e) => return Err(e.into()),
     })
@@ -104,7 +112,18 @@ pub fn line(visit: &Visit, absence: &AbsenceLine) -> AnyView {
     .into_any()
 }
 
-pub fn sections(visit: &Visit, view: &View, draft: Draft) -> impl IntoView + use<> {
+pub fn sections(visit: &Visit, view: &View, draft: Draft) -> AnyView {
+    let l = visit.language;
+    let planned = planned(visit, view);
+    if view.is_elsewhere {
+        let words = t!(l, people.absence_elsewhere, name = view.name.clone());
+        return view! { {planned}<div class="banner">{icon(Icon::Rest)}<div><p>{words}</p></div></div> }.into_any();
+    }
+    view! { {planned}{form(visit, view, draft)} }.into_any()
+}
+
+/// What is planned already, and the way to call it off.
+fn planned(visit: &Visit, view: &View) -> impl IntoView + use<> {
     let l = visit.language;
     let lines: Vec<_> = view
         .absences
@@ -114,16 +133,25 @@ pub fn sections(visit: &Visit, view: &View, draft: Draft) -> impl IntoView + use
             view! {
                 <li>
                     {line(visit, absence)}
-                    <form method="post">
-                        {visit.csrf_field()}
-                        <input type="hidden" name="absence" value=absence.id.to_string()/>
-                        <button class="btn text" name="intent" value="end">{words}</button>
-                    </form>
+                    {(!view.is_elsewhere).then(|| {
+                        view! {
+                            <form method="post">
+                                {visit.csrf_field()}
+                                <input type="hidden" name="absence" value=absence.id.to_string()/>
+                                <button class="btn text" name="intent" value="end">{words}</button>
+                            </form>
+                        }
+                    })}
                 </li>
             }
         })
         .collect();
     let none = lines.is_empty().then(|| view! { <p>{t!(l, people.no_absence)}</p> });
+    view! { <section><h2>{t!(l, people.planned)}</h2>{none}<ul class="links items">{lines}</ul></section> }
+}
+
+fn form(visit: &Visit, view: &View, draft: Draft) -> impl IntoView + use<> {
+    let l = visit.language;
     let mut reasons = vec![(String::new(), t!(l, people.choose_reason))];
     reasons.extend(AbsenceReason::ALL.iter().map(|reason| (reason.to_string(), reason_name(l, *reason))));
     let mut posts = vec![(String::new(), t!(l, people.usual_substitute))];
@@ -138,7 +166,6 @@ pub fn sections(visit: &Visit, view: &View, draft: Draft) -> impl IntoView + use
         &[("from", errors.from.clone()), ("until", errors.until.clone()), ("reason", errors.reason.clone()), ("substitute", errors.substitute.clone())],
     );
     view! {
-        <section><h2>{t!(l, people.planned)}</h2>{none}<ul class="links items">{lines}</ul></section>
         <section>
             <h2>{t!(l, people.plan_absence)}</h2>
             {sum}

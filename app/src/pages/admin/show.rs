@@ -12,14 +12,14 @@ use crate::{
 };
 use axum::response::Response;
 use domain::{
-    grant,
+    grant, holding,
     invitation::{self, Counts},
     sticker,
     unit::{self, Figures},
 };
 use i18n::t;
 use leptos::prelude::*;
-use model::{InvitationState, Language, UnitId};
+use model::{InvitationState, Language, PostId, UnitId};
 
 pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin) -> Result<Response, AppError> {
     let domain = &visit.app.domain;
@@ -27,6 +27,7 @@ pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin) -> Result<Response, App
     let reported = sticker::reported(domain, &admin).await?;
     let top = admin.units.first().copied();
     let to_confirm = i64::try_from(grant::to_confirm(domain, &admin).await?).unwrap_or(i64::MAX);
+    let kept = holding::kept(domain, &admin).await?;
     let names: Vec<String> = unit::tops(domain, &admin).await?.into_iter().map(|u| u.name).collect();
     let invited = invitation::counts(domain, &admin).await?;
     let l = visit.language;
@@ -36,7 +37,7 @@ pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin) -> Result<Response, App
             {tabs(l, Tab::Overview)}
             {numbers(l, &figures)}
             <h2>{t!(l, admin.to_do)}</h2>
-            {to_do(l, &figures, &invited, reported, to_confirm, top)}
+            {to_do(l, &figures, &invited, &kept, reported, to_confirm, top)}
         </main>
     };
     Ok(Page::new(&visit, t!(l, admin.admin)).body_class("at-desk").for_staff(&admin.staff).await?.render(main))
@@ -59,7 +60,7 @@ fn numbers(l: Language, f: &Figures) -> impl IntoView + use<> {
     }
 }
 
-fn to_do(l: Language, f: &Figures, invited: &Counts, reported: i64, to_confirm: i64, top: Option<UnitId>) -> AnyView {
+fn to_do(l: Language, f: &Figures, invited: &Counts, kept: &[PostId], reported: i64, to_confirm: i64, top: Option<UnitId>) -> AnyView {
     let (failed, unsent) = (invited.of(InvitationState::Failed), invited.of(InvitationState::Unsent));
     let open = invited.of(InvitationState::Sent) + invited.of(InvitationState::Expired) + invited.of(InvitationState::Waiting);
     let ownerless = t!(l, admin.todo_ownerless, count = f.ownerless);
@@ -67,9 +68,13 @@ fn to_do(l: Language, f: &Figures, invited: &Counts, reported: i64, to_confirm: 
     let told = if reported == 1 { t!(l, codes.todo_reported_one) } else { t!(l, codes.todo_reported, count = reported) };
     let codes = top.map_or("/admin/units?lack=point".to_owned(), |id| format!("/admin/units/{id}/codes"));
     let codes = codes.as_str();
+    let still = i64::try_from(kept.len()).unwrap_or(i64::MAX);
+    // One after the other: once somebody is appointed there, the next is the first.
+    let still_at = kept.first().map(|post| format!("/admin/posts/{post}#hand-over")).unwrap_or_default();
     let steps = [
         (is_new, Icon::Unit, "/admin/units", t!(l, admin.todo_first), t!(l, admin.todo_first_text)),
         (f.ownerless, Icon::Alert, "/admin/units?lack=holder", ownerless, t!(l, admin.todo_ownerless_text)),
+        (still, Icon::Alert, still_at.as_str(), t!(l, people.todo_kept, count = still), t!(l, people.todo_kept_text)),
         (reported, Icon::Eye, "/admin/contact-points?state=reported", told, t!(l, codes.todo_reported_text)),
         (to_confirm, Icon::Key, "/admin/grants", t!(l, people.todo_confirm, count = to_confirm), t!(l, people.todo_confirm_text)),
         (f.vacant, Icon::People, "/admin/units?lack=holder", t!(l, admin.todo_vacant, count = f.vacant), t!(l, admin.todo_vacant_text)),

@@ -74,6 +74,7 @@ known! {
     "holding.add" => holding_add,
     "holding.hand_over" => holding_hand_over,
     "holding.end" => holding_end,
+    "holding.keep" => holding_keep,
     "import.apply" => import_apply,
     "import.drop" => import_drop,
     "import.start" => import_start,

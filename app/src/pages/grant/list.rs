@@ -73,6 +73,7 @@ pub fn mistake(l: Language, e: GrantError) -> Result<String, AppError> {
         GrantError::Own => t!(l, people.grant_own),
         GrantError::Already => t!(l, people.grant_already),
         GrantError::Beyond => t!(l, people.grant_beyond),
+        GrantError::Last => t!(l, people.last_admin),
         GrantError::Lapsed => t!(l, people.grant_lapsed),
         GrantError::Invalid(_) | GrantError::NotFound => return Err(AppError::NotFound),
         GrantError::Store(e) => return Err(e.into()),

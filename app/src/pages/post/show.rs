@@ -157,6 +157,7 @@ pub fn who_error(l: Language, e: WhoError) -> String {
         WhoError::Empty => t!(l, admin.who_empty),
         WhoError::Unknown => t!(l, admin.who_unknown),
         WhoError::Several => t!(l, admin.who_several),
+        WhoError::Leaves => t!(l, people.who_leaves),
     }
 }
 

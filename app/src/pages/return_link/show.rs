@@ -22,10 +22,14 @@ pub async fn show(visit: Visit, Path(token): Path<String>) -> Result<Response, A
     if found.has_access {
         return Ok(Redirect::to(&format!("/c/{}", found.answer.conversation_id)).into_response());
     }
+    let title = match &found.to {
+        Some(card) => t!(l, mail.hand_over_subject, name = card.name_in(l)),
+        None => t!(l, mail.answer_subject, name = found.answer.name_in(l)),
+    };
     let main = view! {
         <main id="main" class="col page">
             <div class="empty">
-                {art(&LETTER)}<h1>{t!(l, mail.answer_subject, name = found.answer.name_in(l))}</h1><p>{t!(l, mail.return_text)}</p>
+                {art(&LETTER)}<h1>{title}</h1><p>{t!(l, mail.return_text)}</p>
                 <form method="post">{visit.csrf_field()}<button class="btn wide">{t!(l, mail.return_open)}</button></form>
             </div>
         </main>

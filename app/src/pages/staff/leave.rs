@@ -58,7 +58,15 @@ pub async fn change(
         return match leaving::stay(domain, &admin, id).await {
             Ok(()) => Ok(Redirect::to(&format!("/admin/staff/{id}?saved=1")).into_response()),
             Err(LeavingError::Store(e)) => Err(e.into()),
-            Err(_) => Err(AppError::NotFound),
+            Err(e) => {
+                let draft = match e {
+                    LeavingError::Own => Draft { refused: Some(t!(l, admin.end_self)), ..Draft::default() },
+                    LeavingError::Elsewhere => Draft { refused: Some(t!(l, admin.end_elsewhere)), ..Draft::default() },
+                    LeavingError::Ownerless(orphans) => Draft { orphans, ..Draft::default() },
+                    _ => return Err(AppError::NotFound),
+                };
+                page(&visit, &admin, id, draft, StatusCode::UNPROCESSABLE_ENTITY).await
+            }
         };
     }
     let successors = fields.iter().filter_map(|(name, value)| Some((name.strip_prefix("to-")?.parse().ok()?, value.clone()))).collect();
@@ -73,6 +81,7 @@ pub async fn change(
         Ok(()) => return Ok(Redirect::to(&format!("/admin/staff/{id}?saved=1")).into_response()),
         Err(LeavingError::Invalid(mistakes)) => draft.mistakes = mistakes,
         Err(LeavingError::Own) => draft.refused = Some(t!(l, admin.end_self)),
+        Err(LeavingError::LastAdmin) => draft.refused = Some(t!(l, people.last_admin)),
         Err(LeavingError::Elsewhere) => draft.refused = Some(t!(l, admin.end_elsewhere)),
         Err(LeavingError::Ownerless(orphans)) => draft.orphans = orphans,
         Err(LeavingError::NotFound) => return Err(AppError::NotFound),
@@ -146,6 +155,7 @@ fn planned(visit: &Visit, leaves_at: Option<model::At>) -> Option<impl IntoView 
                 {icon(Icon::Out)}
                 <div>
                     <p>{t!(l, people.leaves_on, day = day)}</p>
+                    <p class="soft">{t!(l, people.stays_text)}</p>
                     <form class="acts" method="post">
                         {visit.csrf_field()}
                         <button class="btn alt" name="intent" value="stay">{t!(l, people.stays)}</button>

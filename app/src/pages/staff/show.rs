@@ -13,7 +13,7 @@ use crate::{
     pages::{
         absence,
         grant::{mistake, span, waiting},
-        post::day_error,
+        post::{day_error, who_error},
         unit::named,
     },
     shell::Page,
@@ -114,7 +114,12 @@ async fn hold(visit: &Visit, admin: &Admin, id: StaffId, draft: &Draft) -> Resul
     match holding::add(domain, admin, post, typed).await {
         Ok(()) => Ok(None),
         Err(HoldingError::Invalid(mistakes)) => {
-            Ok(Some(Errors { from: mistakes.from.map(|e| day_error(l, e)), until: mistakes.until.map(|e| day_error(l, e)), ..Errors::default() }))
+            Ok(Some(Errors {
+                post: mistakes.who.map(|e| who_error(l, e)),
+                from: mistakes.from.map(|e| day_error(l, e)),
+                until: mistakes.until.map(|e| day_error(l, e)),
+                ..Errors::default()
+            }))
         }
         Err(HoldingError::Overlap) => Ok(Some(Errors { post: Some(t!(l, admin.holds_already)), ..Errors::default() })),
         Err(HoldingError::Store(e)) => Err(e.into()),
@@ -141,8 +146,7 @@ async fn change_grant(visit: &Visit, admin: &Admin, id: StaffId, draft: &Draft) 
     let result = match draft.intent.as_str() {
         "give" => {
             let unit: UnitId = draft.unit.parse().map_err(|_| AppError::NotFound)?;
-            let role = if draft.role.is_empty() { Role::Admin.as_str() } else { &draft.role };
-            let typed = grant::Typed { role, from: &draft.from, until: &draft.until };
+            let typed = grant::Typed { role: &draft.role, from: &draft.from, until: &draft.until };
             grant::give(domain, admin, id, unit, typed).await.map(|_| ())
         }
         "confirm" => grant::confirm(domain, admin, grant()?).await.map(|_| ()),
@@ -207,6 +211,7 @@ async fn end(visit: &Visit, admin: &Admin, id: StaffId, draft: &Draft) -> Result
             Ok(()) => return Ok(None),
             Err(StaffError::Own) => t!(l, admin.end_self),
             Err(StaffError::Elsewhere) => t!(l, admin.end_elsewhere),
+            Err(StaffError::LastAdmin) => t!(l, people.last_admin),
             Err(StaffError::Ownerless(open)) => return Ok(Some(Errors { end: Some(t!(l, admin.ownerless)), open, ..Errors::default() })),
             Err(StaffError::Store(e)) => return Err(e.into()),
             Err(_) => return Err(AppError::NotFound),
@@ -458,7 +463,8 @@ fn grants(visit: &Visit, view: &View, given: Given) -> impl IntoView + use<> {
         .collect();
     let empty = lines.is_empty().then(|| view! { <p>{t!(l, admin.no_grants)}</p> });
     let units = view.grantable.iter().map(|u| (u.id.to_string(), u.name.clone())).collect();
-    let roles = Role::ALL.iter().map(|role| (role.to_string(), t!(l, people.role_and_what, role = role_name(l, *role), what = role_text(l, *role)))).collect();
+    let mut roles = vec![(String::new(), t!(l, people.choose_role))];
+    roles.extend(Role::ALL.iter().map(|role| (role.to_string(), t!(l, people.role_and_what, role = role_name(l, *role), what = role_text(l, *role)))));
     let is_bad = [&role_error, &from_error, &until_error].iter().any(|e| e.is_some());
     let form = if is_self {
         view! { <p class="soft">{t!(l, admin.grant_own)}</p> }.into_any()
