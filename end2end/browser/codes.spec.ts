@@ -104,12 +104,18 @@ test('a new community gets its codes, prints them, hears of one that looks wrong
     await expect(page.locator('.banner.bad')).toHaveCount(0);
     const old = page.url().split('?')[0]!;
     await page.locator('details', { has: page.locator('#ends') }).locator('summary').click();
-    await page.locator('#ends').selectOption('now');
+    await page.locator('#ends').selectOption('message');
     await page.locator('details', { has: page.locator('#ends') }).locator('button').click();
     await expect(page).not.toHaveURL(old);
     await expect(page.locator('main a', { hasText: code })).toBeVisible();
+    await look(page, 'admin-sticker-waiting');
     const resident = await person('phone');
-    expect((await resident.goto(`/q/${code}`))?.status()).toBe(410);
+    const status = async () => (await resident.goto(`/q/${code}`))?.status();
+    // The old one still works; the new one hangs, and it does no more.
+    expect(await status()).toBe(200);
+    await page.locator('form', { has: page.locator('[value=hangs]') }).locator('button').click();
+    await expect(page.locator('[value=hangs]')).toHaveCount(0);
+    expect(await status()).toBe(410);
     await expect(resident.locator('main')).toContainText(`${mark} 1`);
     await expect(resident.locator('html')).toHaveAttribute('lang', locale!);
     await look(resident, 'sticker-revoked');

@@ -137,7 +137,15 @@ fn urgency(method: &Method, path: &str, query: &str) -> Option<Urgency> {
         Method::POST if path.ends_with("/seen") => Urgency::Usual,
         Method::POST => Urgency::Vital,
         _ if path.starts_with("/q/") => Urgency::First,
-        _ if path.starts_with("/admin") || path.starts_with("/supervision") || has("q") || has("before") || has("after") && path == "/inbox" || has("closed") => Urgency::Spare,
+        _ if path.starts_with("/admin")
+            || path.starts_with("/supervision")
+            || has("q")
+            || has("before")
+            || has("after") && path == "/inbox"
+            || has("closed") =>
+        {
+            Urgency::Spare
+        }
         _ => Urgency::Usual,
     })
 }

@@ -77,8 +77,10 @@ pub async fn serve(settings: &Settings, sample: bool) -> Result<(), Stop> {
         let _ = stop.send(true);
     };
     listen::serve(listener, router(app), settings.peers, told).await;
+    // Also what the last requests counted.
+    let last_scans = write_counted(&domain);
     // A mail that is on its way is finished; one that hangs stays in the outbox for the next start. A database may hang too.
-    let _ = time::timeout(LAST_MAIL, async { tokio::join!(upkeep, mails, scheduled, records, nodes, scans) }).await;
+    let _ = time::timeout(LAST_MAIL, async { tokio::join!(upkeep, mails, scheduled, records, nodes, scans, last_scans) }).await;
     if let Some(backups) = backups {
         let _ = backups.await;
     }
@@ -168,19 +170,22 @@ async fn send_scheduled(domain: Domain, mut stopping: watch::Receiver<bool>) {
     }
 }
 
-/// Writes down how often stickers were scanned, and once more at the end.
+/// Writes down every few seconds how often stickers were scanned.
 async fn write_scans(domain: Domain, mut stopping: watch::Receiver<bool>) {
     let mut ticks = time::interval(Duration::from_secs(3));
     ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
-    let mut is_last = false;
-    while !is_last {
+    loop {
         tokio::select! {
             _ = ticks.tick() => {}
-            _ = stopping.wait_for(|s| *s) => is_last = true,
+            _ = stopping.wait_for(|s| *s) => return,
         }
-        if let Err(e) = scan::write(&domain).await {
-            tracing::error!(error = %e, "how often stickers were scanned could not be written");
-        }
+        write_counted(&domain).await;
+    }
+}
+
+async fn write_counted(domain: &Domain) {
+    if let Err(e) = scan::write(domain).await {
+        tracing::error!(error = %e, "how often stickers were scanned could not be written");
     }
 }
 

@@ -331,6 +331,31 @@ fn a_stop_ends_streams_lets_requests_finish_and_logs_nothing_that_people_wrote()
 }
 
 #[test]
+fn what_is_scanned_while_the_program_stops_is_counted() {
+    let mut running = Running::start(&["--sample"]);
+    let (scan, ..) = scanned(&running);
+    // A scan of which the server has only half when it is told to stop.
+    let mut half = running.request(&format!("GET {scan} HTTP/1.1\r\nHost: {}\r\n", running.addr));
+    std::thread::sleep(Duration::from_millis(300));
+    running.terminate();
+    std::thread::sleep(Duration::from_millis(300));
+    half.write_all(b"\r\n").unwrap();
+    let mut answer = String::new();
+    half.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(running.child.wait().unwrap().code(), Some(0));
+    let file = running.place.as_ref().unwrap().0.join("linli.db");
+    let counted = tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let db = store::Db::open(&format!("sqlite:{}", file.display())).await.unwrap();
+        let mut conn = db.read().await.unwrap();
+        let code = model::PointCode::read(&scan[3..]).unwrap();
+        let point = store::contact_point::by_code(&mut conn, &code).await.unwrap().unwrap();
+        store::scan::since(&mut conn, &[point.id], 0).await.unwrap().iter().map(|day| day.count).sum::<i64>()
+    });
+    assert_eq!(counted, 2);
+}
+
+#[test]
 fn who_comes_while_the_program_is_restarted_waits_at_a_socket_that_is_held() {
     use std::os::fd::AsRawFd;
     let held = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -21,6 +21,9 @@ use store::Db;
 const PUBLIC_URL: &str = "https://linli.yichang.example";
 /// Pages that one program renders in one go.
 const PAGES: usize = 40;
+/// What is asked for: seconds from asking for a file to its last byte, and the server's memory meanwhile, in MB.
+const SECONDS: f64 = 20.0;
+const MEMORY: f64 = 256.0;
 
 pub struct Codes<'a> {
     pub town: Town,
@@ -32,7 +35,7 @@ pub struct Codes<'a> {
     pub is_read: bool,
 }
 
-/// Whether every code was read.
+/// Whether every code was made and read, each file in the time and memory that are asked for.
 pub async fn run(codes: Codes<'_>) -> Result<bool, String> {
     let said = |e: store::Error| e.to_string();
     let db = Db::open(codes.database).await.map_err(said)?;
@@ -40,7 +43,7 @@ pub async fn run(codes: Codes<'_>) -> Result<bool, String> {
     let (city, expected) = {
         let mut conn = db.read().await.map_err(said)?;
         let city = store::unit::roots(&mut conn).await.map_err(said)?.first().map(|u| u.id).ok_or("no city")?;
-        (city, store::print::points(&mut conn, city, Which::All).await.map_err(said)?)
+        (city, store::print::points(&mut conn, city, Which::All, codes.town.now).await.map_err(said)?)
     };
     // All stickers of the town are withdrawn, so that there is something to make.
     let now = codes.town.now;
@@ -69,16 +72,22 @@ pub async fn run(codes: Codes<'_>) -> Result<bool, String> {
     let urls = urls(&db).await.map_err(said)?;
 
     println!("\n| | codes | MB | seconds | peak MB (before) | processor s | read |\n|---|---|---|---|---|---|---|");
-    let mut is_whole = true;
+    let mut wrong = Vec::new();
+    if urls.len() < GRIDS {
+        wrong.push(format!("{} codes were made of {GRIDS}", urls.len()));
+    }
     for format in PrintFormat::ALL.iter().copied() {
         // Started anew: the peak is of this file alone.
         let server = recipe.start().await?;
         let mut open = open_signed_in(&server, &cookie, &page).await?;
         let (before, worked) = (server.peak()?, server.processor_time()?);
+        let began = Instant::now();
         let print = open.post(&page, &cookie, &[("intent", "print"), ("format", format.as_str()), ("which", "all")]).await.map_err(|e| e.to_string())?;
         let print = print.location.ok_or("nothing to print")?;
-        let began = Instant::now();
         let file = open.get_as(&format!("{print}/file"), &cookie).await.map_err(|e| e.to_string())?;
+        if file.status != 200 {
+            return Err(format!("the file of {format} was answered with {}", file.status));
+        }
         let seconds = began.elapsed().as_secs_f64();
         let (peak, worked) = (server.peak()?, (server.processor_time()? - worked).as_secs_f64());
         server.stop().await?;
@@ -89,11 +98,21 @@ pub async fn run(codes: Codes<'_>) -> Result<bool, String> {
             PrintFormat::Stickers if codes.is_read => read(&path, urls.len().div_ceil(8), 110, &urls)?,
             _ => String::new(),
         };
-        is_whole &= read.is_empty() || read == format!("{0} of {0}", urls.len());
-        let (mb, peak, before) = (file.body.len() as f64 / 1e6, peak as f64 / 1e3, before as f64 / 1e3);
+        // What /proc calls kB are 1,024 bytes.
+        let (mb, peak, before) = (file.body.len() as f64 / 1e6, peak as f64 * 1024.0 / 1e6, before as f64 * 1024.0 / 1e6);
+        if !read.is_empty() && read != format!("{0} of {0}", urls.len()) {
+            wrong.push(format!("{format}: {read} were read"));
+        }
+        if seconds > SECONDS {
+            wrong.push(format!("{format}: {seconds:.1} s, and {SECONDS} were asked for"));
+        }
+        if peak > MEMORY {
+            wrong.push(format!("{format}: {peak:.0} MB, and {MEMORY} were asked for"));
+        }
         println!("| {format} | {} | {mb:.1} | {seconds:.2} | {peak:.0} ({before:.0}) | {worked:.1} | {read} |", urls.len());
     }
-    Ok(is_whole)
+    wrong.iter().for_each(|line| eprintln!("{line}"));
+    Ok(wrong.is_empty())
 }
 
 async fn open(server: &Server) -> Result<Connection, String> {
@@ -112,7 +131,7 @@ async fn urls(db: &Db) -> store::Result<BTreeSet<String>> {
     let city = store::unit::roots(&mut conn).await?;
     let mut urls = BTreeSet::new();
     for unit in city {
-        let points = store::print::points(&mut conn, unit.id, Which::All).await?;
+        let points = store::print::points(&mut conn, unit.id, Which::All, At(i64::MAX)).await?;
         for some in points.chunks(500) {
             urls.extend(store::print::printed(&mut conn, some).await?.into_iter().map(|p| url(&p.code)));
         }

@@ -282,15 +282,28 @@ pub async fn change(domain: &Domain, admin: &Admin, id: ContactPointId, typed: T
 
 /// Withdraws a sticker for good: it was lost, torn or replaced. Its conversations go on.
 pub async fn revoke(domain: &Domain, admin: &Admin, id: ContactPointId) -> std::result::Result<(), PointError> {
+    match try_revoke(domain, admin, id).await {
+        // Its replacement took over at the same moment.
+        Err(PointError::Store(e)) if e.gave_way() => try_revoke(domain, admin, id).await,
+        other => other,
+    }
+}
+
+async fn try_revoke(domain: &Domain, admin: &Admin, id: ContactPointId) -> std::result::Result<(), PointError> {
     let (by, now) = (admin.staff.id, domain.now());
     domain
         .db
         .write(move |c| {
             Box::pin(async move {
+                store::replacement::hold(c, &[id]).await?;
                 let point = mine(c, by, id, now).await?;
                 store::contact_point::revoke(c, id, now).await?;
+                // What waits for it waits for the one after it, or goes on.
+                match store::replacement::after(c, id).await? {
+                    Some(after) => store::replacement::wait_for_another(c, id, after.id).await?,
+                    None => store::replacement::cancel(c, id).await?,
+                }
                 store::replacement::end_waiting(c, id, now).await?;
-                store::replacement::cancel(c, id).await?;
                 audit::append(c, now, Some(by), "contact_point.revoke", &id.to_string(), &point.place).await?;
                 Ok(())
             })

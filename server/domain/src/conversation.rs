@@ -311,6 +311,8 @@ pub struct View {
     pub is_owner: bool,
     /// The unit is on trial: its mail goes to its admins only.
     pub is_trial: bool,
+    /// Of the sticker through which it began.
+    pub point_code: Option<PointCode>,
 }
 
 /// The last page of a conversation; marks it as seen.
@@ -322,7 +324,7 @@ pub async fn view(domain: &Domain, device: &Device, id: ConversationId, before: 
     let is_trial = trial::is_on_lately(domain, &mut conn, answering.post.unit_id).await?;
     drop(conn);
     let promise = Promise::new(&answering, &shown, domain.now());
-    let Shown { conversation, email, claims, .. } = shown;
+    let Shown { conversation, email, claims, point_code, .. } = shown;
     let view = View {
         promise,
         claim_code: domain.keys.claim_code(id, conversation.claim_version),
@@ -334,6 +336,7 @@ pub async fn view(domain: &Domain, device: &Device, id: ConversationId, before: 
         is_newest: before.is_none(),
         claims,
         is_trial,
+        point_code,
     };
     if before.is_none() {
         // The page need not wait until that is on the disk.

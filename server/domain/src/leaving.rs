@@ -126,10 +126,8 @@ pub async fn leave(domain: &Domain, admin: &Admin, id: StaffId, typed: Typed<'_>
         return Err(LeavingError::Own);
     }
     let (at, successors) = read(domain, by, id, typed, now).await?;
-    let successors: Vec<Holding> = successors
-        .into_iter()
-        .map(|(post_id, staff_id)| Holding { id: HoldingId(domain.id()), post_id, staff_id, from_at: at, until_at: None })
-        .collect();
+    let successors: Vec<Holding> =
+        successors.into_iter().map(|(post_id, staff_id)| Holding { id: HoldingId(domain.id()), post_id, staff_id, from_at: at, until_at: None }).collect();
     let (changes, concerned, sessions) = domain
         .db
         .write(move |c| {

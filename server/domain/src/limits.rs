@@ -2,6 +2,7 @@
 
 use crate::Clock;
 use governor::{Quota, RateLimiter, clock, middleware::NoOpMiddleware, state::keyed::DashMapStateStore};
+use model::DeviceId;
 use std::{
     hash::Hash,
     net::IpAddr,
@@ -28,7 +29,7 @@ pub const CLAIMS_A_MINUTE: u32 = 20;
 pub const PASSKEYS_A_MINUTE: u32 = 100;
 /// Links for new passwords that may be asked for from one address in a minute.
 pub const FORGOTTEN_A_MINUTE: u32 = 20;
-/// Stickers that may be reported from one address in a minute.
+/// Reports of stickers that a known device may send in a minute, and all unknown ones at one address together.
 pub const REPORTS_A_MINUTE: u32 = 5;
 
 /// Time as governor wants it. It never goes back: a clock that is set right would else keep everybody waiting until it has caught up.
@@ -103,13 +104,20 @@ impl Origin {
     }
 }
 
+/// Who reports a sticker.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Reporter {
+    Device(DeviceId),
+    Origin(Origin),
+}
+
 pub struct Limits {
     messages: Limit<Vec<u8>>,
     new_conversations: Limit<Origin>,
     claims: Limit<Origin>,
     passkeys: Limit<Origin>,
     forgotten: Limit<Origin>,
-    reports: Limit<Origin>,
+    reports: Limit<Reporter>,
     requests: Limit<Origin>,
 }
 
@@ -157,8 +165,9 @@ impl Limits {
         self.claims.check(&Origin::of(address))
     }
 
-    pub fn report(&self, address: IpAddr) -> Result<(), TooMany> {
-        self.reports.check(&Origin::of(address))
+    /// One more report of a sticker. Neighbours at one address do not silence each other where their devices are known.
+    pub fn report(&self, device: Option<DeviceId>, address: IpAddr) -> Result<(), TooMany> {
+        self.reports.check(&device.map_or_else(|| Reporter::Origin(Origin::of(address)), Reporter::Device))
     }
 
     /// Drops what has not been used lately; called once a minute.

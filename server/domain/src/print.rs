@@ -8,8 +8,13 @@ use paper::{Code, PaperError, Printer};
 use std::{
     collections::{HashMap, HashSet},
     io::{self, Write},
-    sync::{Arc, Mutex, PoisonError},
+    pin::pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
+    time::Duration,
 };
 use store::{
     Conn, Result,
@@ -18,8 +23,9 @@ use store::{
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
-    task,
+    task, time,
 };
+use uuid::Uuid;
 
 pub use paper::{Made, extension, media_type};
 pub use store::print::Counts;
@@ -28,8 +34,12 @@ pub use store::print::Counts;
 const BATCH: usize = 200;
 /// Files that are fetched at the same moment; one batch of one of them is made at a time.
 const AT_ONCE: usize = 4;
-/// A print that has not come on for so long has been cut off.
+/// How often it is written down how far a print has come, whether or not it has.
+const BEAT: Duration = Duration::from_secs(2);
+/// A print of which nothing was written for so many seconds has been cut off.
 const STILL: i64 = 20;
+/// Whoever takes no piece for so long gives the place to others.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Days for which a print is remembered.
 const REMEMBERED: i64 = 7;
 /// Prints shown beside each other.
@@ -38,7 +48,7 @@ const SHOWN: i64 = 5;
 /// Who makes files now.
 pub struct Presses {
     places: Arc<Semaphore>,
-    /// Held while a batch is made: all presses together take one processor, and who is slow in fetching holds up nobody.
+    /// Held while a batch is made, and not while it is fetched: all presses together take one processor.
     turn: Arc<Mutex<()>>,
 }
 
@@ -160,7 +170,7 @@ pub async fn begin(domain: &Domain, admin: &Admin, id: UnitId, format: PrintForm
     let (unit, total) = {
         let mut conn = domain.db.read().await?;
         let unit = unit::mine(&mut conn, by, id, now).await?.ok_or(PrintError::NotFound)?;
-        (unit, store::print::points(&mut conn, id, which).await?.len() as i64)
+        (unit, store::print::points(&mut conn, id, which, now).await?.len() as i64)
     };
     if total == 0 {
         return Err(PrintError::Nothing);
@@ -221,117 +231,156 @@ pub async fn find(domain: &Domain, admin: &Admin, id: PrintId) -> Result<Option<
     Ok(unit::mine(&mut conn, by, print.unit_id, now).await?.map(|unit| (print, unit)))
 }
 
-/// The pieces of a file, as they are made. After an error there is no more.
-pub type Pieces = mpsc::Receiver<paper::Result<Vec<u8>>>;
-type Sending = mpsc::Sender<paper::Result<Vec<u8>>>;
+enum Piece {
+    Bytes(Vec<u8>),
+    /// The file is whole.
+    End,
+}
 
-/// Begins to make a file that was asked for.
+/// The pieces of a file, as they are made.
+pub struct Pieces(mpsc::Receiver<Piece>);
+
+impl Pieces {
+    /// The next piece, `None` at the end, and an error where the file was broken off: nobody is to take half of it for the whole.
+    pub async fn next(&mut self) -> Option<io::Result<Vec<u8>>> {
+        match self.0.recv().await {
+            Some(Piece::Bytes(bytes)) => Some(Ok(bytes)),
+            Some(Piece::End) => None,
+            None => Some(Err(io::ErrorKind::BrokenPipe.into())),
+        }
+    }
+}
+
+/// Begins to make a file that was asked for: of what there was at that moment, whenever it is fetched.
 pub async fn fetch(domain: &Domain, admin: &Admin, id: PrintId) -> std::result::Result<(Print, Unit, Pieces), PrintError> {
     let (print, unit) = find(domain, admin, id).await?.ok_or(PrintError::NotFound)?;
     let place = domain.presses.places.clone().try_acquire_owned().map_err(|_| PrintError::Busy)?;
-    let points = store::print::points(&mut domain.db.read().await?, print.unit_id, print.which).await?;
-    let print = Print { total: points.len() as i64, made: 0, bytes: 0, missing: String::new(), beat_at: Some(domain.now()), finished_at: None, ..print };
-    let begun = print.clone();
-    domain.db.write(move |c| Box::pin(async move { store::print::beat(c, &begun).await })).await?;
+    let points = store::print::points(&mut domain.db.read().await?, print.unit_id, print.which, print.created_at).await?;
+    if points.is_empty() {
+        return Err(PrintError::Nothing);
+    }
+    let (by, now, download, total) = (admin.staff.id, domain.now(), domain.id(), points.len() as i64);
+    let unit_id = unit.id.to_string();
+    let said = format!("{} · {} · {total}", unit.name, print.format);
+    domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                store::print::begin(c, id, download, total, now).await?;
+                audit::append(c, now, Some(by), "contact_point.download", &unit_id, &said).await
+            })
+        })
+        .await?;
+    let print = Print { total, made: 0, bytes: 0, missing: String::new(), beat_at: Some(now), finished_at: None, ..print };
     let (send, pieces) = mpsc::channel(2);
-    tokio::spawn(run(domain.clone(), print.clone(), points, send, place));
-    Ok((print, unit, pieces))
+    tokio::spawn(run(domain.clone(), print.clone(), download, points, send, place));
+    Ok((print, unit, Pieces(pieces)))
 }
 
-/// Makes the file, and writes down about once a second how far it has come.
-async fn run(domain: Domain, mut print: Print, points: Vec<ContactPointId>, send: Sending, _place: OwnedSemaphorePermit) {
-    let press = Press::start(&domain, print.format, send.clone());
-    match feed(&domain, &mut print, &points, &press).await {
-        Ok(()) => {}
-        Err(Cut::Gone) => return,
-        Err(Cut::Store(e)) => {
-            tracing::error!(error = %e, "codes could not be read for printing");
-            // Nobody takes half a file for a whole one.
-            let _ = send.send(Err(PaperError::Write(io::Error::other("the database failed")))).await;
-            return;
+/// Makes the file, and writes down how far it has come, also while nothing moves because the line is slow.
+async fn run(domain: Domain, mut print: Print, download: Uuid, points: Vec<ContactPointId>, send: mpsc::Sender<Piece>, _place: OwnedSemaphorePermit) {
+    let (id, given) = (print.id, AtomicUsize::new(0));
+    let told = |count| given.store(count, Ordering::Relaxed);
+    let made = {
+        let mut work = pin!(make_file(&domain, print.format, &points, send, &told));
+        let mut ticks = time::interval(BEAT);
+        ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                made = &mut work => break made,
+                _ = ticks.tick() => {
+                    let (made, now) = (given.load(Ordering::Relaxed) as i64, domain.now());
+                    note(domain.db.write(move |c| Box::pin(async move { store::print::beat(c, id, download, made, now).await })).await);
+                }
+            }
         }
-    }
-    if let Some(made) = press.finish().await {
-        print.bytes = i64::try_from(made.bytes).unwrap_or(i64::MAX);
-        print.missing = made.missing;
-        print.finished_at = Some(domain.now());
-        beat(&domain, &mut print).await;
-    }
-}
-
-enum Cut {
-    Store(store::Error),
-    /// Whoever fetched it has gone.
-    Gone,
-}
-
-async fn feed(domain: &Domain, print: &mut Print, points: &[ContactPointId], press: &Press) -> std::result::Result<(), Cut> {
-    let hours = Hours::load(domain).await.map_err(Cut::Store)?;
-    let mut told = domain.now();
-    for batch in points.chunks(BATCH) {
-        let codes = codes(domain, &hours, batch).await.map_err(Cut::Store)?;
-        print.made += codes.len() as i64;
-        press.codes.send(codes).await.map_err(|_| Cut::Gone)?;
-        if domain.now().0 - told.0 > 1_000 {
-            told = domain.now();
-            beat(domain, print).await;
+    };
+    match made {
+        Ok(made) => {
+            print.made = i64::try_from(made.codes).unwrap_or(i64::MAX);
+            print.bytes = i64::try_from(made.bytes).unwrap_or(i64::MAX);
+            print.missing = made.missing;
+            print.finished_at = Some(domain.now());
+            note(domain.db.write(move |c| Box::pin(async move { store::print::finish(c, &print, download).await })).await);
         }
+        // Whoever fetched it has gone, or stood still for too long.
+        Err(PrintError::Paper(PaperError::Write(_))) => {}
+        Err(e) => tracing::error!(error = %e, "codes could not be printed"),
+    }
+}
+
+fn note(written: Result<()>) {
+    if let Err(e) = written {
+        tracing::error!(error = %e, "how far a print has come could not be written");
+    }
+}
+
+/// The whole file, piece by piece, with its end only if all of it was made. `told` hears how many codes are on their way.
+async fn make_file(
+    domain: &Domain,
+    format: PrintFormat,
+    points: &[ContactPointId],
+    send: mpsc::Sender<Piece>,
+    told: &(dyn Fn(usize) + Sync),
+) -> std::result::Result<Made, PrintError> {
+    let gone = || PrintError::Paper(PaperError::Write(io::ErrorKind::BrokenPipe.into()));
+    let Press { codes, pieces, done } = Press::start(domain, format)?;
+    let (fed, is_sent) = tokio::join!(feed(domain, points, codes, told), forward(pieces, &send));
+    fed?;
+    let made = done.await.map_err(|_| gone())??;
+    if !is_sent {
+        return Err(gone());
+    }
+    send.send(Piece::End).await.map_err(|_| gone())?;
+    Ok(made)
+}
+
+/// Gives the press its codes. Where it takes no more it has ended, and says why.
+async fn feed(domain: &Domain, points: &[ContactPointId], press: mpsc::Sender<Vec<Code>>, told: &(dyn Fn(usize) + Sync)) -> Result<()> {
+    let hours = Hours::load(domain).await?;
+    for (i, batch) in points.chunks(BATCH).enumerate() {
+        if press.send(codes(domain, &hours, batch).await?).await.is_err() {
+            break;
+        }
+        told(i * BATCH + batch.len());
     }
     Ok(())
 }
 
-async fn beat(domain: &Domain, print: &mut Print) {
-    print.beat_at = Some(domain.now());
-    let now = print.clone();
-    if let Err(e) = domain.db.write(move |c| Box::pin(async move { store::print::beat(c, &now).await })).await {
-        tracing::error!(error = %e, "how far a print has come could not be written");
+/// Hands on what the press has made; whether somebody took all of it.
+async fn forward(mut pieces: mpsc::Receiver<Vec<u8>>, send: &mpsc::Sender<Piece>) -> bool {
+    while let Some(bytes) = pieces.recv().await {
+        if !matches!(time::timeout(PATIENCE, send.send(Piece::Bytes(bytes))).await, Ok(Ok(()))) {
+            return false;
+        }
     }
+    true
 }
 
 /// A thread that makes a file of the codes it is given, and gives way to everything else the machine has to do.
 struct Press {
     codes: mpsc::Sender<Vec<Code>>,
-    done: oneshot::Receiver<Option<Made>>,
+    pieces: mpsc::Receiver<Vec<u8>>,
+    done: oneshot::Receiver<paper::Result<Made>>,
 }
 
 impl Press {
-    fn start(domain: &Domain, format: PrintFormat, send: Sending) -> Press {
+    fn start(domain: &Domain, format: PrintFormat) -> paper::Result<Press> {
         let (codes, mut given) = mpsc::channel::<Vec<Code>>(1);
+        let (send, pieces) = mpsc::channel(1);
         let (tell, done) = oneshot::channel();
         let turn = domain.presses.turn.clone();
-        let failed = send.clone();
         let work = move || {
             // On Linux this is for the thread alone.
             let _ = rustix::process::setpriority_process(None, 15);
-            let made = print_all(format, &turn, &mut given, &send);
-            if let Err(e) = &made
-                && !matches!(e, PaperError::Write(_))
-            {
-                tracing::error!(error = %e, "codes could not be printed");
-            }
-            let told = match made {
-                Ok(made) => Some(made),
-                Err(e) => {
-                    let _ = send.blocking_send(Err(e));
-                    None
-                }
-            };
-            let _ = tell.send(told);
+            let _ = tell.send(print_all(format, &turn, &mut given, &send));
         };
-        if thread::Builder::new().name("print".to_owned()).spawn(work).is_err() {
-            let _ = failed.try_send(Err(PaperError::Write(io::Error::other("no thread for printing"))));
-        }
-        Press { codes, done }
-    }
-
-    /// No more codes come: fonts and tables are written. `None` if the file was not finished.
-    async fn finish(self) -> Option<Made> {
-        drop(self.codes);
-        self.done.await.ok().flatten()
+        thread::Builder::new().name("print".to_owned()).spawn(work)?;
+        Ok(Press { codes, pieces, done })
     }
 }
 
-fn print_all(format: PrintFormat, turn: &Mutex<()>, given: &mut mpsc::Receiver<Vec<Code>>, send: &Sending) -> paper::Result<Made> {
+fn print_all(format: PrintFormat, turn: &Mutex<()>, given: &mut mpsc::Receiver<Vec<Code>>, send: &mpsc::Sender<Vec<u8>>) -> paper::Result<Made> {
     let basket = Basket::default();
     let mut printer = Printer::begin(format, basket.clone())?;
     let gone = || PaperError::Write(io::ErrorKind::BrokenPipe.into());
@@ -342,13 +391,13 @@ fn print_all(format: PrintFormat, turn: &Mutex<()>, given: &mut mpsc::Receiver<V
                 printer.add(code)?;
             }
         }
-        send.blocking_send(Ok(basket.take())).map_err(|_| gone())?;
+        send.blocking_send(basket.take()).map_err(|_| gone())?;
     }
     let made = {
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
         printer.finish()?
     };
-    send.blocking_send(Ok(basket.take())).map_err(|_| gone())?;
+    send.blocking_send(basket.take()).map_err(|_| gone())?;
     Ok(made)
 }
 
@@ -380,32 +429,25 @@ pub async fn to_file(
     format: PrintFormat,
     which: Which,
     mut out: impl Write + Send + 'static,
-    told: impl Fn(usize, usize),
+    told: impl Fn(usize, usize) + Sync,
 ) -> std::result::Result<Made, PrintError> {
-    let points = store::print::points(&mut domain.db.read().await?, unit, which).await?;
+    let points = store::print::points(&mut domain.db.read().await?, unit, which, domain.now()).await?;
     if points.is_empty() {
         return Err(PrintError::Nothing);
     }
-    let hours = Hours::load(domain).await?;
+    // Before the first byte, as with a download.
+    audit::record(domain, None, "contact_point.print", unit.to_string(), format!("{format} · {}", points.len())).await?;
     let (send, mut pieces) = mpsc::channel(2);
-    let press = Press::start(domain, format, send);
     let writing = task::spawn_blocking(move || {
-        while let Some(piece) = pieces.blocking_recv() {
-            out.write_all(&piece?)?;
+        while let Some(Piece::Bytes(bytes)) = pieces.blocking_recv() {
+            out.write_all(&bytes)?;
         }
-        out.flush()?;
-        Ok::<_, PaperError>(())
+        out.flush()
     });
-    for (i, batch) in points.chunks(BATCH).enumerate() {
-        if press.codes.send(codes(domain, &hours, batch).await?).await.is_err() {
-            break;
-        }
-        told(i * BATCH + batch.len(), points.len());
-    }
-    let made = press.finish().await;
-    let unfinished = || PaperError::Write(io::ErrorKind::BrokenPipe.into());
-    writing.await.map_err(|_| unfinished())??;
-    Ok(made.ok_or_else(unfinished)?)
+    let made = make_file(domain, format, &points, send, &|count| told(count, points.len())).await;
+    // Why it cannot be written says more than that nobody takes it.
+    writing.await.map_err(io::Error::other).flatten().map_err(PaperError::Write)?;
+    made
 }
 
 /// The codes of these contact points, in their order.

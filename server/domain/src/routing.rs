@@ -170,7 +170,8 @@ fn first_gap(spans: impl Iterator<Item = (At, At)>, from: At) -> Option<At> {
 /// Posts that are worse off than before, now or at a later moment: asked inside the transaction of what made the difference, which then keeps
 /// nothing.
 pub(crate) async fn orphans(c: &mut Conn, before: &Gaps, now: At) -> Result<Vec<Orphan>> {
-    let mut worse: Vec<PostId> = gaps(c, now).await?.into_iter().filter(|(post, at)| before.get(post).is_none_or(|was| at < was)).map(|(post, _)| post).collect();
+    let mut worse: Vec<PostId> =
+        gaps(c, now).await?.into_iter().filter(|(post, at)| before.get(post).is_none_or(|was| at < was)).map(|(post, _)| post).collect();
     worse.sort();
     let mut orphans = Vec::new();
     for post in worse {

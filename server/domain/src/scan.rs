@@ -2,19 +2,26 @@
 //! more; what was counted in the seconds before a kill is lost. Of who scans, nothing is kept.
 
 use crate::{Domain, audit};
-use model::{At, ContactPointId, calendar::Calendar};
+use model::{At, ContactPointId, PointCode, StaffId, calendar::Calendar};
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
-use store::{Result, scan::Scanned};
+use store::{Conn, Result, scan::Scanned};
 
 /// Days that a picture of a sticker's scans shows: as long as "silent" is.
 pub const DAYS: i64 = 30;
 
 /// Counted and not written yet: at most one entry for each sticker there is, and for each day.
 #[derive(Default)]
-pub struct Counts(Mutex<HashMap<(ContactPointId, i64), Count>>);
+pub struct Counts(Mutex<Pending>);
+
+#[derive(Default)]
+struct Pending {
+    scans: HashMap<(ContactPointId, i64), Count>,
+    /// Stickers through which a resident began a conversation: they hang.
+    proven: HashSet<PointCode>,
+}
 
 #[derive(Clone, Copy, Default)]
 struct Count {
@@ -23,9 +30,13 @@ struct Count {
 }
 
 impl Counts {
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn add(&self, point: ContactPointId, now: At, is_refused: bool) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry((point, day(now))).or_default();
+        let mut pending = self.pending();
+        let count = pending.scans.entry((point, day(now))).or_default();
         if is_refused {
             count.refused += 1;
         } else {
@@ -33,19 +44,26 @@ impl Counts {
         }
     }
 
-    fn take(&self) -> Vec<Scanned> {
-        let counts = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        counts.into_iter().map(|((point_id, day), c)| Scanned { point_id, day, count: c.used, refused: c.refused }).collect()
+    /// A resident has written through this sticker, so it hangs where people find it.
+    pub fn prove(&self, code: &PointCode) {
+        self.pending().proven.insert(code.clone());
+    }
+
+    fn take(&self) -> (Vec<Scanned>, Vec<PointCode>) {
+        let Pending { scans, proven } = std::mem::take(&mut *self.pending());
+        let scans = scans.into_iter().map(|((point_id, day), c)| Scanned { point_id, day, count: c.used, refused: c.refused }).collect();
+        (scans, proven.into_iter().collect())
     }
 
     /// Puts back what could not be written.
-    fn put_back(&self, scanned: &[Scanned]) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn put_back(&self, scanned: &[Scanned], proven: Vec<PointCode>) {
+        let mut pending = self.pending();
         for s in scanned {
-            let count = counts.entry((s.point_id, s.day)).or_default();
+            let count = pending.scans.entry((s.point_id, s.day)).or_default();
             count.used += s.count;
             count.refused += s.refused;
         }
+        pending.proven.extend(proven);
     }
 }
 
@@ -55,32 +73,42 @@ pub fn day(at: At) -> i64 {
     jiff::civil::date(1970, 1, 1).until(date).map_or(0, |span| i64::from(span.get_days()))
 }
 
-/// Writes what was counted: one statement for all stickers. Old stickers that waited for the first scan of the new one beside them end.
+/// Writes what was counted: one statement for all stickers. Old stickers that waited for a message through the new one beside them end.
 pub async fn write(domain: &Domain) -> Result<()> {
-    let scanned = domain.scans.take();
-    if scanned.is_empty() {
+    let (scanned, proven) = domain.scans.take();
+    if scanned.is_empty() && proven.is_empty() {
         return Ok(());
     }
     let now = domain.now();
-    let rows = scanned.clone();
-    let used: HashSet<ContactPointId> = scanned.iter().filter(|s| s.count > 0).map(|s| s.point_id).collect();
-    let used: Vec<ContactPointId> = used.into_iter().collect();
+    let (rows, codes) = (scanned.clone(), proven.clone());
     let written = domain
         .db
         .write(move |c| {
             Box::pin(async move {
-                store::scan::add(c, &rows).await?;
-                for (old, place) in store::scan::take_over(c, &used, now).await? {
-                    audit::append(c, now, None, "contact_point.revoke", &old.to_string(), &place).await?;
+                if !rows.is_empty() {
+                    store::scan::add(c, &rows, now).await?;
+                }
+                let hanging = if codes.is_empty() { Vec::new() } else { store::replacement::waited_for(c, &codes).await? };
+                if !hanging.is_empty() {
+                    end_old(c, &hanging, None, now).await?;
                 }
                 Ok::<_, store::Error>(())
             })
         })
         .await;
     if written.is_err() {
-        domain.scans.put_back(&scanned);
+        domain.scans.put_back(&scanned, proven);
     }
     written
+}
+
+/// These new stickers hang: what waited for them ends.
+pub(crate) async fn end_old(c: &mut Conn, hanging: &[ContactPointId], by: Option<StaffId>, now: At) -> Result<usize> {
+    let ended = store::replacement::take_over(c, hanging, now).await?;
+    for (old, place) in &ended {
+        audit::append(c, now, by, "contact_point.revoke", &old.to_string(), place).await?;
+    }
+    Ok(ended.len())
 }
 
 #[cfg(test)]

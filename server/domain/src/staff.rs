@@ -206,7 +206,6 @@ pub async fn invite(domain: &Domain, admin: &Admin, typed: Typed<'_>, post_id: O
                     telling::expect(c, post_id, now).await?;
                 }
                 invitation::invite(c, ids, id, now).await?;
-                let changes = routing::settle(c, now).await?;
                 let detail = post_id.map(|p| p.to_string()).unwrap_or_default();
                 let changes = routing::settle(c, now).await?;
                 audit::append(c, now, Some(by), "staff.invite", &id.to_string(), &detail).await?;

@@ -2,7 +2,7 @@
 
 use crate::{Admin, Domain, audit, contact_point, contact_point::PointError, limits::TooMany, scan, unit, unit::Page};
 use model::{
-    ContactPointId, PointCode, ReportReason, StickerReportId, UnitId,
+    ContactPointId, DeviceId, PointCode, ReportReason, StickerReportId, UnitId,
     text::{self, TextError},
 };
 use std::net::IpAddr;
@@ -20,8 +20,6 @@ pub use store::sticker::{Counts, Health};
 pub const PAGE: i64 = 50;
 /// Characters of what a resident may add.
 const REPORT_LIMIT: usize = 300;
-/// More open reports of one sticker say nothing more.
-const MOST_OPEN: i64 = 20;
 
 /// A sticker in the list, with its scans of the last [`scan::DAYS`] days, the oldest first.
 pub struct Line {
@@ -85,8 +83,8 @@ pub async fn reported(domain: &Domain, admin: &Admin) -> Result<i64> {
 pub struct Beside {
     pub scans: Vec<i64>,
     pub reports: Vec<StickerReport>,
-    /// The sticker this one replaces, and the one that replaces it.
-    pub before: Option<store::replacement::Other>,
+    /// The stickers this one replaces, and the one that replaces it.
+    pub before: Vec<store::replacement::Other>,
     pub after: Option<store::replacement::Other>,
 }
 
@@ -119,26 +117,52 @@ pub enum ReportError {
     Store(#[from] store::Error),
 }
 
-/// A resident says that something is wrong with the sticker. Neither their device nor their address is kept.
-pub async fn report(domain: &Domain, code: &PointCode, reason: &str, body: &str, address: IpAddr) -> std::result::Result<(), ReportError> {
-    let reason: ReportReason = reason.parse().map_err(|_| ReportError::NoReason)?;
-    let body = text::optional_message(body, REPORT_LIMIT)?;
-    let point = store::contact_point::by_code(&mut domain.db.read().await?, code).await?.ok_or(ReportError::NotFound)?;
-    domain.limits.report(address)?;
-    let report = StickerReport { id: StickerReportId(domain.id()), contact_point_id: point.id, reason, body, created_at: domain.now() };
-    domain.db.write(move |c| Box::pin(async move { store::sticker_report::insert(c, &report, MOST_OPEN).await })).await?;
-    Ok(())
+/// What became of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    Kept,
+    /// So many have said the same before that one more says nothing new.
+    Known,
 }
 
-/// The admin has looked at what was reported.
-pub async fn settle(domain: &Domain, admin: &Admin, id: ContactPointId) -> std::result::Result<(), PointError> {
+/// How many open reports of one sticker may give this reason. What others say is no hiding place for a fake.
+fn most_open(reason: ReportReason) -> i64 {
+    match reason {
+        ReportReason::Fake => 200,
+        ReportReason::Place | ReportReason::Damaged | ReportReason::Other => 20,
+    }
+}
+
+/// A report as typed.
+#[derive(Clone, Copy, Debug)]
+pub struct Reported<'a> {
+    pub reason: &'a str,
+    pub body: &'a str,
+    /// The device, where it is known.
+    pub device: Option<DeviceId>,
+    pub address: IpAddr,
+}
+
+/// A resident says that something is wrong with the sticker. Neither their device nor their address is kept.
+pub async fn report(domain: &Domain, code: &PointCode, typed: Reported<'_>) -> std::result::Result<Heard, ReportError> {
+    let reason: ReportReason = typed.reason.parse().map_err(|_| ReportError::NoReason)?;
+    let body = text::optional_message(typed.body, REPORT_LIMIT)?;
+    let point = store::contact_point::by_code(&mut domain.db.read().await?, code).await?.ok_or(ReportError::NotFound)?;
+    domain.limits.report(typed.device, typed.address)?;
+    let report = StickerReport { id: StickerReportId(domain.id()), contact_point_id: point.id, reason, body, created_at: domain.now() };
+    let is_kept = domain.db.write(move |c| Box::pin(async move { store::sticker_report::insert(c, &report, most_open(reason)).await })).await?;
+    Ok(if is_kept { Heard::Kept } else { Heard::Known })
+}
+
+/// The admin has looked at what was reported, up to the newest report that was shown.
+pub async fn settle(domain: &Domain, admin: &Admin, id: ContactPointId, newest: StickerReportId) -> std::result::Result<(), PointError> {
     let (by, now) = (admin.staff.id, domain.now());
     domain
         .db
         .write(move |c| {
             Box::pin(async move {
                 let point = contact_point::of_admin(c, by, id, now).await?;
-                let count = store::sticker_report::settle(c, id, by, now).await?;
+                let count = store::sticker_report::settle(c, id, newest, by, now).await?;
                 audit::append(c, now, Some(by), "contact_point.settle_reports", &id.to_string(), &format!("{} · {count}", point.place)).await?;
                 Ok(())
             })
@@ -151,35 +175,67 @@ pub async fn settle(domain: &Domain, admin: &Admin, id: ContactPointId) -> std::
 pub enum Ends {
     /// It is lost, torn or not to be trusted.
     Now,
-    /// Nobody is to stand before a dead sticker while the new one is on its way to the wall.
-    AtFirstScan,
+    /// Nobody is to stand before a dead sticker while the new one is on its way to the wall. A look at the new one's page proves nothing, a message does.
+    AtFirstMessage,
 }
 
 /// A new sticker for the same post and place, with the same topic and welcome; the two are linked.
 pub async fn replace(domain: &Domain, admin: &Admin, id: ContactPointId, ends: Ends) -> std::result::Result<ContactPointId, PointError> {
+    match try_replace(domain, admin, id, ends).await {
+        Err(PointError::Store(e)) if e.gave_way() => try_replace(domain, admin, id, ends).await,
+        other => other,
+    }
+}
+
+async fn try_replace(domain: &Domain, admin: &Admin, id: ContactPointId, ends: Ends) -> std::result::Result<ContactPointId, PointError> {
     let (by, now, new_id) = (admin.staff.id, domain.now(), ContactPointId(domain.id()));
     let (code, check_phrase) = (contact_point::new_code(&domain.random), contact_point::new_check_phrase(&domain.random));
     domain
         .db
         .write(move |c| {
             Box::pin(async move {
+                // A second click waits here for the first.
+                store::replacement::hold(c, &[id]).await?;
                 let old = contact_point::mine(c, by, id, now).await?;
                 if store::replacement::after(c, id).await?.is_some() {
                     return Err(PointError::Replaced);
                 }
                 let place = old.place.clone();
                 store::contact_point::insert(c, &ContactPoint { id: new_id, code, check_phrase, created_at: now, ..old }).await?;
-                let taken_over_at = (ends == Ends::Now).then_some(now);
-                store::replacement::insert(c, new_id, id, now, taken_over_at).await?;
                 if ends == Ends::Now {
+                    // An older one that waited for it to hang waits for the new one.
+                    store::replacement::wait_for_another(c, id, new_id).await?;
                     store::contact_point::revoke(c, id, now).await?;
                 }
+                store::replacement::insert(c, new_id, id, now, (ends == Ends::Now).then_some(now)).await?;
                 audit::append(c, now, Some(by), "contact_point.replace", &id.to_string(), &format!("{place} → {new_id}")).await?;
                 Ok(())
             })
         })
         .await?;
     Ok(new_id)
+}
+
+/// The admin says that a new sticker hangs: the old ones that waited for it end.
+pub async fn hangs(domain: &Domain, admin: &Admin, id: ContactPointId) -> std::result::Result<(), PointError> {
+    match try_hangs(domain, admin, id).await {
+        Err(PointError::Store(e)) if e.gave_way() => try_hangs(domain, admin, id).await,
+        other => other,
+    }
+}
+
+async fn try_hangs(domain: &Domain, admin: &Admin, id: ContactPointId) -> std::result::Result<(), PointError> {
+    let (by, now) = (admin.staff.id, domain.now());
+    domain
+        .db
+        .write(move |c| {
+            Box::pin(async move {
+                contact_point::mine(c, by, id, now).await?;
+                scan::end_old(c, &[id], Some(by), now).await?;
+                Ok(())
+            })
+        })
+        .await
 }
 
 #[cfg(test)]

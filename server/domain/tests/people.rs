@@ -21,8 +21,8 @@ use domain::{
     post, routing, session, sign_in, staff, supervision, telling,
 };
 use model::{
-    At, ClientKey, ContactPointId, ConversationId, Event, GrantId, HoldingId, InvitationId, Language, MessageKind, OutboxId, PointCode, PostId, Role, SessionId, Setting, StaffId,
-    UnitId, UnitKind,
+    At, ClientKey, ContactPointId, ConversationId, Event, GrantId, HoldingId, InvitationId, Language, MessageKind, OutboxId, PointCode, PostId, Role,
+    SessionId, Setting, StaffId, UnitId, UnitKind,
 };
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -839,7 +839,8 @@ async fn what_is_given_to_somebody_who_leaves_lasts_until_they_do() {
 #[tokio::test]
 async fn whoever_is_going_to_be_somebody_elses_is_so_already() {
     for town in towns().await {
-        let (admin, top, second) = (town.new_admin("管理员", town.street).await, town.new_admin("上级", town.district).await, town.new_admin("乙", town.district).await);
+        let (admin, top, second) =
+            (town.new_admin("管理员", town.street).await, town.new_admin("上级", town.district).await, town.new_admin("乙", town.district).await);
         let elsewhere = async |id| matches!(leaving::leave(&town, &admin, id, leaving::Typed::default()).await, Err(LeavingError::Elsewhere));
         // A grant that has not begun, and one that waits for a second admin.
         let typed = grant::Typed { role: "auditor", from: "2026-12-01", until: "" };

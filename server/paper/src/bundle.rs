@@ -1,6 +1,7 @@
-//! A packed file of labels as SVG, with a table of all of them. Packed while it is made.
+//! A packed file of labels as SVG, with a table of all of them: as CSV for a printer's machine, and as XLSX for people, because a spreadsheet that opens
+//! CSV takes a unit's twelve digits, or a code such as 12345E67, for a number. Packed while it is made.
 
-use crate::{Code, PaperError, Result, label};
+use crate::{Code, PaperError, Result, label, workbook::Workbook};
 use std::io::Write;
 use zip::{
     CompressionMethod, ZipWriter,
@@ -10,6 +11,7 @@ use zip::{
 pub struct Bundle<W: Write> {
     zip: ZipWriter<StreamWriter<W>>,
     table: csv::Writer<Vec<u8>>,
+    book: Workbook,
 }
 
 const HEAD: [&str; 11] = [
@@ -34,8 +36,12 @@ impl<W: Write> Bundle<W> {
     pub fn begin(out: W) -> Result<Bundle<W>> {
         // Spreadsheets take a table for UTF-8 only with this mark in front.
         let mut table = csv::Writer::from_writer("\u{feff}".as_bytes().to_vec());
-        record(&mut table, &HEAD.map(str::to_owned))?;
-        Ok(Bundle { zip: ZipWriter::new_stream(out), table })
+        let mut book = Workbook::begin(&["联系码"])?;
+        book.page()?;
+        let head = HEAD.map(str::to_owned);
+        record(&mut table, &head)?;
+        book.row(&head)?;
+        Ok(Bundle { zip: ZipWriter::new_stream(out), table, book })
     }
 
     pub fn add(&mut self, code: &Code) -> Result<()> {
@@ -56,13 +62,17 @@ impl<W: Write> Bundle<W> {
             or_none(&code.place_en),
             file,
         ];
-        record(&mut self.table, &cells)
+        record(&mut self.table, &cells)?;
+        Ok(self.book.row(&cells)?)
     }
 
     pub fn finish(mut self) -> Result<W> {
         let table = self.table.into_inner().map_err(|e| PaperError::Write(e.into_error()))?;
         self.zip.start_file("codes.csv", options())?;
         self.zip.write_all(&table)?;
+        // Packed already.
+        self.zip.start_file("codes.xlsx", options().compression_method(CompressionMethod::Stored).compression_level(None))?;
+        self.zip.write_all(&self.book.finish()?)?;
         Ok(self.zip.finish()?.into_inner())
     }
 }
@@ -97,5 +107,20 @@ mod tests {
         archive.by_name("codes.csv").unwrap().read_to_string(&mut table).unwrap();
         assert_eq!(table.lines().count(), 3);
         assert!(table.contains(",'=1+1,") && table.contains(",'@SUM(1),"), "{table}");
+    }
+
+    #[test]
+    fn a_code_that_looks_like_a_number_is_text_in_the_workbook() {
+        let mut bundle = Bundle::begin(Vec::new()).unwrap();
+        let like_a_number = model::PointCode::read("12345E67").unwrap();
+        bundle.add(&Code { code: like_a_number, unit_code: Some("420502003006".to_owned()), unit: "=1+1".to_owned(), ..code() }).unwrap();
+        let mut archive = zip::ZipArchive::new(Cursor::new(bundle.finish().unwrap())).unwrap();
+        let mut book = Vec::new();
+        archive.by_name("codes.xlsx").unwrap().read_to_end(&mut book).unwrap();
+        let mut sheet = String::new();
+        zip::ZipArchive::new(Cursor::new(book)).unwrap().by_name("xl/worksheets/sheet1.xml").unwrap().read_to_string(&mut sheet).unwrap();
+        for text in ["12345E67", "420502003006", "=1+1"] {
+            assert!(sheet.contains(&format!("s=\"0\" t=\"inlineStr\"><is><t xml:space=\"preserve\">{text}</t>")), "{text}: {sheet}");
+        }
     }
 }

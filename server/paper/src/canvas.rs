@@ -40,14 +40,39 @@ impl Style {
     }
 }
 
+/// A line in a column.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// From the line before, or from the column's top, to where its letters stand.
+    pub above: f32,
+    pub style: Style,
+    pub text: String,
+}
+
+/// How far a Chinese character reaches above and below where it stands, for a size of one.
+#[cfg(test)]
+const ASCENT: f32 = 0.88;
+const DESCENT: f32 = 0.12;
+/// How much smaller a column becomes at a time until it fits, and how often at most.
+const STEP: f32 = 0.05;
+const STEPS: u8 = 10;
+
 pub struct Canvas<'f> {
     content: Content,
     faces: &'f mut Faces,
+    /// What every line covers: left, top, right, bottom.
+    #[cfg(test)]
+    pub covered: Vec<(String, [f32; 4])>,
 }
 
 impl<'f> Canvas<'f> {
     pub fn new(faces: &'f mut Faces) -> Canvas<'f> {
-        Canvas { content: Content::with_settings(Settings { pretty: false }), faces }
+        Canvas {
+            content: Content::with_settings(Settings { pretty: false }),
+            faces,
+            #[cfg(test)]
+            covered: Vec::new(),
+        }
     }
 
     pub fn finish(self) -> Vec<u8> {
@@ -72,6 +97,11 @@ impl<'f> Canvas<'f> {
 
     /// A line whose letters stand on `y`.
     pub fn text(&mut self, x: f32, y: f32, style: Style, text: &str) -> Result<()> {
+        #[cfg(test)]
+        {
+            let (width, size) = (self.width(text, style)?, style.size * PT);
+            self.covered.push((text.to_owned(), [x, y - ASCENT * size, x + width, y + DESCENT * size]));
+        }
         let mut runs: Vec<(usize, Vec<u8>, f32)> = Vec::new();
         for c in text.chars() {
             let glyph = self.faces.glyph(c, style.weight)?;
@@ -108,8 +138,8 @@ impl<'f> Canvas<'f> {
         self.text(left, y, style, text)
     }
 
-    /// Lines of at most this width, broken between Chinese characters and at spaces; the last takes what is left and becomes smaller. The number of lines.
-    pub fn block(&mut self, x: f32, y: f32, width: f32, leading: f32, most: usize, style: Style, text: &str) -> Result<usize> {
+    /// Text broken into lines of at most this width, between Chinese characters and at spaces; the last takes what is left and has to become smaller.
+    pub fn lines(&mut self, text: &str, style: Style, width: f32, most: usize) -> Result<Vec<String>> {
         let mut lines: Vec<String> = vec![String::new()];
         let mut used = 0.0;
         for word in words(text) {
@@ -123,10 +153,36 @@ impl<'f> Canvas<'f> {
                 line.push_str(&word);
             }
         }
+        lines.iter_mut().for_each(|line| line.truncate(line.trim_end().len()));
+        Ok(lines)
+    }
+
+    /// The same, written below each other. The number of lines.
+    pub fn block(&mut self, x: f32, y: f32, width: f32, leading: f32, most: usize, style: Style, text: &str) -> Result<usize> {
+        let lines = self.lines(text, style, width, most)?;
         for (i, line) in lines.iter().enumerate() {
-            self.line(x, y + leading * i as f32, width, style, line.trim_end())?;
+            self.line(x, y + leading * i as f32, width, style, line)?;
         }
         Ok(lines.len())
+    }
+
+    /// Rows below each other that stay between `top` and `bottom`: asked for in smaller and smaller sizes until they do.
+    pub fn column(&mut self, x: f32, (top, bottom): (f32, f32), width: f32, rows: impl Fn(&mut Self, f32) -> Result<Vec<Row>>) -> Result<()> {
+        let mut fitting = Vec::new();
+        for step in 0..=STEPS {
+            fitting = rows(self, 1.0 - STEP * f32::from(step))?;
+            let height: f32 = fitting.iter().map(|row| row.above).sum();
+            let below = fitting.last().map_or(0.0, |row| DESCENT * row.style.size * PT);
+            if top + height + below <= bottom {
+                break;
+            }
+        }
+        let mut y = top;
+        for row in fitting {
+            y += row.above;
+            self.line(x, y, width, row.style, &row.text)?;
+        }
+        Ok(())
     }
 
     pub fn rule(&mut self, x: f32, y: f32, width: f32, thickness: f32) {
@@ -210,12 +266,45 @@ fn words(text: &str) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
 
     #[test]
     fn lines_break_between_chinese_characters_and_at_spaces_and_never_before_a_comma() {
         assert_eq!(words("扫一扫，写 to me now"), ["扫", "一", "扫，", "写", " ", "to ", "me ", "now"]);
+    }
+
+    /// Says which two lines lie over each other.
+    #[track_caller]
+    pub fn assert_apart(canvas: &Canvas<'_>) {
+        for (i, (text, a)) in canvas.covered.iter().enumerate() {
+            for (other, b) in &canvas.covered[i + 1..] {
+                let meets = a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
+                assert!(!meets, "{text} {a:?} lies over {other} {b:?}");
+            }
+        }
+    }
+
+    /// Everything that may be printed, short and as long as it may be.
+    pub fn all_lengths() -> Vec<crate::Code> {
+        let plain = crate::code::tests::code();
+        let mut all = Vec::new();
+        for (unit, place) in [(9, 5), (9, 13), (24, 20), (60, 40)] {
+            for topic in [None, Some(6), Some(40)] {
+                for has_english in [false, true] {
+                    all.push(crate::Code {
+                        unit: "长".repeat(unit),
+                        title: "岗".repeat(unit * 2 / 3),
+                        place: "处".repeat(place),
+                        place_en: has_english.then(|| "Place ".repeat(place / 3).trim_end().to_owned()),
+                        topic: topic.map(|count| "题".repeat(count)),
+                        hours: ["周一至周五 8:30–12:00、14:30–18:00，周六 9:00–12:00".to_owned(), "Mon–Fri 8:30–12:00, 14:30–18:00; Sat 9:00–12:00".to_owned()],
+                        ..plain.clone()
+                    });
+                }
+            }
+        }
+        all
     }
 
     #[test]

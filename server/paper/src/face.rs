@@ -8,7 +8,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
 };
 use subsetter::GlyphRemapper;
-use ttf_parser::Face;
+use ttf_parser::{Face, GlyphId};
 
 static REGULAR: &[u8] = include_bytes!("../faces/NotoSansSC-Regular.otf");
 static BOLD: &[u8] = include_bytes!("../faces/NotoSansSC-Bold.otf");
@@ -84,7 +84,7 @@ impl Faces {
     fn from(&mut self, index: usize, c: char) -> Result<Option<Glyph>> {
         let Some(used) = self.used.get_mut(index) else { return Ok(None) };
         let face = Face::parse(&used.data, used.index).map_err(|e| PaperError::Font(e.to_string()))?;
-        let Some(id) = face.glyph_index(c) else { return Ok(None) };
+        let Some(id) = glyph_of(&face, c) else { return Ok(None) };
         let width = f32::from(face.glyph_hor_advance(id).unwrap_or(0)) / f32::from(face.units_per_em());
         let glyph = used.remapper.remap(id.0);
         used.glyphs.insert(glyph, (c, width * 1000.0));
@@ -108,13 +108,29 @@ impl Faces {
             system.faces().filter(|face| face.style == fontdb::Style::Normal).map(|face| (face.id, i32::from(face.weight.0), rank(face))).collect();
         faces.sort_by_key(|(_, weight, rank)| (*rank, (weight - wished).abs()));
         let found = faces.into_iter().find_map(|(id, ..)| {
-            let has = |data: &[u8], index| Face::parse(data, index).ok().and_then(|face| face.glyph_index(c)).map(|_| (data.to_vec(), index));
+            let has = |data: &[u8], index| can_print(data, index, c).then(|| (data.to_vec(), index));
             system.with_face_data(id, has).flatten()
         });
         let Some((data, index)) = found else { return Ok(None) };
         self.used.push(Used { data: Cow::Owned(data), index, remapper: GlyphRemapper::new(), glyphs: BTreeMap::new() });
         self.from(self.used.len() - 1, c)
     }
+}
+
+/// The glyph of a character, with an outline to be printed; a face of coloured pictures has none.
+fn glyph_of(face: &Face<'_>, c: char) -> Option<GlyphId> {
+    face.glyph_index(c).filter(|id| c.is_whitespace() || face.glyph_bounding_box(*id).is_some())
+}
+
+/// Whether a face has the character in a way that goes into a PDF: as outlines of either common kind, of which a part can be cut out. One that fails
+/// only after the last page would ruin the file.
+fn can_print(data: &[u8], index: u32, c: char) -> bool {
+    let Ok(face) = Face::parse(data, index) else { return false };
+    let has_outlines = face.tables().glyf.is_some() || face.tables().cff.is_some();
+    let Some(id) = glyph_of(&face, c).filter(|_| has_outlines) else { return false };
+    let mut remapper = GlyphRemapper::new();
+    remapper.remap(id.0);
+    subsetter::subset(data, index, &remapper).is_ok()
 }
 
 /// Chinese faces without serifs fit best.
@@ -143,6 +159,29 @@ mod tests {
             assert!(lacks.chars().count() <= 5, "{lacks}");
             let lacks: String = phrases.chars().filter(|c| face.glyph_index(*c).is_none()).collect();
             assert_eq!(lacks, "");
+        }
+    }
+
+    /// Faces of a machine that has only this one.
+    fn on_a_machine_with(data: Vec<u8>) -> Faces {
+        let mut system = Database::new();
+        system.load_font_data(data);
+        assert_eq!(system.len(), 1);
+        Faces { system: Some(system), ..Faces::new() }
+    }
+
+    #[test]
+    fn a_face_whose_outlines_cannot_be_cut_out_is_passed_over() {
+        assert!(on_a_machine_with(REGULAR.to_vec()).elsewhere('网', Weight::Regular).unwrap().is_some());
+        // The same face with its outlines under a name that nobody here reads, as a variable face has them, or a colour one other tables.
+        for tag in [b"CFF2", b"CBDT"] {
+            let mut data = REGULAR.to_vec();
+            let at = data.windows(4).position(|w| w == b"CFF ").unwrap();
+            data[at..at + 4].copy_from_slice(tag);
+            assert!(Face::parse(&data, 0).unwrap().glyph_index('网').is_some());
+            let mut faces = on_a_machine_with(data);
+            assert!(faces.elsewhere('网', Weight::Regular).unwrap().is_none());
+            assert_eq!(faces.used.len(), 2);
         }
     }
 

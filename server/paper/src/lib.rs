@@ -11,6 +11,7 @@ mod poster;
 mod printer;
 pub mod qr;
 mod sticker;
+pub mod workbook;
 
 pub use code::Code;
 pub use printer::{Made, Printer, extension, media_type};

@@ -2,7 +2,7 @@
 
 use crate::{
     Code, Result,
-    canvas::{Canvas, Style},
+    canvas::{Canvas, Row, Style},
     face::Faces,
     pdf::form_name,
     qr,
@@ -22,15 +22,24 @@ const BESIDE_WIDTH: f32 = LEFT + WIDTH - BESIDE;
 const PHRASE_TOP: f32 = 223.0;
 const BOX: f32 = 21.0;
 
+/// Where what stands beside the code begins, and where it has to end: above what all posters have there.
+const BESIDE_TOP: f32 = QR_TOP + 4.0;
+const NO_APP: f32 = QR_TOP + QR - 14.0;
+const BESIDE_BOTTOM: f32 = NO_APP - 5.5;
+
 /// What all posters have.
 pub fn form(faces: &mut Faces) -> Result<Vec<u8>> {
     let mut on = Canvas::new(faces);
+    draw_form(&mut on)?;
+    Ok(on.finish())
+}
+
+fn draw_form(on: &mut Canvas<'_>) -> Result<()> {
     on.rule(LEFT, 64.0, WIDTH, 1.2);
     on.line(LEFT, 78.0, WIDTH, Style::bold(22.0), &t!(Chinese, print.call))?;
     on.line(LEFT, 86.5, WIDTH, Style::soft(14.0), &t!(English, print.call))?;
-    let no_app = QR_TOP + QR - 14.0;
-    on.line(BESIDE, no_app, BESIDE_WIDTH, Style::bold(13.0), &t!(Chinese, print.no_app))?;
-    on.line(BESIDE, no_app + 5.5, BESIDE_WIDTH, Style::soft(11.0), &t!(English, print.no_app))?;
+    on.line(BESIDE, NO_APP, BESIDE_WIDTH, Style::bold(13.0), &t!(Chinese, print.no_app))?;
+    on.line(BESIDE, NO_APP + 5.5, BESIDE_WIDTH, Style::soft(11.0), &t!(English, print.no_app))?;
     on.line(LEFT, 197.0, WIDTH, Style::soft(11.0), &format!("{}　{}", t!(Chinese, print.type_it), t!(English, print.type_it)))?;
     on.rule(LEFT, 215.0, WIDTH, 0.4);
     for i in 0..4 {
@@ -43,25 +52,29 @@ pub fn form(faces: &mut Faces) -> Result<Vec<u8>> {
     on.line(LEFT, 275.5, 110.0, Style::soft(10.5), &t!(Chinese, print.emergency))?;
     on.line(LEFT, 281.0, 110.0, Style::soft(10.5), &t!(English, print.emergency))?;
     on.mark(165.0, 274.5, 7.5);
-    on.text(174.0, 280.3, Style::bold(11.0), "Linli 邻里")?;
-    Ok(on.finish())
+    on.text(174.0, 280.3, Style::bold(11.0), "Linli 邻里")
 }
 
 pub fn page(faces: &mut Faces, code: &Code) -> Result<Vec<u8>> {
-    let outline = qr::outline(&code.url)?;
     let mut on = Canvas::new(faces);
     on.form(&form_name(0));
-    names(&mut on, code)?;
+    draw(&mut on, code)?;
+    Ok(on.finish())
+}
+
+fn draw(on: &mut Canvas<'_>, code: &Code) -> Result<()> {
+    let outline = qr::outline(&code.url)?;
+    names(on, code)?;
     // The quiet zone reaches into the margin, so that the code stands in line with the words.
     on.qr(LEFT - QR * qr::QUIET as f32 / outline.size as f32, QR_TOP - 4.0, QR, &outline);
-    beside(&mut on, code)?;
+    on.column(BESIDE, (BESIDE_TOP, BESIDE_BOTTOM), BESIDE_WIDTH, |on, scale| beside(on, code, scale))?;
     on.line(LEFT, 208.0, WIDTH, Style::bold(27.0), code.short_url())?;
     for (i, (character, reading)) in code.phrase().into_iter().enumerate() {
         let left = LEFT + BOX * i as f32;
         on.centred(left, PHRASE_TOP + 4.0, BOX, Style::soft(13.0), &reading)?;
         on.centred(left, PHRASE_TOP + 22.0, BOX, Style::bold(42.0), &character.to_string())?;
     }
-    Ok(on.finish())
+    Ok(())
 }
 
 /// Unit and post, in the same size: larger than anything but the code.
@@ -79,26 +92,52 @@ fn names(on: &mut Canvas<'_>, code: &Code) -> Result<()> {
     on.line(LEFT, 58.5, WIDTH, Style::soft(17.0), &code.in_english())
 }
 
-fn beside(on: &mut Canvas<'_>, code: &Code) -> Result<()> {
-    let label = |zh: String, en: String| format!("{zh} {en}");
-    let mut y = QR_TOP + 8.0;
-    on.line(BESIDE, y, BESIDE_WIDTH, Style::soft(11.0), &label(t!(Chinese, print.place), t!(English, print.place)))?;
-    let lines = on.block(BESIDE, y + 8.5, BESIDE_WIDTH, 8.5, 2, Style::bold(20.0), &code.place)?;
-    y += 8.5 * lines as f32;
+/// Place, topic and working hours, all of it larger or smaller by `scale`.
+fn beside(on: &mut Canvas<'_>, code: &Code, scale: f32) -> Result<Vec<Row>> {
+    let row = |above: f32, style: Style, text: String| Row { above: above * scale, style: style.sized(style.size * scale), text };
+    let label = |above, zh: String, en: String| row(above, Style::soft(11.0), format!("{zh} {en}"));
+    let mut rows = vec![label(4.0, t!(Chinese, print.place), t!(English, print.place))];
+    let place = Style::bold(20.0);
+    rows.extend(on.lines(&code.place, place.sized(place.size * scale), BESIDE_WIDTH, 2)?.into_iter().map(|line| row(8.5, place, line)));
     if let Some(place) = &code.place_en {
-        on.line(BESIDE, y + 6.0, BESIDE_WIDTH, Style::soft(12.0), place)?;
+        let style = Style::soft(12.0);
+        let lines = on.lines(place, style.sized(style.size * scale), BESIDE_WIDTH, 2)?;
+        rows.extend(lines.into_iter().enumerate().map(|(i, line)| row(if i == 0 { 6.0 } else { 5.0 }, style, line)));
     }
-    y += 16.0;
     if let Some(topic) = &code.topic {
-        on.line(BESIDE, y, BESIDE_WIDTH, Style::soft(11.0), &label(t!(Chinese, print.topic), t!(English, print.topic)))?;
-        on.line(BESIDE, y + 8.0, BESIDE_WIDTH, Style::bold(18.0), topic)?;
-        y += 17.0;
+        rows.push(label(10.0, t!(Chinese, print.topic), t!(English, print.topic)));
+        rows.push(row(8.0, Style::bold(18.0), topic.clone()));
     }
-    on.line(BESIDE, y, BESIDE_WIDTH, Style::soft(11.0), &label(t!(Chinese, print.on_duty), t!(English, print.on_duty)))?;
-    let mut below = y + 6.5;
-    for hours in &code.hours {
-        let lines = on.block(BESIDE, below, BESIDE_WIDTH, 5.4, 2, Style::soft(12.0), hours)?;
-        below += 5.4 * lines as f32;
+    rows.push(label(10.0, t!(Chinese, print.on_duty), t!(English, print.on_duty)));
+    let hours = Style::soft(12.0);
+    for (i, words) in code.hours.iter().enumerate() {
+        let lines = on.lines(words, hours.sized(hours.size * scale), BESIDE_WIDTH, 2)?;
+        rows.extend(lines.into_iter().enumerate().map(|(j, line)| row(if i + j == 0 { 6.5 } else { 5.4 }, hours, line)));
     }
-    Ok(())
+    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::canvas::tests::{all_lengths, assert_apart};
+
+    #[test]
+    fn no_line_of_a_poster_lies_over_another_and_none_is_left_out() {
+        for code in all_lengths() {
+            let mut faces = Faces::new();
+            let mut on = Canvas::new(&mut faces);
+            draw_form(&mut on).unwrap();
+            draw(&mut on, &code).unwrap();
+            assert_apart(&on);
+            let all: String = on.covered.iter().map(|(text, _)| text.replace(' ', "")).collect();
+            for text in [&code.place, code.place_en.as_ref().unwrap_or(&code.unit), code.topic.as_ref().unwrap_or(&code.title), &code.hours[0], &code.hours[1]]
+            {
+                assert!(all.contains(&text.replace(' ', "")), "{text} is missing in {all}");
+            }
+            // None so small that nobody reads it at a door.
+            let lowest = on.covered.iter().map(|(_, b)| b[3] - b[1]).fold(f32::MAX, f32::min);
+            assert!(lowest > 1.0, "{lowest}");
+        }
+    }
 }

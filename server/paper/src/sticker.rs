@@ -2,7 +2,7 @@
 
 use crate::{
     Code, Result,
-    canvas::{Canvas, Style},
+    canvas::{Canvas, Row, Style},
     face::Faces,
     pdf::form_name,
     qr::{self, Outline},
@@ -23,6 +23,9 @@ const QR: f32 = 47.0;
 /// What stands beside the code, from the sticker's own left.
 const BESIDE: f32 = 48.0;
 const BESIDE_WIDTH: f32 = WIDTH - BESIDE - 4.0;
+/// Where that begins, and where it has to end: above the check phrase.
+const BESIDE_TOP: f32 = 4.3;
+const BESIDE_BOTTOM: f32 = 33.2;
 const BOX: f32 = 10.0;
 
 fn place(i: usize) -> (f32, f32) {
@@ -57,20 +60,7 @@ pub fn page(faces: &mut Faces, codes: &[Code]) -> Result<Vec<u8>> {
 fn sticker(on: &mut Canvas<'_>, (x, y): (f32, f32), code: &Code, outline: &Outline) -> Result<()> {
     on.qr(x + 0.5, y + 0.5, QR, outline);
     let left = x + BESIDE;
-    let name = Style::bold(15.0);
-    if on.fitted(&code.unit, name, BESIDE_WIDTH)?.size >= 11.0 {
-        on.line(left, y + 9.5, BESIDE_WIDTH, name, &code.unit)?;
-        on.line(left, y + 16.5, BESIDE_WIDTH, name, &code.title)?;
-    } else {
-        on.block(left, y + 7.0, BESIDE_WIDTH, 4.6, 2, Style::bold(10.5), &code.unit)?;
-        on.line(left, y + 16.8, BESIDE_WIDTH, Style::bold(12.0), &code.title)?;
-    }
-    on.line(left, y + 21.0, BESIDE_WIDTH, Style::soft(7.5), &code.in_english())?;
-    let place = code.topic.as_ref().map_or_else(|| code.place.clone(), |topic| format!("{} · {topic}", code.place));
-    let lines = on.block(left, y + 26.5, BESIDE_WIDTH, 3.9, 2, Style::bold(if place.chars().count() > 13 { 8.5 } else { 10.0 }), &place)?;
-    if let Some(place) = code.place_en.as_ref().filter(|_| lines == 1) {
-        on.line(left, y + 30.6, BESIDE_WIDTH, Style::soft(7.0), place)?;
-    }
+    on.column(left, (y + BESIDE_TOP, y + BESIDE_BOTTOM), BESIDE_WIDTH, |on, scale| beside(on, code, scale))?;
     for (i, (character, reading)) in code.phrase().into_iter().enumerate() {
         let side = left + BOX * i as f32;
         on.centred(side, y + 35.8, BOX, Style::soft(7.0), &reading)?;
@@ -82,4 +72,54 @@ fn sticker(on: &mut Canvas<'_>, (x, y): (f32, f32), code: &Code, outline: &Outli
     on.line(left, y + 58.2, width, Style::bold(9.5), &t!(Chinese, print.call))?;
     on.line(left, y + 61.8, width, Style::soft(7.0), &t!(English, print.call))?;
     on.line(left, y + 65.2, width, Style::soft(6.2), &format!("{}　{}", t!(Chinese, print.genuine), t!(English, print.genuine_short)))
+}
+
+/// Unit, post and place in both languages, all of it larger or smaller by `scale`.
+fn beside(on: &mut Canvas<'_>, code: &Code, scale: f32) -> Result<Vec<Row>> {
+    let row = |above: f32, style: Style, text: String| Row { above: above * scale, style: style.sized(style.size * scale), text };
+    let name = Style::bold(15.0);
+    let mut rows = if on.fitted(&code.unit, name, BESIDE_WIDTH)?.size >= 11.0 {
+        vec![row(5.2, name, code.unit.clone()), row(7.0, name, code.title.clone())]
+    } else {
+        let unit = Style::bold(10.5);
+        let lines = on.lines(&code.unit, unit.sized(unit.size * scale), BESIDE_WIDTH, 2)?;
+        let unit = lines.into_iter().enumerate().map(|(i, line)| row(if i == 0 { 3.6 } else { 4.6 }, unit, line));
+        unit.chain([row(5.2, Style::bold(12.0), code.title.clone())]).collect()
+    };
+    rows.push(row(4.4, Style::soft(7.5), code.in_english()));
+    let place = code.topic.as_ref().map_or_else(|| code.place.clone(), |topic| format!("{} · {topic}", code.place));
+    let style = Style::bold(if place.chars().count() > 13 { 8.5 } else { 10.0 });
+    let lines = on.lines(&place, style.sized(style.size * scale), BESIDE_WIDTH, 3)?;
+    rows.extend(lines.into_iter().enumerate().map(|(i, line)| row(if i == 0 { 5.2 } else { 3.9 }, style, line)));
+    if let Some(place) = &code.place_en {
+        let style = Style::soft(7.0);
+        let lines = on.lines(place, style.sized(style.size * scale), BESIDE_WIDTH, 2)?;
+        rows.extend(lines.into_iter().enumerate().map(|(i, line)| row(if i == 0 { 3.8 } else { 3.0 }, style, line)));
+    }
+    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::canvas::tests::{all_lengths, assert_apart};
+
+    #[test]
+    fn no_line_of_a_sticker_lies_over_another_and_english_is_not_left_out() {
+        for code in all_lengths() {
+            let mut faces = Faces::new();
+            let mut on = Canvas::new(&mut faces);
+            let outline = qr::outline(&code.url).unwrap();
+            for i in 0..ON_A_PAGE {
+                sticker(&mut on, place(i), &code, &outline).unwrap();
+            }
+            assert_apart(&on);
+            let all: String = on.covered.iter().map(|(text, _)| text.replace(' ', "")).collect();
+            for text in [Some(&code.place), code.place_en.as_ref(), code.topic.as_ref()].into_iter().flatten() {
+                assert!(all.contains(&text.replace(' ', "")), "{text} is missing in {all}");
+            }
+            let bottom = on.covered.iter().map(|(_, b)| b[3]).fold(0.0, f32::max);
+            assert!(bottom < TOP + 4.0 * HEIGHT, "{bottom}");
+        }
+    }
 }

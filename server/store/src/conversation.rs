@@ -5,7 +5,7 @@ use crate::{
     conn::{Either, execute, fetch_all, fetch_optional, on},
     message,
 };
-use model::{At, ClientKey, ContactId, ContactPointId, ConversationId, ConversationState, DeviceId, PostId, StaffId, UnitId};
+use model::{At, ClientKey, ContactId, ContactPointId, ConversationId, ConversationState, DeviceId, PointCode, PostId, StaffId, UnitId};
 
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Conversation {
@@ -107,6 +107,8 @@ pub struct Shown {
     pub email: Option<String>,
     /// Devices that came in by claim code or mail.
     pub claims: i64,
+    /// Of the sticker through which it began.
+    pub point_code: Option<PointCode>,
     /// Of the newest wait, if there ever was one.
     pub wait_opened_at: Option<At>,
     pub wait_due_at: Option<At>,
@@ -122,8 +124,8 @@ pub async fn shown(conn: &mut Conn, device: DeviceId, id: ConversationId) -> Res
             "select ",
             columns!(),
             ", o.email, w.opened_at as wait_opened_at, w.due_at as wait_due_at, w.closed_at as wait_closed_at,
-                (select count(*) from claims k where k.conversation_id = c.id and k.ended_at is null) as claims
-             from conversations c join contacts o on o.id = c.contact_id
+                (select count(*) from claims k where k.conversation_id = c.id and k.ended_at is null) as claims, n.code as point_code
+             from conversations c join contacts o on o.id = c.contact_id left join contact_points n on n.id = c.contact_point_id
              left join waits w on w.conversation_id = c.id and w.opened_seq = (select max(l.opened_seq) from waits l where l.conversation_id = c.id) ",
             of_device!()
         ),

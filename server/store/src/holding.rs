@@ -188,14 +188,8 @@ pub async fn ends_between(conn: &mut Conn, after: At, until: At) -> Result<bool>
 
 /// Remembers that a holding goes on although it was to end.
 pub async fn keep(conn: &mut Conn, id: HoldingId, was_until: At, now: At) -> Result<()> {
-    execute!(
-        conn,
-        "insert into kept_holdings (holding_id, was_until, kept_at) values ($1, $2, $3) on conflict (holding_id) do nothing",
-        id,
-        was_until,
-        now
-    )
-    .map(|_| ())
+    execute!(conn, "insert into kept_holdings (holding_id, was_until, kept_at) values ($1, $2, $3) on conflict (holding_id) do nothing", id, was_until, now)
+        .map(|_| ())
 }
 
 /// The posts in an admin's units where somebody goes on who was to end, the longest first.

@@ -6,6 +6,7 @@ use crate::{
 };
 use model::{At, CheckPhrase, ContactPointId, PointCode, PostId, PrintFormat, PrintId, StaffId, UnitId, UnitKind, Which};
 use serde::Serialize;
+use uuid::Uuid;
 
 /// The CTE `below`: the unit `$1` and everything under it.
 macro_rules! below {
@@ -129,24 +130,26 @@ pub async fn insert_points(conn: &mut Conn, news: &[New], place: &Place, now: At
     execute!(conn, text, &batch, &place.place, &place.place_en, &place.topic, &place.welcome, now)
 }
 
-/// The contact points of a subtree in the order in which they are handed out: by the units' codes.
-pub async fn points(conn: &mut Conn, unit: UnitId, which: Which) -> Result<Vec<ContactPointId>> {
+/// The contact points of a subtree in the order in which they are handed out: by the units' codes. As they were at a moment, but for those that have
+/// been withdrawn since: nobody is to put these up.
+pub async fn points(conn: &mut Conn, unit: UnitId, which: Which, at: At) -> Result<Vec<ContactPointId>> {
     macro_rules! points {
         ($condition:literal) => {
             concat!(
                 "with recursive ",
                 below!(),
                 " select c.id from contact_points c join posts p on p.id = c.post_id join below on below.id = p.unit_id join units u on u.id = p.unit_id
-                 where c.revoked_at is null and p.ended_at is null ",
+                 where c.revoked_at is null and p.ended_at is null and c.created_at <= $2 ",
                 $condition,
                 " order by u.code is null, u.code, u.name, u.id, p.created_at, p.id, c.created_at, c.id"
             )
         };
     }
     let rows = match which {
-        Which::All => fetch_all!(conn, (ContactPointId,), points!(""), unit)?,
+        Which::All => fetch_all!(conn, (ContactPointId,), points!(""), unit, at)?,
         Which::Unscanned => {
-            fetch_all!(conn, (ContactPointId,), points!("and not exists (select 1 from scans n where n.contact_point_id = c.id and n.count > 0)"), unit)?
+            let text = points!("and not exists (select 1 from scans n where n.contact_point_id = c.id and n.first_at <= $2)");
+            fetch_all!(conn, (ContactPointId,), text, unit, at)?
         }
     };
     Ok(rows.into_iter().map(|(id,)| id).collect())
@@ -256,17 +259,34 @@ pub async fn latest(conn: &mut Conn, staff: StaffId, unit: UnitId, limit: i64) -
     )
 }
 
-/// How far it has come.
-pub async fn beat(conn: &mut Conn, print: &Print) -> Result<()> {
+/// A download of it begins. Those before it write here no more.
+pub async fn begin(conn: &mut Conn, id: PrintId, download: Uuid, total: i64, now: At) -> Result<()> {
     execute!(
         conn,
-        "update prints set total = $2, made = $3, bytes = $4, missing = $5, beat_at = $6, finished_at = $7 where id = $1",
+        "update prints set download_id = $2, total = $3, made = 0, bytes = 0, missing = '', beat_at = $4, finished_at = null where id = $1",
+        id,
+        download,
+        total,
+        now
+    )
+    .map(|_| ())
+}
+
+/// How far a download has come.
+pub async fn beat(conn: &mut Conn, id: PrintId, download: Uuid, made: i64, now: At) -> Result<()> {
+    execute!(conn, "update prints set made = $3, beat_at = $4 where id = $1 and download_id = $2", id, download, made, now).map(|_| ())
+}
+
+/// It is whole.
+pub async fn finish(conn: &mut Conn, print: &Print, download: Uuid) -> Result<()> {
+    execute!(
+        conn,
+        "update prints set made = $3, bytes = $4, missing = $5, beat_at = $6, finished_at = $6 where id = $1 and download_id = $2",
         print.id,
-        print.total,
+        download,
         print.made,
         print.bytes,
         &print.missing,
-        print.beat_at,
         print.finished_at
     )
     .map(|_| ())

@@ -23,30 +23,35 @@ struct Row {
     day: i64,
     count: i64,
     refused: i64,
+    first_at: Option<i64>,
 }
 
 /// Adds to the days' numbers, in one statement.
-pub async fn add(conn: &mut Conn, scanned: &[Scanned]) -> Result<()> {
+pub async fn add(conn: &mut Conn, scanned: &[Scanned], now: At) -> Result<()> {
     // In the same order on every node, so that no two wait for each other.
     let mut rows: Vec<&Scanned> = scanned.iter().collect();
     rows.sort_by_key(|s| (s.point_id, s.day));
-    let rows = rows.into_iter().map(|s| Row { point_id: s.point_id.to_string(), day: s.day, count: s.count, refused: s.refused });
+    let row = |s: &Scanned| Row { point_id: s.point_id.to_string(), day: s.day, count: s.count, refused: s.refused, first_at: (s.count > 0).then_some(now.0) };
+    let rows = rows.into_iter().map(row);
     let batch = serde_json::to_string(&rows.collect::<Vec<_>>())?;
     macro_rules! insert {
         ($from:literal) => {
             concat!(
-                "insert into scans (contact_point_id, day, count, refused) select ",
+                "insert into scans (contact_point_id, day, count, refused, first_at) select ",
                 $from,
-                " on conflict (contact_point_id, day) do update set count = scans.count + excluded.count, refused = scans.refused + excluded.refused"
+                " on conflict (contact_point_id, day) do update set count = scans.count + excluded.count, refused = scans.refused + excluded.refused,
+                    first_at = coalesce(scans.first_at, excluded.first_at)"
             )
         };
     }
     let text = match conn.either() {
         // `where true`, or SQLite takes the `on` for a join's.
-        Either::Sqlite(_) => insert!("unhex(value ->> 'point_id'), value ->> 'day', value ->> 'count', value ->> 'refused' from json_each($1) where true"),
+        Either::Sqlite(_) => {
+            insert!("unhex(value ->> 'point_id'), value ->> 'day', value ->> 'count', value ->> 'refused', value ->> 'first_at' from json_each($1) where true")
+        }
         Either::Postgres(_) => insert!(
-            "point_id, day, count, refused from jsonb_to_recordset($1::jsonb) as n (point_id uuid, day bigint, count bigint, refused bigint)
-             order by point_id, day"
+            "point_id, day, count, refused, first_at
+             from jsonb_to_recordset($1::jsonb) as n (point_id uuid, day bigint, count bigint, refused bigint, first_at bigint) order by point_id, day"
         ),
     };
     execute!(conn, text, &batch).map(|_| ())
@@ -75,30 +80,4 @@ pub async fn since(conn: &mut Conn, points: &[ContactPointId], day: i64) -> Resu
         }
     };
     fetch_all!(conn, Day, text, &ids, day)
-}
-
-/// Old stickers whose replacement is among these, and has been waiting for its first scan: they end now. Gives each with its place.
-pub async fn take_over(conn: &mut Conn, scanned: &[ContactPointId], now: At) -> Result<Vec<(ContactPointId, String)>> {
-    let ids = serde_json::to_string(&scanned.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-    macro_rules! due {
-        ($ids:literal) => {
-            concat!("update replacements set taken_over_at = $2 where taken_over_at is null and contact_point_id in (", $ids, ") returning replaces_id")
-        };
-    }
-    let text = match conn.either() {
-        Either::Sqlite(_) => due!("select unhex(value) from json_each($1)"),
-        Either::Postgres(_) => due!("select value::uuid from jsonb_array_elements_text($1::jsonb)"),
-    };
-    let mut ended = Vec::new();
-    for (old,) in fetch_all!(conn, (ContactPointId,), text, &ids, now)? {
-        let revoked = fetch_all!(
-            conn,
-            (ContactPointId, String),
-            "update contact_points set revoked_at = $2 where id = $1 and revoked_at is null returning id, place",
-            old,
-            now
-        )?;
-        ended.extend(revoked);
-    }
-    Ok(ended)
 }

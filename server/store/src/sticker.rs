@@ -12,7 +12,8 @@ pub enum Health {
     Unscanned,
     /// In use, scanned before, and not in the last thirty days.
     Silent,
-    /// Today far more often than usual: more than twenty times, and more than ten times the median day of the last four weeks.
+    /// On a day of the last week far more often than usual: more than twenty times, and more than ten times the median of the four weeks before that
+    /// day. In the first two weeks nothing is usual yet.
     Busy,
     /// A resident says that something is wrong with it.
     Reported,
@@ -70,9 +71,14 @@ macro_rules! is {
     (silent) => {
         "(c.revoked_at is null and (select max(s.day) from scans s where s.contact_point_id = c.id and s.count > 0) < $4 - 30)"
     };
+    // A day of the last week, at least two weeks after the first scan, against the days before it, four weeks at most.
     (busy) => {
-        "(c.revoked_at is null and exists (select 1 from scans t where t.contact_point_id = c.id and t.day = $4 and t.count > 20
-            and (select count(*) from scans s where s.contact_point_id = c.id and s.day between $4 - 28 and $4 - 1 and s.count * 10 >= t.count) <= 14))"
+        "(c.revoked_at is null and exists (
+            select 1 from (select t.day, t.count, (select min(f.day) from scans f where f.contact_point_id = c.id and f.count > 0) as first_day
+                from scans t where t.contact_point_id = c.id and t.day between $4 - 6 and $4 and t.count > 20) t
+            where t.day - t.first_day >= 14
+                and 2 * (select count(*) from scans s where s.contact_point_id = c.id and s.day between t.day - 28 and t.day - 1 and s.count * 10 >= t.count)
+                    <= case when t.day - t.first_day > 28 then 28 else t.day - t.first_day end))"
     };
     (reported) => {
         "(exists (select 1 from sticker_reports r where r.contact_point_id = c.id and r.settled_at is null))"

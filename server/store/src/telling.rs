@@ -13,13 +13,8 @@ pub struct Due {
 
 /// Notes a moment; one that has been told of is looked at once more.
 pub async fn insert(conn: &mut Conn, post: PostId, due_at: At) -> Result<()> {
-    execute!(
-        conn,
-        "insert into tellings (post_id, due_at) values ($1, $2) on conflict (post_id, due_at) do update set told_at = null",
-        post,
-        due_at
-    )
-    .map(|_| ())
+    execute!(conn, "insert into tellings (post_id, due_at) values ($1, $2) on conflict (post_id, due_at) do update set told_at = null", post, due_at)
+        .map(|_| ())
 }
 
 /// Posts with moments that have come, the longest due first.
@@ -34,14 +29,7 @@ pub async fn due(conn: &mut Conn, now: At) -> Result<Vec<Due>> {
 }
 
 pub async fn told(conn: &mut Conn, due: Due, now: At) -> Result<()> {
-    execute!(
-        conn,
-        "update tellings set told_at = $3 where post_id = $1 and due_at <= $2 and told_at is null",
-        due.post_id,
-        due.last_at,
-        now
-    )
-    .map(|_| ())
+    execute!(conn, "update tellings set told_at = $3 where post_id = $1 and due_at <= $2 and told_at is null", due.post_id, due.last_at, now).map(|_| ())
 }
 
 /// An open conversation that is to be told, with what a mail about it has to know.

@@ -797,7 +797,7 @@ async fn scans_of_a_day_are_added_to_those_that_were_counted_before_also_at_the_
                 if reversed {
                     rows.reverse();
                 }
-                db.write(move |c| Box::pin(async move { store::scan::add(c, &rows).await })).await.unwrap();
+                db.write(move |c| Box::pin(async move { store::scan::add(c, &rows, NOW).await })).await.unwrap();
             })
         };
         for writing in (0..20).map(|i| write(i % 2 == 0)).collect::<Vec<_>>() {
@@ -832,18 +832,50 @@ async fn a_code_that_is_taken_is_left_out_and_a_post_that_has_one_gets_none() {
 }
 
 #[tokio::test]
-async fn an_old_sticker_ends_with_the_first_scan_of_the_new_one_and_once_only() {
+async fn old_stickers_end_with_the_one_they_wait_for_one_after_the_other_and_once_only() {
     on_both(async |db| {
-        let (old, new) = (point_with(&db, &PointCode::from_bits([7; 8])).await, point_with(&db, &PointCode::from_bits([8; 8])).await);
-        db.write(move |c| Box::pin(async move { store::replacement::insert(c, new, old, NOW, None).await })).await.unwrap();
-        let scanned = async |point| db.write(move |c| Box::pin(async move { store::scan::take_over(c, &[point], NOW).await })).await.unwrap();
-        assert_eq!(scanned(old).await, []);
-        assert_eq!(scanned(new).await, [(old, "门口".to_owned())]);
-        assert_eq!(scanned(new).await, []);
-        assert_eq!(store::contact_point::find(&mut db.read().await.unwrap(), old).await.unwrap().unwrap().revoked_at, Some(NOW));
+        let code = |n: u8| PointCode::from_bits([n; 8]);
+        let [first, second, third] = [point_with(&db, &code(7)).await, point_with(&db, &code(8)).await, point_with(&db, &code(9)).await];
+        write!(db, c => store::replacement::insert(c, second, first, NOW, None));
+        write!(db, c => store::replacement::insert(c, third, second, NOW, None));
+        let proven = async |codes: Vec<PointCode>| store::replacement::waited_for(&mut db.read().await.unwrap(), &codes).await.unwrap();
+        assert_eq!(proven(vec![code(7), code(10)]).await, []);
+        assert_eq!(proven(vec![code(9), code(7)]).await, [third]);
+        let hangs = async |point| {
+            let mut ended = write!(db, c => store::replacement::take_over(c, &[point], NOW));
+            ended.sort();
+            ended
+        };
+        assert_eq!(hangs(first).await, []);
+        let mut both = [(first, "门口".to_owned()), (second, "门口".to_owned())];
+        both.sort();
+        assert_eq!(hangs(third).await, both);
+        assert_eq!(hangs(third).await, []);
+        assert_eq!(proven(vec![code(9)]).await, []);
         let mut conn = db.read().await.unwrap();
-        assert_eq!(store::replacement::before(&mut conn, new).await.unwrap().unwrap().is_waiting, 0);
-        assert_eq!(store::replacement::after(&mut conn, old).await.unwrap().unwrap().id, new);
+        assert_eq!(store::contact_point::find(&mut conn, first).await.unwrap().unwrap().revoked_at, Some(NOW));
+        assert_eq!(store::replacement::before(&mut conn, third).await.unwrap()[0].is_waiting, 0);
+        assert_eq!(store::replacement::after(&mut conn, first).await.unwrap().unwrap().id, second);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_waits_for_a_sticker_may_wait_for_another_beside_those_that_do_already() {
+    on_both(async |db| {
+        let code = |n: u8| PointCode::from_bits([n; 8]);
+        let [first, second, third] = [point_with(&db, &code(11)).await, point_with(&db, &code(12)).await, point_with(&db, &code(13)).await];
+        write!(db, c => store::replacement::insert(c, second, first, NOW, None));
+        write!(db, c => store::replacement::wait_for_another(c, second, third));
+        write!(db, c => store::replacement::insert(c, third, second, NOW, Some(NOW)));
+        let waiting =
+            async || store::replacement::before(&mut db.read().await.unwrap(), third).await.unwrap().iter().map(|o| (o.id, o.is_waiting)).collect::<Vec<_>>();
+        let (mut found, mut expected) = (waiting().await, [(first, 1), (second, 0)]);
+        found.sort();
+        expected.sort();
+        assert_eq!(found, expected);
+        write!(db, c => store::replacement::cancel(c, third));
+        assert_eq!(waiting().await, [(second, 0)]);
     })
     .await;
 }
@@ -1111,7 +1143,13 @@ async fn a_mail_of_a_kind_that_the_version_before_cannot_read_is_not_where_that_
         .await
         .unwrap();
         let looks = async |at| store::testing::due_as_before(&mut db.read().await.unwrap(), at).await.unwrap();
-        let claim = async |at: At| db.write(move |c| Box::pin(async move { store::outbox::claim(c, at, at.plus_minutes(10), store::outbox::Share { invitations: 16, others: 16 }).await })).await.unwrap();
+        let claim = async |at: At| {
+            db.write(move |c| {
+                Box::pin(async move { store::outbox::claim(c, at, at.plus_minutes(10), store::outbox::Share { invitations: 16, others: 16 }).await })
+            })
+            .await
+            .unwrap()
+        };
         let is_due = async |at| store::outbox::is_any_due(&mut db.read().await.unwrap(), at).await.unwrap();
         assert_eq!(store::outbox::find(&mut db.read().await.unwrap(), first).await.unwrap(), Some(told.clone()));
         assert!(!is_due(NOW).await && claim(NOW).await.is_empty());

@@ -94,6 +94,17 @@ impl Actor {
         Page { status: parts.status, headers: parts.headers, body: String::from_utf8_lossy(&bytes).into_owned() }
     }
 
+    pub async fn head(&mut self, path: &str) -> Page {
+        let request = self.request("HEAD", path).body(Body::empty()).unwrap();
+        self.send(request).await
+    }
+
+    /// Begins to read what comes, and stops when it is dropped.
+    pub async fn open(&self, path: &str) -> BodyDataStream {
+        let request = self.request("GET", path).body(Body::empty()).unwrap();
+        self.router.clone().oneshot(request).await.unwrap().into_body().into_data_stream()
+    }
+
     /// Opens a live stream; `None` when it is refused.
     pub async fn stream(&self, path: &str) -> Option<Stream> {
         let request = self.request("GET", path).body(Body::empty()).unwrap();

@@ -73,6 +73,13 @@ impl TestApp {
         Actor::new(self.router.clone())
     }
 
+    /// Somebody whose camera is on a sticker.
+    pub fn phone(&self) -> Actor {
+        let mut phone = self.anonymous();
+        phone.headers.insert("sec-fetch-site".into(), "none".into());
+        phone
+    }
+
     pub fn advance_minutes(&self, minutes: i64) {
         self.domain.clock.set(self.domain.now().plus_minutes(minutes));
     }

@@ -25,10 +25,12 @@ pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin) -> Result<Response, App
     let domain = &visit.app.domain;
     let figures = unit::figures(domain, &admin).await?;
     let reported = sticker::reported(domain, &admin).await?;
-    let top = admin.units.first().copied();
     let to_confirm = i64::try_from(grant::to_confirm(domain, &admin).await?).unwrap_or(i64::MAX);
     let kept = holding::kept(domain, &admin).await?;
-    let names: Vec<String> = unit::tops(domain, &admin).await?.into_iter().map(|u| u.name).collect();
+    let tops = unit::tops(domain, &admin).await?;
+    // A page of one unit says nothing about another.
+    let top = if let [only] = tops.as_slice() { Some(only.id) } else { None };
+    let names: Vec<String> = tops.into_iter().map(|u| u.name).collect();
     let invited = invitation::counts(domain, &admin).await?;
     let l = visit.language;
     let main = view! {
@@ -71,6 +73,8 @@ fn to_do(l: Language, f: &Figures, invited: &Counts, kept: &[PostId], reported: 
     let still = i64::try_from(kept.len()).unwrap_or(i64::MAX);
     // One after the other: once somebody is appointed there, the next is the first.
     let still_at = kept.first().map(|post| format!("/admin/posts/{post}#hand-over")).unwrap_or_default();
+    let day_one = top.map_or(String::new(), |id| format!("/admin/units/{id}/day-one"));
+    let is_incomplete = i64::from(top.is_some() && (f.without_post, f.vacant, f.without_point) != (0, 0, 0));
     let steps = [
         (is_new, Icon::Unit, "/admin/units", t!(l, admin.todo_first), t!(l, admin.todo_first_text)),
         (f.ownerless, Icon::Alert, "/admin/units?lack=holder", ownerless, t!(l, admin.todo_ownerless_text)),
@@ -80,6 +84,7 @@ fn to_do(l: Language, f: &Figures, invited: &Counts, kept: &[PostId], reported: 
         (f.vacant, Icon::People, "/admin/units?lack=holder", t!(l, admin.todo_vacant, count = f.vacant), t!(l, admin.todo_vacant_text)),
         (f.without_post, Icon::Unit, "/admin/units?lack=post", t!(l, admin.todo_post, count = f.without_post), t!(l, admin.todo_post_text)),
         (f.without_point, Icon::Qr, codes, t!(l, admin.todo_point, count = f.without_point), t!(l, admin.todo_point_text)),
+        (is_incomplete, Icon::Check, day_one.as_str(), t!(l, codes.todo_day_one), t!(l, codes.todo_day_one_text)),
         (failed, Icon::Alert, "/admin/invitations?state=failed", t!(l, secure.todo_failed, count = failed), t!(l, secure.todo_failed_text)),
         (unsent, Icon::Mail, "/admin/invitations?state=unsent", t!(l, secure.todo_unsent, count = unsent), t!(l, secure.todo_unsent_text)),
         (open, Icon::Mail, "/admin/invitations?state=sent", t!(l, admin.todo_invited, count = open), t!(l, admin.todo_invited_text)),

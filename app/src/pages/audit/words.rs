@@ -56,6 +56,7 @@ known! {
     "contact_point.change" => contact_point_change,
     "contact_point.create" => contact_point_create,
     "contact_point.create_many" => contact_point_create_many,
+    "contact_point.download" => contact_point_download,
     "contact_point.print" => contact_point_print,
     "contact_point.replace" => contact_point_replace,
     "contact_point.revoke" => contact_point_revoke,

@@ -12,12 +12,12 @@ use crate::{
 use axum::{
     body::Body,
     extract::{Path, Query},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{Html, IntoResponse, Redirect, Response},
 };
 use domain::{
     print::{self, PrintError, State, extension, media_type},
-    row::Print,
+    row::{Print, Unit},
 };
 use futures::stream;
 use i18n::t;
@@ -29,12 +29,18 @@ use serde::Deserialize;
 #[serde(default)]
 pub struct Asked {
     busy: Option<String>,
+    nothing: Option<String>,
 }
 
 pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<PrintId>, Query(asked): Query<Asked>) -> Result<Response, AppError> {
     let (print, unit) = print::find(&visit.app.domain, &admin, id).await?.ok_or(AppError::NotFound)?;
     let l = visit.language;
-    let busy = asked.busy.map(|_| view! { <div class="banner time" role="status">{icon(Icon::Clock)}<div><p>{t!(l, codes.press_busy)}</p></div></div> });
+    let told = match asked {
+        Asked { busy: Some(_), .. } => Some(t!(l, codes.press_busy)),
+        Asked { nothing: Some(_), .. } => Some(t!(l, codes.nothing_to_print)),
+        Asked { .. } => None,
+    };
+    let told = told.map(|text| view! { <div class="banner time" role="status">{icon(Icon::Clock)}<div><p>{text}</p></div></div> });
     let how = match print.format {
         PrintFormat::Posters => t!(l, codes.how_posters),
         PrintFormat::Stickers => t!(l, codes.how_stickers),
@@ -45,9 +51,10 @@ pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<PrintId>
         <main id="main" class="wide">
             {crumbs(l, std::slice::from_ref(&unit))}
             <h1>{name_of(l, &print)}</h1>
-            {busy}
+            {told}
             <p class="acts">
-                <a class="btn" href=format!("/admin/prints/{id}/file") download="">
+                // Without `download`: what the server says instead of a file is to be seen.
+                <a class="btn" href=format!("/admin/prints/{id}/file")>
                     {icon(Icon::Print)}{if again { t!(l, codes.download_again) } else { t!(l, codes.download) }}
                 </a>
                 <a class="btn alt" href=format!("/admin/units/{}/codes", unit.id)>{t!(l, codes.back_to_codes)}</a>
@@ -89,24 +96,38 @@ fn state_text(visit: &Visit, print: &Print) -> String {
     }
 }
 
-/// The file, as it is made.
-pub async fn file(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<PrintId>) -> Result<Response, AppError> {
-    let (print, unit, pieces) = match print::fetch(&visit.app.domain, &admin, id).await {
+/// The file, as it is made. A HEAD says what would come, and a piece from the middle is not to be had: either would make the whole of it anew.
+pub async fn file(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<PrintId>, method: Method, headers: HeaderMap) -> Result<Response, AppError> {
+    let domain = &visit.app.domain;
+    if method != Method::GET {
+        let (print, unit) = print::find(domain, &admin, id).await?.ok_or(AppError::NotFound)?;
+        return Ok(as_file(&print, &unit, Body::empty()));
+    }
+    if headers.get(header::RANGE).is_some_and(|range| range != "bytes=0-") {
+        print::find(domain, &admin, id).await?.ok_or(AppError::NotFound)?;
+        return Ok((StatusCode::RANGE_NOT_SATISFIABLE, [(header::ACCEPT_RANGES, "none")]).into_response());
+    }
+    let (print, unit, pieces) = match print::fetch(domain, &admin, id).await {
         Ok(fetched) => fetched,
         Err(PrintError::NotFound) => return Err(AppError::NotFound),
         Err(PrintError::Busy) => return Ok(Redirect::to(&format!("/admin/prints/{id}?busy=1")).into_response()),
+        Err(PrintError::Nothing) => return Ok(Redirect::to(&format!("/admin/prints/{id}?nothing=1")).into_response()),
         Err(PrintError::Store(e)) => return Err(e.into()),
-        Err(PrintError::Invalid(_) | PrintError::Nothing | PrintError::Paper(_)) => return Err(AppError::Internal),
+        Err(PrintError::Invalid(_) | PrintError::Paper(_)) => return Err(AppError::Internal),
     };
-    let body = Body::from_stream(stream::unfold(pieces, async |mut pieces| Some((pieces.recv().await?, pieces))));
-    let code = unit.code.unwrap_or_default();
+    let body = Body::from_stream(stream::unfold(pieces, async |mut pieces| Some((pieces.next().await?, pieces))));
+    Ok(as_file(&print, &unit, body))
+}
+
+fn as_file(print: &Print, unit: &Unit, body: Body) -> Response {
+    let code = unit.code.clone().unwrap_or_default();
     let code: String = code.chars().filter(char::is_ascii_alphanumeric).collect();
     let name = format!("linli-{}-{}.{}", print.format, if code.is_empty() { print.id.to_string() } else { code }, extension(print.format));
-    let mut response = (StatusCode::OK, [(header::CONTENT_TYPE, media_type(print.format))], body).into_response();
+    let mut response = (StatusCode::OK, [(header::CONTENT_TYPE, media_type(print.format)), (header::ACCEPT_RANGES, "none")], body).into_response();
     if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
         response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
     }
-    Ok(response)
+    response
 }
 
 /// Seconds until the small page looks again.

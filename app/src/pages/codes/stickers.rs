@@ -14,7 +14,10 @@ use crate::{
     visit::{AsAdmin, Visit},
 };
 use axum::{extract::Query, response::Response};
-use domain::sticker::{self, Counts, Health, Line, List};
+use domain::{
+    sticker::{self, Counts, Health, Line, List},
+    unit,
+};
 use i18n::t;
 use leptos::prelude::*;
 use model::{Language, UnitId};
@@ -78,26 +81,36 @@ fn about(l: Language, health: Health) -> String {
 
 pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin, Query(asked): Query<Asked>) -> Result<Response, AppError> {
     let l = visit.language;
-    let unit = unit_id(asked.unit.as_deref());
+    let asked_unit = unit_id(asked.unit.as_deref());
     let (word, health) = KINDS.into_iter().find(|(word, _)| *word == asked.state).unwrap_or(KINDS[0]);
     let typed = asked.q.trim().to_owned();
     let page = page_number(asked.page.as_deref());
-    let list = sticker::list(&visit.app.domain, &admin, unit, health, &typed, page).await?.ok_or(AppError::NotFound)?;
+    let list = sticker::list(&visit.app.domain, &admin, asked_unit, health, &typed, page).await?.ok_or(AppError::NotFound)?;
     let way = list.unit.as_ref().map(|(unit, above)| {
         let mut all = above.clone();
         all.push(unit.clone());
         crumbs(l, &all)
     });
     let whose = list.unit.as_ref().map_or_else(|| t!(l, codes.all_units), |(unit, _)| t!(l, codes.of_unit, name = unit.name.clone()));
-    let print = list.unit.as_ref().map(|(unit, _)| unit.id).or(admin.units.first().copied());
+    let print = match &list.unit {
+        Some((unit, _)) => Some(unit.id),
+        // Codes are made for one unit and what is below it.
+        None => {
+            if let [only] = unit::tops(&visit.app.domain, &admin).await?.as_slice() {
+                Some(only.id)
+            } else {
+                None
+            }
+        }
+    };
     let print = print.map(|id| view! { <a class="btn" href=format!("/admin/units/{id}/codes")>{icon(Icon::Print)}{t!(l, codes.make_and_print)}</a> });
     let has_none = list.counts.in_use + list.counts.revoked == 0;
     let body = if has_none {
         view! { <div class="empty">{art(&STICKER)}<h2>{t!(l, codes.none_at_all)}</h2><p>{t!(l, codes.none_at_all_text)}</p></div> }.into_any()
     } else {
-        let base = format!("{}&page=", address(unit, word, &typed));
+        let base = format!("{}&page=", address(asked_unit, word, &typed));
         let pager = pager(l, &base, list.lines.page, list.lines.has_more);
-        view! { {kinds(l, unit, &typed, health, &list.counts)}<p class="soft">{about(l, health)}</p>{find(l, unit, word, typed.clone())}{table(l, health, &typed, &list)}{pager} }
+        view! { {kinds(l, asked_unit, &typed, health, &list.counts)}<p class="soft">{about(l, health)}</p>{find(l, asked_unit, word, typed.clone())}{table(l, health, &typed, &list)}{pager} }
             .into_any()
     };
     let main = view! {

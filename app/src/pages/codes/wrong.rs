@@ -12,10 +12,14 @@ use crate::{
     shell::Page,
     visit::Visit,
 };
-use axum::{extract::Path, http::StatusCode, response::Response};
+use axum::{
+    extract::{Path, Query},
+    http::StatusCode,
+    response::{IntoResponse, Redirect, Response},
+};
 use domain::{
     contact_point::{self, About},
-    sticker::{self, ReportError},
+    sticker::{self, Heard, ReportError, Reported},
 };
 use i18n::t;
 use leptos::prelude::*;
@@ -33,8 +37,17 @@ pub struct Form {
     body_error: Option<String>,
 }
 
-pub async fn show(visit: Visit, Path(typed): Path<String>) -> Result<Response, AppError> {
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    heard: Option<String>,
+}
+
+pub async fn show(visit: Visit, Path(typed): Path<String>, Query(asked): Query<Asked>) -> Result<Response, AppError> {
     let (code, about) = about(&visit, &typed).await?;
+    if let Some(heard) = asked.heard {
+        return Ok(thanks(&visit, &about, if heard == KNOWN { Heard::Known } else { Heard::Kept }));
+    }
     Ok(page(&visit, &code, &about, Form::default(), StatusCode::OK))
 }
 
@@ -47,8 +60,12 @@ async fn about(visit: &Visit, typed: &str) -> Result<(PointCode, About), AppErro
 pub async fn send(visit: Visit, Path(typed): Path<String>, Posted(mut form): Posted<Form>) -> Result<Response, AppError> {
     let l = visit.language;
     let (code, about) = about(&visit, &typed).await?;
-    match sticker::report(&visit.app.domain, &code, &form.reason, &form.body, visit.address).await {
-        Ok(()) => return Ok(thanks(&visit, &about)),
+    let reported = Reported { reason: &form.reason, body: &form.body, device: visit.device.as_ref().map(|device| device.id), address: visit.address };
+    match sticker::report(&visit.app.domain, &code, reported).await {
+        Ok(heard) => {
+            let word = if heard == Heard::Known { KNOWN } else { "yes" };
+            return Ok(Redirect::to(&format!("/q/{code}/wrong?heard={word}")).into_response());
+        }
         Err(ReportError::NoReason) => form.reason_error = Some(t!(l, codes.wrong_choose)),
         Err(ReportError::Text(e)) => form.body_error = Some(text_error(l, e)),
         Err(ReportError::TooMany(wait)) => return Err(AppError::TooMany { seconds: wait.seconds }),
@@ -113,15 +130,22 @@ fn page(visit: &Visit, code: &PointCode, about: &About, form: Form, status: Stat
     Page::new(visit, t!(l, codes.wrong_title)).unit(about.unit_in(l)).status(status).render(main)
 }
 
-fn thanks(visit: &Visit, about: &About) -> Response {
+/// In the address after a report that many had made before.
+const KNOWN: &str = "known";
+
+fn thanks(visit: &Visit, about: &About, heard: Heard) -> Response {
     let l = visit.language;
+    let title = match heard {
+        Heard::Kept => t!(l, codes.wrong_thanks),
+        Heard::Known => t!(l, codes.wrong_known),
+    };
     let main = view! {
         <main id="main" class="col page">
             <div class="empty">
-                {art(&STICKER)}<h1>{t!(l, codes.wrong_thanks)}</h1><p>{t!(l, codes.wrong_thanks_text, unit = about.unit_in(l).to_owned())}</p>
+                {art(&STICKER)}<h1>{title.clone()}</h1><p>{t!(l, codes.wrong_thanks_text, unit = about.unit_in(l).to_owned())}</p>
             </div>
             <div class="banner time">{icon(Icon::Alert)}<div><p>{t!(l, codes.wrong_phone)}</p></div></div>
         </main>
     };
-    Page::new(visit, t!(l, codes.wrong_thanks)).unit(about.unit_in(l)).render(main)
+    Page::new(visit, title).unit(about.unit_in(l)).render(main)
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     components::{
-        admin::{Danger, Done, area, choice, crumb_links, saved},
+        admin::{Danger, area, choice, crumb_links},
         field::{Field, titled_summary},
         icon::{Icon, icon},
         qr::qr,
@@ -41,6 +41,7 @@ pub struct Form {
     pub welcome: String,
     confirm: String,
     ends: String,
+    newest: String,
     #[serde(skip)]
     pub mistakes: Mistakes,
 }
@@ -79,8 +80,28 @@ pub fn fields(l: Language, form: Form) -> impl IntoView + use<> {
     }
 }
 
+/// What the page says besides the sticker.
+#[derive(Default)]
+struct Said {
+    /// That something was done.
+    done: Option<String>,
+    /// Why nothing was done.
+    refused: Option<String>,
+    revoke_error: Option<String>,
+    form: Option<Form>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Done {
+    saved: Option<String>,
+    settled: Option<String>,
+}
+
 pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<ContactPointId>, Query(done): Query<Done>) -> Result<Response, AppError> {
-    page(&visit, &admin, id, done.saved.is_some(), None, None, StatusCode::OK).await
+    let l = visit.language;
+    let done = done.settled.map(|_| t!(l, codes.settled)).or_else(|| done.saved.map(|_| t!(l, admin.saved)));
+    page(&visit, &admin, id, Said { done, ..Said::default() }, StatusCode::OK).await
 }
 
 pub async fn change(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<ContactPointId>, Posted(mut form): Posted<Form>) -> Result<Response, AppError> {
@@ -88,65 +109,68 @@ pub async fn change(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<Contac
     let again = StatusCode::UNPROCESSABLE_ENTITY;
     match form.intent.as_str() {
         "replace" => return replace(&visit, &admin, id, &form.ends).await,
-        "settle" => return settle(&visit, &admin, id).await,
+        "settle" => return settle(&visit, &admin, id, &form.newest).await,
         _ => {}
     }
     let is_revoke = form.intent == "revoke";
     if is_revoke && form.confirm != "yes" {
-        return page(&visit, &admin, id, false, None, Some(t!(l, admin.tick_first)), again).await;
+        return page(&visit, &admin, id, Said { revoke_error: Some(t!(l, admin.tick_first)), ..Said::default() }, again).await;
     }
-    let result = if is_revoke { contact_point::revoke(domain, &admin, id).await } else { contact_point::change(domain, &admin, id, form.typed()).await };
+    let result = match form.intent.as_str() {
+        "revoke" => contact_point::revoke(domain, &admin, id).await,
+        "hangs" => sticker::hangs(domain, &admin, id).await,
+        _ => contact_point::change(domain, &admin, id, form.typed()).await,
+    };
     match result {
         Ok(()) => Ok(Redirect::to(&format!("/admin/contact-points/{id}?saved=1")).into_response()),
         Err(PointError::Invalid(mistakes)) => {
             form.mistakes = mistakes;
-            page(&visit, &admin, id, false, Some(form), None, again).await
+            page(&visit, &admin, id, Said { form: Some(form), ..Said::default() }, again).await
         }
         // Somebody else was faster: the page says that it is out of use.
-        Err(PointError::Revoked) => page(&visit, &admin, id, false, None, None, again).await,
+        Err(PointError::Revoked) => page(&visit, &admin, id, Said::default(), again).await,
         Err(PointError::NotFound | PointError::Replaced) => Err(AppError::NotFound),
         Err(PointError::Store(e)) => Err(e.into()),
     }
 }
 
 async fn replace(visit: &Visit, admin: &Admin, id: ContactPointId, ends: &str) -> Result<Response, AppError> {
-    let ends = if ends == "now" { Ends::Now } else { Ends::AtFirstScan };
+    let ends = if ends == "now" { Ends::Now } else { Ends::AtFirstMessage };
     match sticker::replace(&visit.app.domain, admin, id, ends).await {
         Ok(new) => Ok(Redirect::to(&format!("/admin/contact-points/{new}")).into_response()),
         // Somebody else was faster: the page shows the new one, or that there is none.
-        Err(PointError::Replaced | PointError::Revoked) => page(visit, admin, id, false, None, None, StatusCode::UNPROCESSABLE_ENTITY).await,
+        Err(PointError::Replaced) => {
+            let said = Said { refused: Some(t!(visit.language, codes.already_replaced)), ..Said::default() };
+            page(visit, admin, id, said, StatusCode::UNPROCESSABLE_ENTITY).await
+        }
+        Err(PointError::Revoked) => page(visit, admin, id, Said::default(), StatusCode::UNPROCESSABLE_ENTITY).await,
         Err(PointError::Store(e)) => Err(e.into()),
         Err(PointError::NotFound | PointError::Invalid(_)) => Err(AppError::NotFound),
     }
 }
 
-async fn settle(visit: &Visit, admin: &Admin, id: ContactPointId) -> Result<Response, AppError> {
-    match sticker::settle(&visit.app.domain, admin, id).await {
+async fn settle(visit: &Visit, admin: &Admin, id: ContactPointId, newest: &str) -> Result<Response, AppError> {
+    let newest = newest.parse().map_err(|_| AppError::BadRequest)?;
+    match sticker::settle(&visit.app.domain, admin, id, newest).await {
         Ok(()) => Ok(Redirect::to(&format!("/admin/contact-points/{id}?settled=1")).into_response()),
         Err(PointError::Store(e)) => Err(e.into()),
         Err(_) => Err(AppError::NotFound),
     }
 }
 
-async fn page(
-    visit: &Visit,
-    admin: &Admin,
-    id: ContactPointId,
-    is_saved: bool,
-    form: Option<Form>,
-    revoke_error: Option<String>,
-    status: StatusCode,
-) -> Result<Response, AppError> {
+async fn page(visit: &Visit, admin: &Admin, id: ContactPointId, said: Said, status: StatusCode) -> Result<Response, AppError> {
     let view = contact_point::view(&visit.app.domain, admin, id).await?.ok_or(AppError::NotFound)?;
     let beside = sticker::beside(&visit.app.domain, &view.point).await?;
     let l = visit.language;
     let mut links: Vec<(String, String)> = view.above.iter().map(|u| (format!("/admin/units/{}", u.id), u.name.clone())).collect();
     links.push((format!("/admin/posts/{}", view.point.post_id), view.post.post.title.clone()));
     let body = if view.point.revoked_at.is_some() {
-        view! { <p>{t!(l, admin.revoked_text)}</p>{pair(l, &beside)} }.into_any()
+        view! { <p>{t!(l, admin.revoked_text)}</p>{pair(visit, &beside)} }.into_any()
     } else {
-        in_use(visit, &view, &beside, form.unwrap_or_else(|| Form::of(&view)), revoke_error)
+        in_use(visit, &view, &beside, said.form.unwrap_or_else(|| Form::of(&view)), said.revoke_error)
     };
+    let done = said.done.map(|text| view! { <div class="banner" role="status">{icon(Icon::Tick)}<div><p>{text}</p></div></div> });
+    let refused = said.refused.map(|text| view! { <div class="banner time" role="alert">{icon(Icon::Alert)}<div><p>{text}</p></div></div> });
     let state = if view.point.revoked_at.is_some() {
         view! { <span class="tag off">{icon(Icon::Stop)}{t!(l, admin.revoked)}</span> }.into_any()
     } else {
@@ -156,7 +180,8 @@ async fn page(
         <main id="main" class="wide">
             {crumb_links(l, links)}
             <div class="head"><h1>{view.point.place.clone()}</h1>{state}</div>
-            {saved(l, is_saved)}
+            {done}
+            {refused}
             {reports(visit, &beside)}
             {scans(l, &beside)}
             {body}
@@ -176,7 +201,8 @@ fn reports(visit: &Visit, beside: &Beside) -> Option<impl IntoView + use<>> {
         view! { <li><b>{reason_text(l, report.reason)}</b>" "<small class="soft">{when}</small>{body}</li> }
     };
     let lines: Vec<_> = beside.reports.iter().map(line).collect();
-    (!lines.is_empty()).then(|| {
+    // The newest comes first; what comes in after this page was made stays open.
+    beside.reports.first().map(|newest| {
         view! {
             <section class="banner bad">
                 {icon(Icon::Alert)}
@@ -186,6 +212,7 @@ fn reports(visit: &Visit, beside: &Beside) -> Option<impl IntoView + use<>> {
                     <form class="acts" method="post">
                         {visit.csrf_field()}
                         <input type="hidden" name="intent" value="settle"/>
+                        <input type="hidden" name="newest" value=newest.id.to_string()/>
                         <button class="btn">{icon(Icon::Tick)}{t!(l, codes.settle)}</button>
                     </form>
                 </div>
@@ -200,20 +227,33 @@ fn scans(l: Language, beside: &Beside) -> impl IntoView + use<> {
     view! { <p class="scans">{sparkline(&beside.scans, text.clone())}<span>{text}</span></p> }
 }
 
-/// The sticker before and the one after, if there are.
-fn pair(l: Language, beside: &Beside) -> Option<impl IntoView + use<>> {
+/// The stickers before and the one after, if there are. Where the old one still works, the admin may say that the new one hangs.
+fn pair(visit: &Visit, beside: &Beside) -> Option<impl IntoView + use<>> {
+    let l = visit.language;
     let line = |other: &Other, name: String| {
         view! { <div><dt>{name}</dt><dd class="code"><a href=format!("/admin/contact-points/{}", other.id)>{other.code.to_string()}</a></dd></div> }
     };
-    let before = beside.before.as_ref().map(|o| line(o, if o.is_waiting > 0 { t!(l, codes.replaces_waiting) } else { t!(l, codes.replaces) }));
-    let after = beside.after.as_ref().map(|o| line(o, if o.is_waiting > 0 { t!(l, codes.replaced_by_waiting) } else { t!(l, codes.replaced_by) }));
-    (before.is_some() || after.is_some()).then(|| view! { <dl class="pairs">{before}{after}</dl> })
+    let is_waiting = |other: &Other| other.is_waiting > 0;
+    let before: Vec<_> = beside.before.iter().map(|o| line(o, if is_waiting(o) { t!(l, codes.replaces_waiting) } else { t!(l, codes.replaces) })).collect();
+    let after = beside.after.as_ref().map(|o| line(o, if is_waiting(o) { t!(l, codes.replaced_by_waiting) } else { t!(l, codes.replaced_by) }));
+    // To the new one's page, which is this one where an old one waits for it.
+    let to = beside.after.as_ref().filter(|o| is_waiting(o)).map(|new| format!("/admin/contact-points/{}", new.id));
+    let hangs = (to.is_some() || beside.before.iter().any(is_waiting)).then(|| {
+        view! {
+            <form class="acts" method="post" action=to>
+                {visit.csrf_field()}
+                <input type="hidden" name="intent" value="hangs"/>
+                <button class="btn alt">{icon(Icon::Tick)}{t!(l, codes.hangs)}</button>
+            </form>
+        }
+    });
+    (!before.is_empty() || after.is_some()).then(|| view! { <dl class="pairs">{before}{after}</dl>{hangs} })
 }
 
 /// A new one in its place, unless there is one already.
 fn replacing(visit: &Visit, beside: &Beside) -> Option<impl IntoView + use<>> {
     let l = visit.language;
-    let ends = vec![("scan".to_owned(), t!(l, codes.ends_at_scan)), ("now".to_owned(), t!(l, codes.ends_now))];
+    let ends = vec![("message".to_owned(), t!(l, codes.ends_at_message)), ("now".to_owned(), t!(l, codes.ends_now))];
     (beside.after.is_none()).then(|| {
         view! {
             <details class="fold">
@@ -222,7 +262,7 @@ fn replacing(visit: &Visit, beside: &Beside) -> Option<impl IntoView + use<>> {
                     {visit.csrf_field()}
                     <input type="hidden" name="intent" value="replace"/>
                     <p>{t!(l, codes.replace_text)}</p>
-                    {choice("ends", t!(l, codes.replace_ends), ends, "scan", None, None)}
+                    {choice("ends", t!(l, codes.replace_ends), ends, "message", None, None)}
                     <button class="btn">{t!(l, codes.replace_button)}</button>
                 </form>
             </details>
@@ -260,7 +300,7 @@ fn in_use(visit: &Visit, view: &View, beside: &Beside, form: Form, revoke_error:
                     <div><dt>{t!(l, admin.address)}</dt><dd><a href=view.url.clone()>{view.url.clone()}</a></dd></div>
                     <div><dt>{t!(l, admin.phrase)}</dt><dd>{characters(&view.point.check_phrase)}</dd></div>
                 </dl>
-                {pair(l, beside)}
+                {pair(visit, beside)}
                 <div class="acts">
                     <a class="btn" href=format!("{base}/sheet")>{icon(Icon::Print)}{t!(l, admin.print_a4)}</a>
                     <a class="btn alt" href=format!("{base}/label.svg")>{t!(l, admin.label_svg)}</a>

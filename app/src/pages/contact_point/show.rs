@@ -14,7 +14,7 @@ use crate::{
 };
 use axum::{
     extract::Path,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
 };
 use domain::{
@@ -24,19 +24,36 @@ use domain::{
 };
 use i18n::t;
 use leptos::prelude::*;
-use model::{ClientKey, PointCode};
+use model::{ClientKey, Language, PointCode};
 use serde::Deserialize;
 
-pub async fn show(visit: Visit, Path(typed): Path<String>) -> Result<Response, AppError> {
+pub async fn show(visit: Visit, Path(typed): Path<String>, method: Method, headers: HeaderMap) -> Result<Response, AppError> {
     let Some(code) = PointCode::read(&typed) else { return Ok(unknown(&visit, &typed)) };
+    let is_scan = method == Method::GET && !visit.is_staffs_browser() && comes_from_outside(&visit, &headers);
+    way(&visit, &code, is_scan).await
+}
+
+/// Whether somebody came from a sticker, and did not only load the page again, change its language or follow a link of ours.
+fn comes_from_outside(visit: &Visit, headers: &HeaderMap) -> bool {
+    let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or("");
+    let is_prefetch = header("sec-purpose").contains("prefetch") || header("purpose").contains("prefetch");
+    let is_reload = matches!(header("cache-control"), "max-age=0" | "no-cache");
+    let is_ours = match header("sec-fetch-site") {
+        "" => header("referer").strip_prefix(&visit.app.domain.public_url).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
+        site => site == "same-origin",
+    };
+    !is_prefetch && !is_reload && !is_ours
+}
+
+async fn way(visit: &Visit, code: &PointCode, is_scan: bool) -> Result<Response, AppError> {
     let (domain, device) = (&visit.app.domain, visit.device.as_ref());
-    let scan = if visit.is_staffs_browser() { contact_point::look(domain, device, &code).await? } else { contact_point::scan(domain, device, &code).await? };
+    let scan = if is_scan { contact_point::scan(domain, device, code).await? } else { contact_point::look(domain, device, code).await? };
     Ok(match scan {
-        Scan::Unknown => unknown(&visit, &typed),
-        Scan::Revoked(withdrawn) => revoked(&visit, &withdrawn),
-        Scan::Nobody(answering) => nobody(&visit, &answering),
+        Scan::Unknown => unknown(visit, code.as_str()),
+        Scan::Revoked(withdrawn) => revoked(visit, code, &withdrawn),
+        Scan::Nobody(answering) => nobody(visit, code, &answering),
         Scan::Known(id) => Redirect::to(&format!("/c/{id}")).into_response(),
-        Scan::Point(point) => with_device(&visit, |visit| write_page(visit, &point, Draft::new(visit))),
+        Scan::Point(point) => with_device(visit, |visit| write_page(visit, &point, Draft::new(visit))),
     })
 }
 
@@ -72,14 +89,20 @@ pub async fn send(visit: Visit, Path(typed): Path<String>, Posted(form): Posted<
     };
     let message = Typed { device_key, text: &form.text, client_key: form.key, language: visit.language, address: visit.address };
     match conversation::start(domain, &code, message).await {
-        Ok(sent) => Ok(Redirect::to(&format!("/c/{}", sent.conversation_id)).into_response()),
+        Ok(sent) => {
+            // What staff send to try it out proves nothing about where the sticker is.
+            if !visit.is_staffs_browser() {
+                domain.scans.prove(&code);
+            }
+            Ok(Redirect::to(&format!("/c/{}", sent.conversation_id)).into_response())
+        }
         Err(SendError::Text(e)) => again(&visit, &code, draft.with(text_error(visit.language, e)), StatusCode::UNPROCESSABLE_ENTITY).await,
         Err(SendError::TooMany(wait)) => {
             let error = t!(visit.language, resident.too_many, seconds = wait.seconds);
             again(&visit, &code, draft.with(error), StatusCode::TOO_MANY_REQUESTS).await
         }
         Err(SendError::NotFound) => Ok(unknown(&visit, &typed)),
-        Err(SendError::Revoked | SendError::Nobody) => show(visit, Path(typed)).await,
+        Err(SendError::Revoked | SendError::Nobody) => way(&visit, &code, false).await,
         Err(SendError::Store(e)) => Err(e.into()),
     }
 }
@@ -106,8 +129,8 @@ impl Draft {
 async fn again(visit: &Visit, code: &PointCode, draft: Draft, status: StatusCode) -> Result<Response, AppError> {
     let mut response = match contact_point::look(&visit.app.domain, None, code).await? {
         Scan::Point(point) => with_device(visit, |visit| write_page(visit, &point, draft)),
-        Scan::Revoked(withdrawn) => return Ok(revoked(visit, &withdrawn)),
-        Scan::Nobody(answering) => return Ok(nobody(visit, &answering)),
+        Scan::Revoked(withdrawn) => return Ok(revoked(visit, code, &withdrawn)),
+        Scan::Nobody(answering) => return Ok(nobody(visit, code, &answering)),
         Scan::Unknown | Scan::Known(_) => return Ok(unknown(visit, code.as_str())),
     };
     *response.status_mut() = status;
@@ -144,7 +167,7 @@ fn write_page(visit: &Visit, point: &Point, draft: Draft) -> Response {
                 <button class="btn wide">{icon(Icon::Send)}{t!(l, resident.send)}</button>
                 <p class="hint" id="text-h">{t!(l, resident.write_hint, name = name.clone())}</p>
             </form>
-            <p class="quiet"><a href=format!("/q/{}/wrong", point.point.code)>{t!(l, codes.wrong)}</a></p>
+            {looks_wrong(l, &point.point.code)}
             <FirstMessage code=point.point.code.to_string() waiting=t!(l, resident.waiting_for_network)/>
         </main>
     };
@@ -169,24 +192,34 @@ fn unknown(visit: &Visit, typed: &str) -> Response {
     Page::new(visit, t!(l, resident.unknown)).status(StatusCode::NOT_FOUND).render(main)
 }
 
-fn revoked(visit: &Visit, withdrawn: &Withdrawn) -> Response {
+/// The way to say that something is wrong with a sticker.
+pub fn looks_wrong(l: Language, code: &PointCode) -> impl IntoView + use<> {
+    view! { <p class="quiet"><a href=format!("/q/{code}/wrong")>{t!(l, codes.wrong)}</a></p> }
+}
+
+fn revoked(visit: &Visit, code: &PointCode, withdrawn: &Withdrawn) -> Response {
     let l = visit.language;
     let post = &withdrawn.answering.post;
     let (unit, title) = (post.unit_in(l), post.title_in(l));
     let place = l.name(&withdrawn.place, withdrawn.place_en.as_deref());
-    let ask = t!(l, resident.revoked_ask, unit = unit, title = title, place = place);
+    let ask = if post.ended_at.is_some() {
+        t!(l, resident.revoked_ask_ended, unit = unit, title = title, place = place)
+    } else {
+        t!(l, resident.revoked_ask, unit = unit, title = title, place = place)
+    };
     let main = view! {
         <main id="main" class="col page">
             <div class="empty">
                 {art(&STICKER)}<h1>{t!(l, resident.revoked)}</h1><p>{t!(l, resident.revoked_text)}</p><p>{ask}</p>
                 <p><a class="btn" href="/c">{t!(l, resident.see_mine)}</a></p>
             </div>
+            {looks_wrong(l, code)}
         </main>
     };
     Page::new(visit, t!(l, resident.revoked)).unit(unit).status(StatusCode::GONE).render(main)
 }
 
-fn nobody(visit: &Visit, answering: &Answering) -> Response {
+fn nobody(visit: &Visit, code: &PointCode, answering: &Answering) -> Response {
     let l = visit.language;
     let (unit, title) = (answering.post.unit_in(l), answering.post.title_in(l));
     let main = view! {
@@ -195,6 +228,7 @@ fn nobody(visit: &Visit, answering: &Answering) -> Response {
                 {art(&LETTER)}<h1>{t!(l, resident.nobody)}</h1><p>{t!(l, resident.nobody_text, unit = unit, title = title)}</p>
             </div>
             <div class="banner time">{icon(Icon::Alert)}<p>{t!(l, resident.emergency)}</p></div>
+            {looks_wrong(l, code)}
         </main>
     };
     Page::new(visit, t!(l, resident.nobody)).unit(unit).status(StatusCode::SERVICE_UNAVAILABLE).render(main)

@@ -11,6 +11,7 @@ use crate::{
     error::AppError,
     form::{Posted, field_error, inside, text_error},
     islands::talk::Talk,
+    pages::contact_point::show::looks_wrong,
     shell::Page,
     visit::{Resident, Visit},
 };
@@ -129,6 +130,7 @@ pub fn page_with_email(visit: &Visit, view: &View, draft: Draft, status: StatusC
             {write_form(visit, id, &name, draft)}
             {receipt(visit, view)}
             {view.is_owner.then(|| email::fold(visit, view, email))}
+            {view.point_code.as_ref().map(|code| looks_wrong(l, code))}
             {view.is_newest.then(|| talk(visit, id, last_seq))}
         </main>
     };

@@ -30,7 +30,7 @@ use domain::{
 };
 use i18n::{t, when};
 use leptos::prelude::*;
-use model::{At, ImportId, ImportState, Language, calendar::Calendar};
+use model::{At, ImportId, ImportState, Language, UnitId, calendar::Calendar};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -316,23 +316,26 @@ fn over(visit: &Visit, view: &View, asked: &Asked, said: Said) -> AnyView {
                 button: t!(l, import.undo),
                 error: said.undo,
             };
-            view! { {banner("banner", Icon::Tick, text)} {next_steps(l)} {comparison} {is_open.then(|| undo.view(visit))} }.into_any()
+            view! { {banner("banner", Icon::Tick, text)} {next_steps(l, import.unit_id)} {comparison} {is_open.then(|| undo.view(visit))} }.into_any()
         }
         ImportState::Undone => view! { {banner("banner", Icon::Back, t!(l, import.undone_text, when = moment(import.undone_at)))} {comparison} }.into_any(),
         _ => banner("banner", Icon::Close, t!(l, import.dropped_text)),
     }
 }
 
-fn next_steps(l: Language) -> impl IntoView + use<> {
-    let step = |glyph: Icon, href: &'static str, title: String, text: String| {
+fn next_steps(l: Language, unit: UnitId) -> impl IntoView + use<> {
+    let step = |glyph: Icon, href: &str, title: String, text: String| {
+        let href = href.to_owned();
         view! { <li><a href=href>{icon(glyph)}<span><b>{title}</b><br/><small class="soft">{text}</small></span>{icon(Icon::Turn)}</a></li> }
     };
+    let (codes, day_one) = (format!("/admin/units/{unit}/codes"), format!("/admin/units/{unit}/day-one"));
     view! {
         <section>
             <h2>{t!(l, import.next)}</h2>
             <ul class="links">
                 {step(Icon::Mail, "/admin/invitations", t!(l, import.next_invite), t!(l, import.next_invite_text))}
-                {step(Icon::Qr, "/admin/units?lack=point", t!(l, import.next_points), t!(l, import.next_points_text))}
+                {step(Icon::Qr, &codes, t!(l, import.next_points), t!(l, import.next_points_text))}
+                {step(Icon::Check, &day_one, t!(l, codes.todo_day_one), t!(l, codes.todo_day_one_text))}
             </ul>
         </section>
     }

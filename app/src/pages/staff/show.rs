@@ -113,14 +113,12 @@ async fn hold(visit: &Visit, admin: &Admin, id: StaffId, draft: &Draft) -> Resul
     let typed = Typed { who: &view.line.staff.email, from: &draft.from, until: &draft.until };
     match holding::add(domain, admin, post, typed).await {
         Ok(()) => Ok(None),
-        Err(HoldingError::Invalid(mistakes)) => {
-            Ok(Some(Errors {
-                post: mistakes.who.map(|e| who_error(l, e)),
-                from: mistakes.from.map(|e| day_error(l, e)),
-                until: mistakes.until.map(|e| day_error(l, e)),
-                ..Errors::default()
-            }))
-        }
+        Err(HoldingError::Invalid(mistakes)) => Ok(Some(Errors {
+            post: mistakes.who.map(|e| who_error(l, e)),
+            from: mistakes.from.map(|e| day_error(l, e)),
+            until: mistakes.until.map(|e| day_error(l, e)),
+            ..Errors::default()
+        })),
         Err(HoldingError::Overlap) => Ok(Some(Errors { post: Some(t!(l, admin.holds_already)), ..Errors::default() })),
         Err(HoldingError::Store(e)) => Err(e.into()),
         Err(_) => Err(AppError::NotFound),

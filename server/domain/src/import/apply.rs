@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Domain, audit, holding, routing,
-    routing::{Ended, Orphan},
+    routing::{Ended, Gaps, Orphan},
     session,
     trial::{self, NewUnit},
 };
@@ -26,9 +26,6 @@ use store::{
 
 /// How long PostgreSQL may take.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Days to come at which holdings end, the next ones, for which it is worked out whether somebody would be left without an answer: what waits today
-/// is seldom open any longer.
-const LATER: usize = 6;
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refused {
@@ -63,12 +60,11 @@ pub(super) async fn apply(domain: &Domain, import: &Import, shown: Shown, by: Op
     let made = tokio::task::spawn_blocking(move || {
         let mut changes = shown.plan.changes;
         begin_now(&mut changes.holdings, planned, now);
-        let ready = Ready::new(&changes, &Extra::default(), now);
+        let ready = Ready::new(&changes, &Extra::default());
         let undo = packed(&changes)?;
         Ok::<_, store::Error>((changes, ready, undo))
     });
-    let (changes, mut ready, undo) = made.await.map_err(|_| store::Error::Stopped)??;
-    ready.look_ahead(domain).await?;
+    let (changes, ready, undo) = made.await.map_err(|_| store::Error::Stopped)??;
     let choices = serde_json::to_string(&Settings::emptied(settings_of(import)?)).map_err(store::Error::from)?;
     let rows = ready.rows;
     domain.imports.set_total(id, rows);
@@ -114,8 +110,7 @@ pub(super) async fn undo(domain: &Domain, import: &Import, undo: Undo, extra: &s
     let (id, unit, now) = (import.id, import.unit_id, domain.now());
     let extra: Extra = serde_json::from_str(extra).map_err(store::Error::from)?;
     let Undo { changes, left } = undo;
-    let mut ready = Ready::new(&changes, &extra, now);
-    ready.look_ahead(domain).await?;
+    let ready = Ready::new(&changes, &extra);
     domain.imports.set_total(id, ready.rows);
     let detail = detail(unit, &changes);
     let trouble = (left > 0).then(|| serde_json::to_string(&Trouble::LeftAlone(left))).transpose().map_err(store::Error::from)?;
@@ -169,35 +164,18 @@ fn begin_now(holdings: &mut [Change<HoldingRow>], planned: At, now: At) {
     fresh.filter(|h| h.from_at == planned).for_each(|h| h.from_at = now);
 }
 
-/// The statements, and what they must not break.
+/// The statements, and what they end.
 struct Ready {
     packed: Packed,
     ended_posts: Vec<PostRow>,
-    /// Moments to come at which somebody ceases to hold something by this, and the posts with nobody to answer then all the same.
-    later: Vec<(At, HashSet<PostId>)>,
     rows: usize,
 }
 
 impl Ready {
-    fn new(changes: &Changes, extra: &Extra, now: At) -> Ready {
+    fn new(changes: &Changes, extra: &Extra) -> Ready {
         let ended_posts = changes.posts.iter().filter(|change| change.after.is_none()).filter_map(|change| change.before.clone()).collect();
-        let ends_sooner = |change: &Change<HoldingRow>| {
-            let until = change.after.as_ref()?.until_at?;
-            let before = change.before.as_ref().map(|before| before.until_at.unwrap_or(At(i64::MAX)));
-            before.filter(|before| until < *before && until > now).map(|_| until)
-        };
-        let later: BTreeSet<At> = changes.holdings.iter().filter_map(ends_sooner).collect();
         let rows = changes.units.len() + changes.posts.len() + changes.staff.len() + changes.holdings.len();
-        Ready { packed: steps(changes, extra).packed(), ended_posts, later: later.into_iter().take(LATER).map(|at| (at, HashSet::new())).collect(), rows }
-    }
-
-    /// What would be so without this is not refused because of this.
-    async fn look_ahead(&mut self, domain: &Domain) -> store::Result<()> {
-        let mut conn = domain.db.read().await?;
-        for (at, known) in &mut self.later {
-            known.extend(routing::orphans_at(&mut conn, *at).await?.into_iter().map(|orphan| orphan.post_id));
-        }
-        Ok(())
+        Ready { packed: steps(changes, extra).packed(), ended_posts, rows }
     }
 }
 
@@ -272,6 +250,8 @@ async fn write(
     if store::import::has_changed(c, version).await? {
         return Err(Refused::Changed);
     }
+    // What would be so without this is not refused because of this.
+    let before = routing::gaps(c, now).await?;
     store::import::hold_ending(c, &ready.packed).await?;
     let mut touched = store::import::write(c, &ready.packed, now, &|rows| domain.imports.advance(id, rows)).await?;
     let sessions = std::mem::take(&mut touched.sessions);
@@ -283,7 +263,7 @@ async fn write(
     let moves: Vec<Move> = left.iter().filter_map(|(id, from)| Some(Move { id: *id, from: *from, to: *heirs.get(from)? })).collect();
     let moved = store::import::move_conversations(c, &moves).await?;
     let unclaimed = left.iter().map(|(_, post)| *post).filter(|post| !heirs.contains_key(post)).collect();
-    let orphans = orphans(c, ready, &routes, unclaimed, back.iter().map(|m| m.to).collect()).await?;
+    let orphans = orphans(c, &before, unclaimed, back.iter().map(|m| m.to).collect(), now).await?;
     if !orphans.is_empty() {
         return Err(Refused::Ownerless(orphans));
     }
@@ -305,10 +285,10 @@ async fn heirs(c: &mut Conn, ready: &Ready, touched: &Touched, posts: HashSet<Po
     Ok(heirs)
 }
 
-/// Posts at which somebody waits and nobody would answer, now or when a holding ends: those that lose whoever answered, those that have ended without
+/// Posts at which somebody waits and nobody would answer, now or later: those that lose whoever answered, those that have ended without
 /// an heir, and those that are back.
-async fn orphans(c: &mut Conn, ready: &Ready, routes: &[routing::Change], unclaimed: BTreeSet<PostId>, back: BTreeSet<PostId>) -> store::Result<Vec<Orphan>> {
-    let mut orphans = routing::orphans(c, routes).await?;
+async fn orphans(c: &mut Conn, before: &Gaps, unclaimed: BTreeSet<PostId>, back: BTreeSet<PostId>, now: At) -> store::Result<Vec<Orphan>> {
+    let mut orphans = routing::orphans(c, before, now).await?;
     for post in unclaimed {
         orphans.extend(store::post::orphan(c, post).await?);
     }
@@ -316,9 +296,6 @@ async fn orphans(c: &mut Conn, ready: &Ready, routes: &[routing::Change], unclai
         if store::post::find(c, post).await?.is_some_and(|post| post.answering_id.is_none()) {
             orphans.extend(store::post::orphan(c, post).await?);
         }
-    }
-    for (at, known) in &ready.later {
-        orphans.extend(routing::orphans_at(c, *at).await?.into_iter().filter(|orphan| !known.contains(&orphan.post_id)));
     }
     orphans.sort_by_key(|orphan| (orphan.due_at, orphan.post_id));
     orphans.dedup_by_key(|orphan| orphan.post_id);

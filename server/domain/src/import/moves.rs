@@ -3,7 +3,7 @@
 
 use super::change::{Change, HoldingRow};
 use crate::{Domain, conversation, live::Topic, telling};
-use model::{At, ClientKey, ConversationState, Event, HoldingId, ImportId, MessageId, MessageKind, PostId, StaffId};
+use model::{At, ClientKey, ConversationState, Event, ImportId, MessageId, MessageKind, PostId};
 use std::collections::{HashMap, HashSet};
 use store::{Conn, Result, import::Move, message::New};
 use uuid::Uuid;
@@ -22,7 +22,7 @@ pub async fn tell_moved(domain: &Domain) -> Result<()> {
 
 /// Residents of posts that go on are told of another holder as they are when somebody hands a post over.
 pub(super) async fn expect(domain: &Domain, holdings: &[Change<HoldingRow>], now: At) -> Result<()> {
-    let news = |change: &Change<HoldingRow>| -> Option<(HoldingId, PostId, StaffId, At)> {
+    let news = |change: &Change<HoldingRow>| -> Option<(PostId, At)> {
         let (before, after) = (change.before.as_ref(), change.after.as_ref());
         let h = after.or(before)?;
         let at = match (before, after) {
@@ -30,18 +30,18 @@ pub(super) async fn expect(domain: &Domain, holdings: &[Change<HoldingRow>], now
             (_, None) => now,
             (Some(_), Some(after)) => after.until_at?,
         };
-        Some((h.id, h.post_id, h.staff_id, at))
+        Some((h.post_id, at))
     };
-    let news: Vec<_> = holdings.iter().filter_map(news).collect();
-    let posts: Vec<PostId> = news.iter().map(|(_, post, ..)| *post).collect();
+    let news: HashSet<_> = holdings.iter().filter_map(news).collect();
+    let posts: Vec<PostId> = news.iter().map(|(post, _)| *post).collect();
     let open: HashSet<PostId> = store::import::with_open(&mut domain.db.read().await?, &posts).await?.into_iter().collect();
-    let news: Vec<_> = news.into_iter().filter(|(_, post, ..)| open.contains(post)).collect();
+    let news: Vec<_> = news.into_iter().filter(|(post, _)| open.contains(post)).collect();
     for some in news.chunks(BATCH) {
         let some = some.to_vec();
         let write = domain.db.write(move |c| {
             Box::pin(async move {
-                for (id, post, staff, at) in some {
-                    telling::expect(c, id, post, staff, at).await?;
+                for (post, at) in some {
+                    telling::expect(c, post, at).await?;
                 }
                 Result::Ok(())
             })
