@@ -1,11 +1,12 @@
 //! The program itself: its commands, its settings, and how it stops.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use rustix::fs::{OFlags, fcntl_setfl};
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{ErrorKind, Read, Write},
     net::{TcpListener, TcpStream},
     path::PathBuf,
-    process::{Child, Command, Output, Stdio},
+    process::{Child, ChildStdout, Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -189,6 +190,8 @@ struct Running {
     addr: String,
     /// Lines of standard output up to the address and what follows it at once.
     printed: Vec<String>,
+    /// Open as long as it runs: whoever prints into a closed pipe ends.
+    output: Option<ChildStdout>,
     /// Taken out to start again in the same folder.
     place: Option<Place>,
 }
@@ -203,18 +206,21 @@ impl Running {
         let addr = format!("127.0.0.1:{port}");
         let log = std::fs::File::create(place.0.join("log")).unwrap();
         let mut child = place.linli(&[&["serve", "--addr", &addr], arguments].concat()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        let (lines, read) = std::sync::mpsc::channel();
-        std::thread::spawn(move || output.lines().map_while(Result::ok).all(|line| lines.send(line).is_ok()));
-        let mut running = Running { child, addr, printed: Vec::new(), place: Some(place) };
+        let mut output = child.stdout.take().unwrap();
+        let mut running = Running { child, addr, printed: Vec::new(), output: None, place: Some(place) };
         let deadline = Instant::now() + Duration::from_secs(30);
         while TcpStream::connect(&running.addr).is_err() {
             assert!(Instant::now() < deadline, "the server did not start");
             std::thread::sleep(Duration::from_millis(50));
         }
-        // Answered when everything has been printed.
+        // Answered when everything has been printed: it stands in the pipe then.
         running.get("/up", "");
-        running.printed = read.try_iter().collect();
+        fcntl_setfl(&output, OFlags::NONBLOCK).unwrap();
+        let mut printed = Vec::new();
+        let all_read = output.read_to_end(&mut printed).unwrap_err().kind();
+        assert_eq!(all_read, ErrorKind::WouldBlock);
+        running.printed = String::from_utf8(printed).unwrap().lines().map(str::to_owned).collect();
+        running.output = Some(output);
         running
     }
 
@@ -368,7 +374,7 @@ fn who_comes_while_the_program_is_restarted_waits_at_a_socket_that_is_held() {
         let log = std::fs::File::create(place.0.join("log")).unwrap();
         let mut command = Command::new("bash");
         command.args(["-c", &over]).env_clear().envs(own).env("LINLI_DATA_DIR", &place.0).stdout(log.try_clone().unwrap()).stderr(log);
-        Running { child: command.spawn().unwrap(), addr: addr.clone(), printed: Vec::new(), place: None }
+        Running { child: command.spawn().unwrap(), addr: addr.clone(), printed: Vec::new(), output: None, place: None }
     };
     let mut first = start();
     assert!(first.get("/up", "").ends_with("ok\n"));

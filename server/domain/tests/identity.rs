@@ -407,12 +407,13 @@ async fn the_figures_of_a_large_district_are_counted_beside_the_page_which_shows
         let admin = place.admin().await;
         let staff = place.caller(&admin).await;
         let first = place.post(staff.id).await;
+        let more: Vec<PostId> = (0..2_000).map(|_| PostId(place.domain.id())).collect();
         place
             .write(move |c| {
                 Box::pin(async move {
                     let row = store::post::find(c, first).await?.unwrap();
-                    for _ in 0..2_000 {
-                        store::post::insert(c, &store::post::Post { id: PostId(uuid::Uuid::now_v7()), ..row.clone() }).await?;
+                    for id in more {
+                        store::post::insert(c, &store::post::Post { id, ..row.clone() }).await?;
                     }
                     Ok(())
                 })
