@@ -597,6 +597,6 @@ async fn whoever_makes_themselves_an_admin_on_the_machine_is_on_record() {
         create(Some("一个足够长的密码 2026")).await;
         create(None).await;
         let actions = store::testing::actions(&mut town.db.read().await.unwrap()).await.unwrap();
-        assert_eq!(actions, ["unit.create", "admin.create", "password.change", "admin.create", "admin.create"]);
+        assert_eq!(actions, ["unit.create", "trial.begin", "admin.create", "password.change", "admin.create", "admin.create"]);
     }
 }
