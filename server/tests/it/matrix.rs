@@ -427,7 +427,13 @@ async fn a_grant_is_given_taken_confirmed_and_refused_by_admins_of_its_unit_and_
         app.grant(top, Role::Admin, district).await;
         let inside = Things::at(&app, below, "里", top).await;
         let mut people = HashMap::from([("holder", inside.staff)]);
-        for (who, role) in [("staff", None), ("supervisor", Some(Role::Supervisor)), ("auditor", Some(Role::Auditor)), ("admin", Some(Role::Admin))] {
+        for (who, role) in [
+            ("staff", None),
+            ("supervisor", Some(Role::Supervisor)),
+            ("auditor", Some(Role::Auditor)),
+            ("admin", Some(Role::Admin)),
+            ("unready", Some(Role::Admin)),
+        ] {
             let id = app.staff(who).await;
             if let Some(role) = role {
                 app.grant(id, role, granted).await;
@@ -469,6 +475,7 @@ async fn a_grant_is_given_taken_confirmed_and_refused_by_admins_of_its_unit_and_
                         let mut actor = match who {
                             "anonymous" => app.anonymous(),
                             "contact" => inside.resident.clone(),
+                            "unready" => app.without_second_factor(people[who]).await,
                             who => app.signed_in(people[who]).await,
                         };
                         let (grant, unit) = (id.to_string(), unit.to_string());
