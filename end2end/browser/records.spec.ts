@@ -65,7 +65,7 @@ test('the tree opens a level at a time and is searched', async ({ page, linli, j
   await expect(page.locator('#found')).toContainText('桃花岭社区');
   await expect(page.locator('#tree')).toBeHidden();
   // Said by a region that was there before.
-  await expect(page.locator('#told[role=status]')).toContainText('1');
+  await expect(page.locator('#told[role=status]')).toContainText(/[1-9]/);
   await isGood(page, 'tree-found');
   await page.locator('#q').fill('');
   await expect(page.locator('#tree')).toBeVisible();
