@@ -18,12 +18,12 @@ fn code(i: usize) -> Code {
         } else {
             "桃花岭社区第三网格".to_owned()
         },
-        unit_en: (i % 2 == 0).then(|| "Taohualing Community, Grid 3".to_owned()),
+        unit_en: i.is_multiple_of(2).then(|| "Taohualing Community, Grid 3".to_owned()),
         unit_code: Some("42050200300603".to_owned()),
         title: "网格员".to_owned(),
-        title_en: (i % 2 == 0).then(|| "Grid worker".to_owned()),
+        title_en: i.is_multiple_of(2).then(|| "Grid worker".to_owned()),
         place: if is_long { "解放路步行街北段十二号楼地下车库东入口右侧墙面".to_owned() } else { format!("{}号楼东门", i + 1) },
-        place_en: (i % 2 == 0).then(|| format!("Building {}, east door", i + 1)),
+        place_en: i.is_multiple_of(2).then(|| format!("Building {}, east door", i + 1)),
         topic: (i % 3 == 1).then(|| "楼道照明报修".to_owned()),
         hours: ["周一至周五 8:30–12:00、14:30–18:00".to_owned(), "Mon–Fri 8:30–12:00, 14:30–18:00".to_owned()],
     }

@@ -158,7 +158,7 @@ impl<'f> Canvas<'f> {
     }
 
     /// The same, written below each other. The number of lines.
-    pub fn block(&mut self, x: f32, y: f32, width: f32, leading: f32, most: usize, style: Style, text: &str) -> Result<usize> {
+    pub fn block(&mut self, (x, y): (f32, f32), width: f32, leading: f32, most: usize, style: Style, text: &str) -> Result<usize> {
         let lines = self.lines(text, style, width, most)?;
         for (i, line) in lines.iter().enumerate() {
             self.line(x, y + leading * i as f32, width, style, line)?;

@@ -47,8 +47,8 @@ fn draw_form(on: &mut Canvas<'_>) -> Result<()> {
     }
     let beside = LEFT + 4.0 * BOX + 7.0;
     let width = LEFT + WIDTH - beside;
-    let lines = on.block(beside, PHRASE_TOP + 13.0, width, 6.0, 2, Style::bold(13.0), &t!(Chinese, print.genuine))?;
-    on.block(beside, PHRASE_TOP + 13.0 + 6.0 * lines as f32 + 1.0, width, 4.8, 2, Style::soft(10.5), &t!(English, print.genuine))?;
+    let lines = on.block((beside, PHRASE_TOP + 13.0), width, 6.0, 2, Style::bold(13.0), &t!(Chinese, print.genuine))?;
+    on.block((beside, PHRASE_TOP + 13.0 + 6.0 * lines as f32 + 1.0), width, 4.8, 2, Style::soft(10.5), &t!(English, print.genuine))?;
     on.line(LEFT, 275.5, 110.0, Style::soft(10.5), &t!(Chinese, print.emergency))?;
     on.line(LEFT, 281.0, 110.0, Style::soft(10.5), &t!(English, print.emergency))?;
     on.mark(165.0, 274.5, 7.5);
@@ -86,8 +86,8 @@ fn names(on: &mut Canvas<'_>, code: &Code) -> Result<()> {
         on.text(LEFT, 49.0, largest.sized(fits), &code.title)?;
     } else {
         let style = Style::bold(22.0);
-        on.block(LEFT, 24.0, WIDTH, 9.5, 2, style, &code.unit)?;
-        on.block(LEFT, 43.5, WIDTH, 8.0, 1, style, &code.title)?;
+        on.block((LEFT, 24.0), WIDTH, 9.5, 2, style, &code.unit)?;
+        on.block((LEFT, 43.5), WIDTH, 8.0, 1, style, &code.title)?;
     }
     on.line(LEFT, 58.5, WIDTH, Style::soft(17.0), &code.in_english())
 }

@@ -539,8 +539,11 @@ fn change_line(visit: &Visit, view: &View, shown: &Shown, line: &Line<'_>) -> im
     }
 }
 
+/// How a part of something reads, and what it is called.
+type Part<'a, T> = (&'a dyn Fn(&T) -> String, String);
+
 /// What is another than before, as `before → after`; of something new, what it has.
-fn differences<T>(l: Language, change: &Change<T>, parts: &[(&dyn Fn(&T) -> String, String)]) -> Vec<String> {
+fn differences<T>(l: Language, change: &Change<T>, parts: &[Part<'_, T>]) -> Vec<String> {
     let mut all = Vec::new();
     for (part, name) in parts {
         let (before, after) = (change.before.as_ref().map(part), change.after.as_ref().map(part));

@@ -4,7 +4,7 @@
 use super::change::{Change, HoldingRow};
 use crate::{Domain, conversation, live::Topic, telling};
 use model::{At, ClientKey, ConversationState, Event, ImportId, MessageId, MessageKind, PostId};
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, hash_map::Entry};
 use store::{Conn, Result, import::Move, message::New};
 use uuid::Uuid;
 
@@ -94,9 +94,9 @@ async fn tell_some(domain: &Domain, c: &mut Conn, moved_at: At, moves: &[Move], 
         if conversation.post_id != m.to || conversation.state != ConversationState::Open {
             continue;
         }
-        if !cards.contains_key(&m.to) {
+        if let Entry::Vacant(card) = cards.entry(m.to) {
             let person = store::post::card(c, m.to, now).await?.as_ref().and_then(conversation::person);
-            cards.insert(m.to, person.map(|to| Event::HandedOver { to }.write()));
+            card.insert(person.map(|to| Event::HandedOver { to }.write()));
         }
         if let Some(body) = cards.get(&m.to).cloned().flatten() {
             lines.push(line(domain, moved_at, m, body, now));

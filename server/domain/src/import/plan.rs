@@ -774,10 +774,10 @@ impl<'a> Draft<'a> {
             let next = seated.iter().filter(|s| is_missing || s.is_news && s.meets(h)).map(|s| s.from).min();
             match next {
                 _ if gone_posts.contains(&h.post_id) => result.push(over(h)),
+                // Over by then as it is.
+                Some(at) if at > now && h.from_at < at && h.until_at.is_some_and(|until| until <= at) => {}
                 Some(at) if at > now && h.from_at < at => {
-                    if h.until_at.is_none_or(|until| until > at) {
-                        result.push(Change { place: None, before: Some(h.clone()), after: Some(HoldingRow { until_at: Some(at), ..h.clone() }) });
-                    }
+                    result.push(Change { place: None, before: Some(h.clone()), after: Some(HoldingRow { until_at: Some(at), ..h.clone() }) });
                 }
                 Some(_) => result.push(over(h)),
                 None if is_missing => result.push(over(h)),
