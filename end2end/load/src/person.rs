@@ -187,7 +187,7 @@ impl Person {
             Errand::TreeBelow | Errand::Settings => {
                 let admin = session(GRIDS);
                 if self.unit.is_none() {
-                    let page = open.get_as("/admin/units", &admin).await?;
+                    let page = open.get_unpacked("/admin/units", &admin).await?;
                     self.unit = first_unit(&String::from_utf8_lossy(&page.body));
                 }
                 let unit = self.unit.clone().ok_or(io::ErrorKind::NotFound)?;
