@@ -158,7 +158,8 @@ pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Res
     let address = app.address(&request);
     // This machine itself: a proxy that does not say whom it speaks for.
     let is_too_often = !address.is_loopback() && app.domain.limits.request(address).is_err();
-    if is_too_often && request.body().is_end_stream() {
+    // Nothing was typed that would be lost.
+    if is_too_often && (request.body().is_end_stream() || is_upload(&request)) {
         // In few words: it may come ten thousand times a second.
         return gate.refused("address", (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "10")], "too many requests\n").into_response());
     }
@@ -189,10 +190,13 @@ pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Res
         return gate.refused("address", unanswered.response(app, StatusCode::TOO_MANY_REQUESTS, Why::Busy));
     }
     let _at_the_door = match request.uri().path() {
-        "/sign-in" if urgency == Urgency::Vital => match time::timeout(PATIENCE, gate.sign_ins.acquire()).await {
-            Ok(turn) => turn.ok(),
-            Err(_) => return gate.refused("busy", unanswered.busy(app)),
-        },
+        "/sign-in" if urgency == Urgency::Vital => {
+            let Some(_own_place_in_line) = gate.arriving.take(address, urgency) else { return gate.refused("address", unanswered.busy(app)) };
+            match time::timeout(PATIENCE, gate.sign_ins.acquire()).await {
+                Ok(turn) => turn.ok(),
+                Err(_) => return gate.refused("busy", unanswered.busy(app)),
+            }
+        }
         _ => None,
     };
     let Some(_place) = gate.places.take(address, urgency) else { return gate.refused("address", unanswered.busy(app)) };

@@ -33,7 +33,7 @@ pub struct Checked {
 
 /// Makes and checks a backup. Only what has been checked gets its name: until then it is called `NAME.part`.
 pub async fn make(url: &str, file: &Path) -> Result<Checked> {
-    let part = with_end(file, ".part");
+    let part = file.with_added_extension("part");
     // One that was broken off is of no use to anybody.
     let _ = fs::remove_file(&part);
     let done = async {
@@ -60,12 +60,6 @@ pub async fn record(url: &str, clock: &Clock, name: String) -> Result<bool> {
     let done = db.write(move |c| Box::pin(async move { audit::append(c, now, None, "backup.make", "", &name).await })).await;
     db.close().await;
     done.map(|()| true)
-}
-
-fn with_end(file: &Path, end: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(end);
-    name.into()
 }
 
 /// `linli-20261122T030000Z.backup`: sorted by name they stand in order.

@@ -64,6 +64,7 @@ async fn one_address_that_never_stops_is_turned_away_and_others_are_not() {
         let sticker = app.sticker().await;
         let form = [("text", "三楼漏水"), ("key", "0192a3b4c5d67e8f9a0b1c2d3e4f5a6b"), ("csrf", "x")];
         greedy.post(&sticker.path(), &form).await.is(429).has("三楼漏水").has("0192a3b4c5d67e8f9a0b1c2d3e4f5a6b");
+        greedy.upload("/admin/imports/new", &[], "file", b"x").await.is(429);
         greedy.headers.insert("accept".into(), "text/plain".into());
         assert_eq!(greedy.post(&sticker.path(), &form).await.is(429).body, "", "the island keeps it and tries again");
         greedy.headers.remove("accept");
