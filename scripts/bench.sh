@@ -20,7 +20,7 @@ if [ "${1:-}" = short ]; then
   run "target/$build/linli-load" seed "${place[@]}"
   load sends --clients 16 --seconds 1
   load pages "${place[@]}" --clients 8 --seconds 1
-  load storm "${place[@]}" --seconds 2 --people 200 --times 1,3
+  load storm "${place[@]}" --seconds 2 --people 200 --watching 40 --times 1,3
   load addresses "${place[@]}" --parents 200 --others 50 --abuse 500 --seconds 2
   load streams "${place[@]}" --held 200 --watched 50 --answers 20 --seconds 2
   load backup "${place[@]}" --messages-a-second 50

@@ -30,8 +30,8 @@ pub fn phrases(query: &str) -> Vec<String> {
     query.split_whitespace().map(terms).filter(|t| !t.is_empty()).take(8).collect()
 }
 
-/// Han characters, kana and hangul, which are written without spaces.
-fn is_ideograph(c: char) -> bool {
+/// Han characters, kana and hangul, which are written without spaces: each is a word of its own.
+pub fn is_ideograph(c: char) -> bool {
     matches!(c, '\u{3040}'..='\u{30FF}' | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7AF}' | '\u{F900}'..='\u{FAFF}' | '\u{20000}'..='\u{323AF}')
 }
 

@@ -22,3 +22,4 @@ pub mod sheets;
 pub mod storm;
 pub mod streams;
 pub mod town;
+pub mod watching;

@@ -155,6 +155,9 @@ struct StormArgs {
     /// People at the same time
     #[arg(long, default_value_t = 2_000)]
     people: usize,
+    /// Live streams of workers and residents that are held meanwhile
+    #[arg(long, default_value_t = 1_000)]
+    watching: usize,
     /// Times what the server can do
     #[arg(long, value_delimiter = ',', default_value = "1,10,100")]
     times: Vec<f64>,
@@ -320,7 +323,8 @@ async fn storm(typed: &StormArgs) -> Result<bool, String> {
     let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
     let mut recipe = Recipe::new(&typed.binary, &typed.place.database, folder.path())?;
     let picture = typed.picture.as_deref();
-    storm::run(Storm { town: typed.place.town(), seconds: typed.seconds, lanes: typed.people, multiples: &typed.times, picture }, &mut recipe).await
+    let StormArgs { seconds, people, watching, .. } = *typed;
+    storm::run(Storm { town: typed.place.town(), seconds, lanes: people, watching, multiples: &typed.times, picture }, &mut recipe).await
 }
 
 async fn addresses(typed: &Addresses) -> Result<bool, String> {

@@ -7,6 +7,7 @@ use crate::{
     picture::{self, Line},
     server::{Recipe, Server},
     town::Town,
+    watching::Watching,
 };
 use std::{
     net::SocketAddr,
@@ -78,6 +79,8 @@ pub struct Storm<'a> {
     pub seconds: u64,
     /// People at the same time.
     pub lanes: usize,
+    /// Live streams that are held meanwhile.
+    pub watching: usize,
     pub multiples: &'a [f64],
     /// Where a picture goes.
     pub picture: Option<&'a Path>,
@@ -100,6 +103,7 @@ pub async fn run(storm: Storm<'_>, recipe: &mut Recipe) -> Result<bool, String> 
     let stages = Arc::new(stages);
     let noted = Noted::default();
     let lanes: Vec<Person> = (0..storm.lanes).map(|lane| Person::new(storm.town, server.addr, lane).noting(&noted)).collect();
+    let watching = Watching::begin(storm.town, server.addr, storm.watching).await?;
     let is_over = Arc::new(AtomicBool::new(false));
     let (samples, (server, most)) = tokio::join!(
         async {
@@ -119,13 +123,15 @@ pub async fn run(storm: Storm<'_>, recipe: &mut Recipe) -> Result<bool, String> 
     if let Some(path) = storm.picture {
         draw(path, &stages, &samples, capacity)?;
     }
+    let (ended, events) = watching.finish();
+    println!("of {} live streams of workers and residents {ended} ended meanwhile; {events} events came", storm.watching);
     server.stop().await?;
     let acknowledged = noted.lock().unwrap_or_else(PoisonError::into_inner).len();
     let db = Db::open(&recipe.database).await.map_err(|e| e.to_string())?;
     let wrong = lost_or_doubled(&db, &noted).await?;
     db.close().await;
     println!("{acknowledged} acknowledged messages looked up afterwards: {wrong} missing, different or doubled");
-    Ok(wrong == 0 && rows.iter().all(|row| row.vital >= 0.999))
+    Ok(wrong == 0 && ended == 0 && rows.iter().all(|row| row.vital >= 0.999))
 }
 
 /// The most memory it took, in kB.

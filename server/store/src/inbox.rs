@@ -209,20 +209,25 @@ pub async fn search(conn: &mut Conn, staff: StaffId, now: At, posts: &[PostId], 
     Ok(rows)
 }
 
-/// `("P下 P水 P道"* AND "Pbuilding P3"*) OR (…)`, where P is a post's mark. The words of a phrase are letters and digits only, so there is nothing to
-/// escape; the last may go on.
+/// `("P下 P水 P道" AND "Pbuilding P3"*) OR (…)`, where P is a post's mark. The words of a phrase are letters and digits only, so there is nothing to
+/// escape.
 fn fts5_query(posts: &[PostId], phrases: &[String]) -> String {
-    either(posts, phrases, " AND ", " OR ", |words| format!("\"{}\"*", words.join(" ")))
+    either(posts, phrases, " AND ", " OR ", |words, end| format!("\"{}\"{end}", words.join(" ")))
 }
 
-/// `('P下' <-> 'P水' <-> 'P道':*) & ('Pbuilding' <-> 'P3':*) | …`.
+/// `('P下' <-> 'P水' <-> 'P道') & ('Pbuilding' <-> 'P3':*) | …`.
 fn ts_query(posts: &[PostId], phrases: &[String]) -> String {
-    either(posts, phrases, " & ", " | ", |words| format!("({}:*)", words.iter().map(|w| format!("'{w}'")).collect::<Vec<_>>().join(" <-> ")))
+    either(posts, phrases, " & ", " | ", |words, end| {
+        let end = if end.is_empty() { "" } else { ":*" };
+        format!("({}{end})", words.iter().map(|w| format!("'{w}'")).collect::<Vec<_>>().join(" <-> "))
+    })
 }
 
-/// All phrases at one of the posts.
-fn either(posts: &[PostId], phrases: &[String], and: &str, or: &str, phrase: impl Fn(Vec<String>) -> String) -> String {
-    let all_at = |post: &PostId| format!("({})", phrases.iter().map(|p| phrase(message::words_at(*post, p))).collect::<Vec<_>>().join(and));
+/// All phrases at one of the posts, each with its words and `*` if its last word may go on. Not after a Chinese character, which is a whole word:
+/// everything that begins with a word is read to the end, however few are wanted.
+fn either(posts: &[PostId], phrases: &[String], and: &str, or: &str, phrase: impl Fn(Vec<String>, &str) -> String) -> String {
+    let end = |p: &String| if p.ends_with(model::search::is_ideograph) { "" } else { "*" };
+    let all_at = |post: &PostId| format!("({})", phrases.iter().map(|p| phrase(message::words_at(*post, p), end(p))).collect::<Vec<_>>().join(and));
     posts.iter().map(all_at).collect::<Vec<_>>().join(or)
 }
 
@@ -355,9 +360,9 @@ mod tests {
         let phrases = model::search::phrases("下水道 Building-3");
         let posts = [PostId(uuid::Uuid::nil()), PostId(uuid::Uuid::max())];
         let (n, m) = ("\u{e000}0000000000", "\u{e000}ffffffffff");
-        let fts5 = format!(r#"("{n}下 {n}水 {n}道"* AND "{n}building {n}3"*) OR ("{m}下 {m}水 {m}道"* AND "{m}building {m}3"*)"#);
+        let fts5 = format!(r#"("{n}下 {n}水 {n}道" AND "{n}building {n}3"*) OR ("{m}下 {m}水 {m}道" AND "{m}building {m}3"*)"#);
         assert_eq!(fts5_query(&posts, &phrases), fts5);
-        let ts = format!("(('{n}下' <-> '{n}水' <-> '{n}道':*) & ('{n}building' <-> '{n}3':*))");
+        let ts = format!("(('{n}下' <-> '{n}水' <-> '{n}道') & ('{n}building' <-> '{n}3':*))");
         assert_eq!(ts_query(&posts[..1], &phrases), ts);
     }
 }
