@@ -32,6 +32,10 @@ else
   load sends
   # shellcheck disable=SC2016 # the services say where it is
   LINLI_DURABLE=yes run scripts/with-services.sh sh -c 'target/release/linli-load sends --database "$LINLI_TEST_POSTGRES_URL"'
+  load import
+  # shellcheck disable=SC2016
+  LINLI_DURABLE=yes run scripts/with-services.sh sh -c 'target/release/linli-load import --database "$LINLI_TEST_POSTGRES_URL"'
+  load codes
   [ -e "$town/seeded" ] || { rm -f "$town"/linli.db* && run target/release/linli-load seed "${place[@]}" && touch "$town/seeded"; }
   load pages "${place[@]}"
   load storm "${place[@]}" --picture docs/measured/storm.svg

@@ -7,7 +7,7 @@ use crate::{
 };
 use axum::{
     Form, Router,
-    body::Body,
+    body::{Body, BodyDataStream, Bytes},
     extract::{ConnectInfo, FromRequest, Request, State},
     handler::Handler,
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
@@ -16,6 +16,7 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use domain::Domain;
+use futures::{StreamExt, stream};
 use model::Role;
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -280,9 +281,9 @@ pub fn encode(text: &str) -> String {
         .collect()
 }
 
-/// Bytes of a form with files in it, where its body has to be read for the token.
-const FILES_LIMIT: usize = 5 * 1024 * 1024;
-/// Bytes of a form without.
+/// Bytes of a form with files in which the token has to stand: ours have it in front of the file.
+const TOKEN_WITHIN: usize = 4096;
+/// Bytes of a form without files.
 pub const FORM_LIMIT: usize = 64 * 1024;
 
 /// Refuses a change asked for by another site's page: by what the browser says of the request (Fetch metadata, then Origin), and for
@@ -303,17 +304,28 @@ async fn same_site(visit: &Visit, request: Request) -> Result<Request, AppError>
     }
     let (parts, body) = request.into_parts();
     let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
-    let has_files = kind.starts_with("multipart/form-data");
-    let bytes = axum::body::to_bytes(body, if has_files { FILES_LIMIT } else { FORM_LIMIT }).await.map_err(|_| AppError::TooLarge)?;
-    let has_token = if has_files {
-        // Our forms have the token in front of the file.
+    if kind.starts_with("multipart/form-data") {
+        let (begun, rest) = beginning(body).await?;
         let needle = format!("name=\"csrf\"\r\n\r\n{}\r\n", visit.csrf);
-        String::from_utf8_lossy(&bytes[..bytes.len().min(4096)]).contains(&needle)
-    } else {
-        let needle = format!("csrf={}", visit.csrf);
-        String::from_utf8_lossy(&bytes).split('&').any(|pair| pair == needle)
-    };
+        let has_token = String::from_utf8_lossy(&begun).contains(&needle);
+        let whole = stream::iter([Ok(Bytes::from(begun))]).chain(rest);
+        return if has_token { Ok(Request::from_parts(parts, Body::from_stream(whole))) } else { Err(AppError::CrossSite) };
+    }
+    let bytes = axum::body::to_bytes(body, FORM_LIMIT).await.map_err(|_| AppError::TooLarge)?;
+    let needle = format!("csrf={}", visit.csrf);
+    let has_token = String::from_utf8_lossy(&bytes).split('&').any(|pair| pair == needle);
     if has_token { Ok(Request::from_parts(parts, Body::from(bytes))) } else { Err(AppError::CrossSite) }
+}
+
+/// So much of a body that the token is in it, and the rest as it comes.
+async fn beginning(body: Body) -> Result<(Vec<u8>, BodyDataStream), AppError> {
+    let (mut begun, mut rest) = (Vec::new(), body.into_data_stream());
+    while begun.len() < TOKEN_WITHIN
+        && let Some(chunk) = rest.next().await
+    {
+        begun.extend_from_slice(&chunk.map_err(|_| AppError::TooLarge)?);
+    }
+    Ok((begun, rest))
 }
 
 /// The headers that keep a page to itself.

@@ -15,6 +15,7 @@ use axum::{
 };
 use futures::StreamExt;
 use std::{
+    net::IpAddr,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -22,9 +23,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{sync::Semaphore, time};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time,
+};
 
-/// What waits longest gives way first.
+/// From what is let in last of all to be turned away, to what gives way first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Urgency {
     /// Messages, answers, everything that is sent.
@@ -37,8 +41,8 @@ pub enum Urgency {
     Spare,
 }
 
-/// How many requests may be answered at the same moment while one more of each urgency is let in. At some thousand a second the last of a
-/// thousand waits a fifth of a second.
+/// How many requests may be answered at the same moment while one more of each urgency is let in. At five thousand messages a
+/// second the last of a thousand waits a fifth of a second.
 const LIMITS: [usize; 4] = [1024, 256, 128, 32];
 
 /// What can wait is answered by so few at a time that it leaves the database to the others; the rest of it stands in line.
@@ -153,65 +157,105 @@ fn urgency(method: &Method, path: &str, query: &str) -> Option<Urgency> {
 pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     let uri = request.uri();
     let Some(urgency) = urgency(request.method(), uri.path(), uri.query().unwrap_or("")) else { return next.run(request).await };
-    let app = &gate.app;
-    let mut unanswered = Unanswered::of(&request);
-    let address = app.address(&request);
+    let address = gate.app.address(&request);
     // This machine itself: a proxy that does not say whom it speaks for.
-    let is_too_often = !address.is_loopback() && app.domain.limits.request(address).is_err();
+    let is_too_often = !address.is_loopback() && gate.app.domain.limits.request(address).is_err();
     // Nothing was typed that would be lost.
     if is_too_often && (request.body().is_end_stream() || is_upload(&request)) {
-        // In few words: it may come ten thousand times a second.
-        return gate.refused("address", (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "10")], "too many requests\n").into_response());
+        return gate.refused("address", in_few_words());
     }
+    let mut visitor = Visitor { gate, address, urgency, unanswered: Unanswered::of(&request) };
     if is_stream(&request) {
-        let Some(place) = gate.held.take(address, urgency) else { return gate.refused("address", unanswered.busy(app)) };
-        // Never closed, so there is always a turn.
-        let _turn = gate.streams.acquire().await;
-        return time::timeout(PATIENCE, next.run(request)).await.map_or_else(|_| unanswered.busy(app), |stream| until_it_ends(stream, place));
+        return visitor.stream(request, next).await;
     }
     // Only staff send files, and who sends one slowly takes nobody's place.
     if is_upload(&request) {
-        return time::timeout(UPLOAD, next.run(request)).await.unwrap_or_else(|_| unanswered.response(app, StatusCode::REQUEST_TIMEOUT, Why::NotArrived));
+        return time::timeout(UPLOAD, next.run(request)).await.unwrap_or_else(|_| visitor.unanswered(StatusCode::REQUEST_TIMEOUT, Why::NotArrived));
     }
-    let request = if request.body().is_end_stream() {
-        request
-    } else {
-        let Some(_own_room) = gate.arriving.take(address, urgency) else { return gate.refused("address", unanswered.busy(app)) };
-        let Ok(_room) = gate.forms.try_acquire() else { return gate.refused("busy", unanswered.busy(app)) };
-        match arrived(request).await {
-            Ok((request, form)) => {
-                unanswered.form = form;
-                request
-            }
-            Err(status) => return unanswered.response(app, status, Why::NotArrived),
-        }
+    let request = match visitor.form(request).await {
+        Ok(request) => request,
+        Err(refusal) => return refusal,
     };
     if is_too_often {
-        return gate.refused("address", unanswered.response(app, StatusCode::TOO_MANY_REQUESTS, Why::Busy));
+        return visitor.gate.refused("address", visitor.unanswered(StatusCode::TOO_MANY_REQUESTS, Why::Busy));
     }
-    let _at_the_door = match request.uri().path() {
-        "/sign-in" if urgency == Urgency::Vital => {
-            let Some(_own_place_in_line) = gate.arriving.take(address, urgency) else { return gate.refused("address", unanswered.busy(app)) };
-            match time::timeout(PATIENCE, gate.sign_ins.acquire()).await {
-                Ok(turn) => turn.ok(),
-                Err(_) => return gate.refused("busy", unanswered.busy(app)),
+    let _at_the_door = match visitor.at_the_door(request.uri().path()).await {
+        Ok(turn) => turn,
+        Err(refusal) => return refusal,
+    };
+    visitor.answer(request, next).await
+}
+
+/// It may come ten thousand times a second.
+fn in_few_words() -> Response {
+    let text = "请求太多，请稍后再试。Too many requests: please try again later.\n";
+    (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "10")], text).into_response()
+}
+
+/// Who asks for something.
+struct Visitor {
+    gate: Gate,
+    address: IpAddr,
+    urgency: Urgency,
+    /// What they hear if it cannot be answered.
+    unanswered: Unanswered,
+}
+
+impl Visitor {
+    fn unanswered(&self, status: StatusCode, why: Why) -> Response {
+        self.unanswered.response(&self.gate.app, status, why)
+    }
+
+    fn turned_away(&self, why: &'static str) -> Response {
+        self.gate.refused(why, self.unanswered.busy(&self.gate.app))
+    }
+
+    async fn stream(&self, request: Request, next: Next) -> Response {
+        let Some(place) = self.gate.held.take(self.address, self.urgency) else { return self.turned_away("address") };
+        // Never closed, so there is always a turn.
+        let _turn = self.gate.streams.acquire().await;
+        match time::timeout(PATIENCE, next.run(request)).await {
+            Ok(stream) => until_it_ends(stream, place),
+            Err(_) => self.unanswered.busy(&self.gate.app),
+        }
+    }
+
+    /// The request once its form has arrived, if it has one.
+    async fn form(&mut self, request: Request) -> Result<Request, Response> {
+        if request.body().is_end_stream() {
+            return Ok(request);
+        }
+        let _own_room = self.gate.arriving.take(self.address, self.urgency).ok_or_else(|| self.turned_away("address"))?;
+        let _room = self.gate.forms.try_acquire().map_err(|_| self.turned_away("busy"))?;
+        let (request, form) = arrived(request).await.map_err(|status| self.unanswered(status, Why::NotArrived))?;
+        self.unanswered.form = form;
+        Ok(request)
+    }
+
+    /// A turn for those whose password is to be looked at.
+    async fn at_the_door(&self, path: &str) -> Result<Option<SemaphorePermit<'_>>, Response> {
+        if self.urgency != Urgency::Vital || !looks_at_a_password(path) {
+            return Ok(None);
+        }
+        let _own_place_in_line = self.gate.arriving.take(self.address, self.urgency).ok_or_else(|| self.turned_away("address"))?;
+        time::timeout(PATIENCE, self.gate.sign_ins.acquire()).await.map(Result::ok).map_err(|_| self.turned_away("busy"))
+    }
+
+    async fn answer(&self, request: Request, next: Next) -> Response {
+        let Some(_place) = self.gate.places.take(self.address, self.urgency) else { return self.turned_away("address") };
+        let Some(_inside) = self.gate.enter(self.urgency) else { return self.turned_away("busy") };
+        let _turn = match self.urgency {
+            Urgency::Vital => None,
+            Urgency::First | Urgency::Usual => self.gate.pages.acquire().await.ok(),
+            Urgency::Spare => self.gate.spare.acquire().await.ok(),
+        };
+        match time::timeout(PATIENCE, next.run(request)).await {
+            Ok(response) if response.status() == StatusCode::INTERNAL_SERVER_ERROR && self.unanswered.is_message() => {
+                self.unanswered(StatusCode::SERVICE_UNAVAILABLE, Why::NotKept)
             }
+            Ok(response) => response,
+            Err(_) => self.unanswered(StatusCode::SERVICE_UNAVAILABLE, Why::NotKept),
         }
-        _ => None,
-    };
-    let Some(_place) = gate.places.take(address, urgency) else { return gate.refused("address", unanswered.busy(app)) };
-    let Some(_inside) = gate.enter(urgency) else { return gate.refused("busy", unanswered.busy(app)) };
-    let _turn = match urgency {
-        Urgency::Vital => None,
-        Urgency::First | Urgency::Usual => gate.pages.acquire().await.ok(),
-        Urgency::Spare => gate.spare.acquire().await.ok(),
-    };
-    match time::timeout(PATIENCE, next.run(request)).await {
-        Ok(response) if response.status() == StatusCode::INTERNAL_SERVER_ERROR && unanswered.is_message() => {
-            unanswered.response(app, StatusCode::SERVICE_UNAVAILABLE, Why::NotKept)
-        }
-        Ok(response) => response,
-        Err(_) => unanswered.response(app, StatusCode::SERVICE_UNAVAILABLE, Why::NotKept),
     }
 }
 
@@ -233,6 +277,11 @@ fn is_upload(request: &Request) -> bool {
     (path.starts_with("/account/") || path.starts_with("/admin/")) && has_kind(request.headers(), "multipart/form-data")
 }
 
+/// Signing in, and setting the first password by a link.
+fn looks_at_a_password(path: &str) -> bool {
+    path == "/sign-in" || path.starts_with("/invitation/") || path.starts_with("/first/")
+}
+
 fn has_kind(headers: &HeaderMap, kind: &str) -> bool {
     headers.get(header::CONTENT_TYPE).is_some_and(|given| given.as_bytes().starts_with(kind.as_bytes()))
 }
@@ -240,8 +289,8 @@ fn has_kind(headers: &HeaderMap, kind: &str) -> bool {
 /// A form has to arrive within this time, and its answer within this time after that.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A file has to arrive within this time: five megabytes over 200 kbit/s.
-const UPLOAD: Duration = Duration::from_secs(200);
+/// A file has to arrive within this time: the 32 megabytes of the largest register over 900 kbit/s.
+const UPLOAD: Duration = Duration::from_secs(300);
 
 /// The request with all that was sent, so that who sends slowly takes nobody's place; and the form, if it is one.
 async fn arrived(request: Request) -> Result<(Request, Bytes), StatusCode> {

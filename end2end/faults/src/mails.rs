@@ -177,19 +177,8 @@ async fn invite(c: &mut Conn, email: String) -> store::Result<()> {
     store::staff::insert(c, &person).await?;
     store::invitation::insert(c, &Invitation { id: invitation_id, staff_id, created_at, expires_at: created_at.plus_days(90), used_at: None }).await?;
     let mail = outbox::Mail {
-        id: OutboxId(new_id()),
-        kind: MailKind::Invitation,
-        recipient: email,
-        language: Language::Chinese,
-        conversation_id: None,
         invitation_id: Some(invitation_id),
-        created_at,
-        due_at: created_at,
-        attempts: 0,
-        last_error: None,
-        sent_at: None,
-        cancelled_at: None,
-        failed_at: None,
+        ..outbox::Mail::new(OutboxId(new_id()), MailKind::Invitation, email, Language::Chinese, created_at)
     };
     outbox::insert(c, &mail).await
 }

@@ -7,7 +7,7 @@ mod retain;
 mod search;
 pub mod verify;
 
-pub use kind::kind_of;
+pub use kind::{kind_of, known_kind};
 pub use refusal::{Refusals, note_repeats, refused};
 pub(crate) use refusal::{not_signed_in, wrong_password};
 pub use retain::{KEPT_DAYS, Keep, KeepError, anchors_in, daily, keep, look_after};

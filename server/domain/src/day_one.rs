@@ -76,7 +76,7 @@ pub async fn view(domain: &Domain, admin: &Admin, id: UnitId, wished: Option<Mis
     Ok(Some(View { unit, above, figures, missing, lines }))
 }
 
-/// The staffing figure: staffed, of how many; `None` below [`FEWEST`].
+/// The staffing figure: ready, of how many; `None` below [`FEWEST`].
 pub fn staffing(figures: &Figures) -> Option<(i64, i64)> {
-    (figures.leaves >= FEWEST).then_some((figures.staffed, figures.leaves))
+    (figures.leaves >= FEWEST).then_some((figures.ready, figures.leaves))
 }

@@ -4,6 +4,7 @@ use crate::{
     Domain, audit, invitation, password,
     sign_in::{self, Browser, SignInError, SignedIn},
     trial::{self, NewUnit},
+    unit,
 };
 use model::{
     At, GrantId, InvitationId, Language, Role, StaffId, UnitId, UnitKind,
@@ -17,9 +18,6 @@ use store::{
 
 const PURPOSE: &str = "first-admin";
 const SUBJECT: &str = "installation";
-
-/// Characters in a unit's name.
-pub const UNIT_LIMIT: usize = 80;
 
 #[derive(Debug, thiserror::Error)]
 pub enum FirstAdminError {
@@ -88,7 +86,7 @@ pub async fn find(domain: &Domain, token: &str) -> std::result::Result<Open, Fir
 pub async fn accept(domain: &Domain, token: &str, typed: Typed<'_>, browser: Browser<'_>) -> std::result::Result<SignedIn, FirstAdminError> {
     let open = find(domain, token).await?;
     let (name, email, password) = (text::line(typed.name, invitation::NAME_LIMIT), text::email(typed.email), text::password(typed.password));
-    let unit = if open.needs_unit { text::line(typed.unit, UNIT_LIMIT).map(Some) } else { Ok(None) };
+    let unit = if open.needs_unit { text::line(typed.unit, unit::NAME_LIMIT).map(Some) } else { Ok(None) };
     let (name, email, password, unit) = match (name, email, password, unit) {
         (Ok(name), Ok(email), Ok(password), Ok(unit)) => (name, email, password, unit),
         (name, email, password, unit) => {
@@ -151,7 +149,7 @@ pub struct Create<'a> {
 /// Makes an admin, or makes somebody who has a login already one. Gives the invitation link when no password was given.
 pub async fn create(domain: &Domain, typed: Create<'_>) -> std::result::Result<Option<String>, CreateError> {
     let (name, email) = (text::line(typed.name, invitation::NAME_LIMIT), text::email(typed.email));
-    let (password, unit) = (typed.password.map(text::password).transpose(), typed.unit.map(|u| text::line(u, UNIT_LIMIT)).transpose());
+    let (password, unit) = (typed.password.map(text::password).transpose(), typed.unit.map(|u| text::line(u, unit::NAME_LIMIT)).transpose());
     let (name, email, password, unit) = match (name, email, password, unit) {
         (Ok(name), Ok(email), Ok(password), Ok(unit)) => (name, email, password, unit),
         (name, email, password, unit) => {

@@ -98,21 +98,7 @@ pub(crate) async fn invite_until(c: &mut Conn, ids: (InvitationId, OutboxId), st
         end_earlier(c, staff, now).await?;
     }
     store::invitation::insert(c, &Invitation { id: ids.0, staff_id: staff, created_at: now, expires_at: until, used_at: None }).await?;
-    let mail = Mail {
-        id: ids.1,
-        kind,
-        recipient: person.email,
-        language: person.language,
-        conversation_id: None,
-        invitation_id: Some(ids.0),
-        created_at: now,
-        due_at: now,
-        attempts: 0,
-        last_error: None,
-        sent_at: None,
-        cancelled_at: None,
-        failed_at: None,
-    };
+    let mail = Mail { invitation_id: Some(ids.0), ..Mail::new(ids.1, kind, person.email, person.language, now) };
     store::outbox::insert(c, &mail).await
 }
 

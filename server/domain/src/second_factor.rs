@@ -227,8 +227,7 @@ pub(crate) async fn confirm(domain: &Domain, staff: &Staff, password: &str) -> s
     }
 }
 
-/// Sets up the app behind a nonce, in the place of one before, with new recovery codes. Sessions in which no second factor was shown end; where
-/// an app is replaced, all others do.
+/// Sets up the app behind a nonce, in the place of one before, with new recovery codes. All other sessions end.
 pub async fn set_app(domain: &Domain, staff: &Staff, nonce: &str, code: &str, password: &str) -> std::result::Result<Vec<String>, ChangeError> {
     if !is_nonce(nonce) {
         return Err(ChangeError::Code);
@@ -466,21 +465,7 @@ async fn reset_in(
     if !store::second_factor::remove_all(c, person.id).await? {
         return Err(ResetError::None);
     }
-    let told = Mail {
-        id: mail,
-        kind: MailKind::SecondFactor,
-        recipient: person.email.clone(),
-        language: person.language,
-        conversation_id: None,
-        invitation_id: None,
-        created_at: now,
-        due_at: now,
-        attempts: 0,
-        last_error: None,
-        sent_at: None,
-        cancelled_at: None,
-        failed_at: None,
-    };
+    let told = Mail::new(mail, MailKind::SecondFactor, person.email.clone(), person.language, now);
     store::outbox::insert(c, &told).await?;
     let ended = session::end_all(c, by, person.id, None, now).await?;
     audit::append(c, now, by, "second_factor.reset", &person.id.to_string(), "").await?;

@@ -3,10 +3,7 @@
 use crate::{
     Admin, Domain, audit, duty, grant,
     invitation::{self, CorrectError},
-    leaving::{self, LeavingError},
-    post,
-    routing::{self, Orphan},
-    telling,
+    post, routing, telling,
     unit::{self, Page},
 };
 use model::{
@@ -35,18 +32,6 @@ pub enum StaffError {
     /// Somebody has this address.
     #[error("the address is taken")]
     EmailTaken,
-    /// Nobody ends their own login.
-    #[error("one's own")]
-    Own,
-    /// They hold a post or a grant outside the admin's units too.
-    #[error("elsewhere")]
-    Elsewhere,
-    /// Nobody else is admin of a unit at the top for good.
-    #[error("the last admin")]
-    LastAdmin,
-    /// Somebody is waiting, and nobody else would answer.
-    #[error("ownerless")]
-    Ownerless(Vec<Orphan>),
     /// Reminded three times already.
     #[error("reminded often enough")]
     Often,
@@ -257,18 +242,6 @@ pub async fn invite_again(domain: &Domain, admin: &Admin, id: StaffId) -> std::r
             })
         })
         .await
-}
-
-/// Somebody leaves at once: sessions, posts and grants end, and what they wrote stays. Refused while somebody waits whom nobody else would answer.
-pub async fn end(domain: &Domain, admin: &Admin, id: StaffId) -> std::result::Result<(), StaffError> {
-    leaving::leave(domain, admin, id, leaving::Typed::default()).await.map_err(|e| match e {
-        LeavingError::Own => StaffError::Own,
-        LeavingError::Elsewhere => StaffError::Elsewhere,
-        LeavingError::LastAdmin => StaffError::LastAdmin,
-        LeavingError::Ownerless(orphans) => StaffError::Ownerless(orphans),
-        LeavingError::Invalid(_) | LeavingError::NotFound => StaffError::NotFound,
-        LeavingError::Store(e) => StaffError::Store(e),
-    })
 }
 
 /// Whether they hold a post or a grant where the admin has no say, now or later, or wait for one.

@@ -2,8 +2,8 @@
 //! those who wait for an answer and have left an address: one, whatever they have open there, and after quiet hours. Everybody else sees the line
 //! when they come back.
 
-use crate::{Domain, calendar, conversation::person, live::Topic, post};
-use model::{At, ClientKey, ContactId, ConversationId, Event, MailKind, MessageId, MessageKind, OutboxId, PostId, StaffId, calendar::Quiet};
+use crate::{Domain, conversation::person, live::Topic, post, setting};
+use model::{At, ClientKey, ContactId, ConversationId, Event, MailKind, MessageId, MessageKind, OutboxId, PostId, StaffId};
 use std::collections::HashSet;
 use store::{
     Conn, Result,
@@ -50,8 +50,7 @@ async fn tell(domain: &Domain, due: Due) -> Result<()> {
         && let Some(to) = person(answering.card())
     {
         let body = Event::HandedOver { to }.write();
-        let calendar = calendar::of_unit(domain, &mut domain.db.read().await?, answering.post.unit_id).await?;
-        let mail_at = calendar.calendar.after_quiet_hours(now, Quiet::default());
+        let mail_at = setting::of(domain, &mut domain.db.read().await?, answering.post.unit_id).await?.free_at(now);
         let (mut after, mut mailed) = (ConversationId(Uuid::nil()), HashSet::new());
         loop {
             let open = store::telling::open(&mut domain.db.read().await?, due.post_id, after, BATCH).await?;
@@ -97,7 +96,8 @@ async fn write(domain: &Domain, due: Due, body: String, open: Vec<Open>, mail_at
                 for (o, sent) in open.into_iter().zip(sent) {
                     let Some(recipient) = o.email.filter(|_| sent.is_new && o.waits > 0 && o.is_mailed == 0) else { continue };
                     if mailed.insert(o.contact_id) {
-                        store::outbox::insert(c, &mail(OutboxId(d.id()), o.id, recipient, o.language, now, mail_at)).await?;
+                        let mail = Mail::new(OutboxId(d.id()), MailKind::HandOver, recipient, o.language, now);
+                        store::outbox::insert(c, &Mail { conversation_id: Some(o.id), due_at: mail_at, ..mail }).await?;
                     }
                 }
                 Ok::<_, store::Error>(mailed)
@@ -106,22 +106,4 @@ async fn write(domain: &Domain, due: Due, body: String, open: Vec<Open>, mail_at
         .await?;
     domain.hub.wake_all(told.into_iter().map(Topic::Conversation).chain([Topic::Post(due.post_id)]));
     Ok(mailed)
-}
-
-fn mail(id: OutboxId, conversation: ConversationId, recipient: String, language: model::Language, now: At, due_at: At) -> Mail {
-    Mail {
-        id,
-        kind: MailKind::HandOver,
-        recipient,
-        language,
-        conversation_id: Some(conversation),
-        invitation_id: None,
-        created_at: now,
-        due_at,
-        attempts: 0,
-        last_error: None,
-        sent_at: None,
-        cancelled_at: None,
-        failed_at: None,
-    }
 }

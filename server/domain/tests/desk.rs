@@ -528,6 +528,14 @@ async fn standing_in_opens_the_inbox_and_reading_there_is_recorded_once_a_day() 
         assert_eq!(entries().await, before + 2, "{name}");
         desk::show(&w.domain, &w.wang, id, None).await.unwrap();
         assert_eq!(entries().await, before + 2, "{name}: one's own post is nothing to record");
+        w.pass(24 * 60);
+        let search = || Asked { query: "下水道".into(), ..Asked::default() };
+        for _ in 0..2 {
+            assert_eq!(desk::inbox(&w.domain, &w.chen, &search()).await.unwrap().quiet.len(), 1);
+        }
+        assert_eq!(entries().await, before + 3, "{name}: a search shows what was written");
+        desk::inbox(&w.domain, &w.wang, &search()).await.unwrap();
+        assert_eq!(entries().await, before + 3, "{name}");
     }
 }
 

@@ -311,6 +311,10 @@ async fn the_first_admin_is_made_once_even_by_two_at_the_same_moment() {
         let Err(FirstAdminError::Invalid(invalid)) = first_admin::accept(&place.domain, &token, nothing, browser("192.0.2.1")).await else { panic!() };
         assert!(invalid.name.is_some() && invalid.email.is_some() && invalid.password.is_some() && invalid.unit.is_some());
 
+        let too_long = Typed { unit: &"长".repeat(61), ..typed("a@linli.example") };
+        let Err(FirstAdminError::Invalid(invalid)) = first_admin::accept(&place.domain, &token, too_long, browser("192.0.2.1")).await else { panic!() };
+        assert!(invalid.unit.is_some(), "as everywhere else");
+
         let make = |email: &'static str| first_admin::accept(&place.domain, &token, typed(email), browser("192.0.2.1"));
         let (first, second) = futures::future::join(make("a@linli.example"), make("b@linli.example")).await;
         let made: Vec<_> = [first, second].into_iter().flatten().collect();

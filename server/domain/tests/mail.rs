@@ -212,19 +212,8 @@ impl House {
     fn row(&self, kind: MailKind, recipient: &str, language: Language) -> Mail {
         let now = self.domain.now();
         Mail {
-            id: OutboxId(self.domain.id()),
-            kind,
-            recipient: recipient.into(),
-            language,
             conversation_id: (kind == MailKind::Answer).then_some(self.conversation),
-            invitation_id: None,
-            created_at: now,
-            due_at: now,
-            attempts: 0,
-            last_error: None,
-            sent_at: None,
-            cancelled_at: None,
-            failed_at: None,
+            ..Mail::new(OutboxId(self.domain.id()), kind, recipient.into(), language, now)
         }
     }
 

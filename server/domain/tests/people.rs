@@ -469,6 +469,24 @@ async fn of_another_holder_only_who_waits_gets_a_mail_and_one() {
 }
 
 #[tokio::test]
+async fn where_a_unit_has_no_quiet_hours_a_new_holder_is_told_of_at_night_too() {
+    for town in towns().await {
+        let admin = town.new_admin("管理员", town.street).await;
+        let none = domain::setting::TypedOne { is_own: true, value: String::new(), is_locked: false };
+        domain::setting::save(&town, &admin, town.street, &[(Setting::QuietHours, none)].into()).await.unwrap();
+        let waiting = town.start(PHONE, "路灯不亮").await;
+        let device = caller::device(&town, PHONE).await.unwrap().unwrap();
+        conversation::set_email(&town, &device, waiting, "a@b.cn", Language::Chinese).await.unwrap();
+        town.newcomer("赵敏").await;
+        town.clock.set(at("2026-11-23T23:00"));
+        holding::hand_over(&town, &admin, town.first, holding::Typed { who: "赵敏", from: "", until: "" }).await.unwrap();
+        town.upkeep().await;
+        let mails = store::outbox::to(&mut town.db.read().await.unwrap(), "a@b.cn").await.unwrap();
+        assert_eq!(mails.iter().map(|m| m.due_at).collect::<Vec<_>>(), [town.now()]);
+    }
+}
+
+#[tokio::test]
 async fn whoever_joins_a_holder_changes_nothing_for_residents() {
     for town in towns().await {
         let admin = town.new_admin("管理员", town.street).await;

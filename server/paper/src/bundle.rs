@@ -35,7 +35,8 @@ fn options() -> SimpleFileOptions {
 impl<W: Write> Bundle<W> {
     pub fn begin(out: W) -> Result<Bundle<W>> {
         // Spreadsheets take a table for UTF-8 only with this mark in front.
-        let mut table = csv::Writer::from_writer("\u{feff}".as_bytes().to_vec());
+        // Everything is quoted, because many of them separate by a semicolon, which may stand in a name.
+        let mut table = csv::WriterBuilder::new().quote_style(csv::QuoteStyle::Always).from_writer("\u{feff}".as_bytes().to_vec());
         let mut book = Workbook::begin(&["联系码"])?;
         book.page()?;
         let head = HEAD.map(str::to_owned);
@@ -98,7 +99,7 @@ mod tests {
         let mut bundle = Bundle::begin(Vec::new()).unwrap();
         let plain = code();
         bundle.add(&plain).unwrap();
-        bundle.add(&Code { code: model::PointCode::from_bits([1; 8]), unit: "=1+1".to_owned(), place: "@SUM(1)".to_owned(), ..code() }).unwrap();
+        bundle.add(&Code { code: model::PointCode::from_bits([1; 8]), unit: "=1+1".to_owned(), place: "@SUM(1);=1".to_owned(), ..code() }).unwrap();
         let mut archive = zip::ZipArchive::new(Cursor::new(bundle.finish().unwrap())).unwrap();
         let mut text = String::new();
         archive.by_name(&format!("svg/{}.svg", plain.code)).unwrap().read_to_string(&mut text).unwrap();
@@ -106,7 +107,7 @@ mod tests {
         let mut table = String::new();
         archive.by_name("codes.csv").unwrap().read_to_string(&mut table).unwrap();
         assert_eq!(table.lines().count(), 3);
-        assert!(table.contains(",'=1+1,") && table.contains(",'@SUM(1),"), "{table}");
+        assert!(table.contains(",\"'=1+1\",") && table.contains(",\"'@SUM(1);=1\","), "{table}");
     }
 
     #[test]

@@ -9,14 +9,15 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteConnection},
 };
 use std::{
+    convert::Infallible,
     fs::{self, File},
-    io,
+    io::{self, Read},
     path::{Path, PathBuf},
     process::{Output, Stdio},
     str::FromStr,
     time::Duration,
 };
-use tokio::{process::Command, runtime::Handle};
+use tokio::{process::Command, runtime::Handle, time};
 use url::Url;
 use uuid::Uuid;
 
@@ -40,7 +41,11 @@ pub async fn make(url: &str, file: &Path) -> Result<()> {
         Kind::Sqlite => {
             let options = SqliteConnectOptions::from_str(url)?.read_only(true).busy_timeout(Duration::from_secs(60)).disable_statement_logging();
             let mut c = SqliteConnection::connect_with(&options).await?;
-            sqlx::query("vacuum into $1").bind(text(file)?).execute(&mut c).await?;
+            let writing = sqlx::query("vacuum into $1").bind(text(file)?).execute(&mut c);
+            tokio::select! {
+                written = writing => written.map(drop)?,
+                never = onto_the_disk(file) => match never {},
+            }
             c.close().await?;
         }
         Kind::Postgres(url) => {
@@ -195,10 +200,26 @@ fn text(path: &Path) -> Result<&str> {
     path.to_str().ok_or_else(|| failed(format!("{} is not a name this program can use", path.display())))
 }
 
+/// Puts a file that grows onto the disk piece by piece: else whoever commits something waits in the end until all of it is there.
+async fn onto_the_disk(file: &Path) -> Infallible {
+    loop {
+        time::sleep(Duration::from_millis(50)).await;
+        let file = file.to_owned();
+        // What fails here fails once more at the end, and is told then.
+        let _ = tokio::task::spawn_blocking(move || File::open(file)?.sync_data()).await;
+    }
+}
+
+/// Bytes copied between two looks at the disk.
+const PIECE: u64 = 8 << 20;
+
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     // Not `fs::copy`, which would give the copy the backup's permissions.
-    io::copy(&mut File::open(from)?, &mut File::create(to)?)?;
-    File::open(to)?.sync_all()
+    let (mut from, mut to) = (File::open(from)?, File::create(to)?);
+    while io::copy(&mut (&mut from).take(PIECE), &mut to)? > 0 {
+        to.sync_data()?;
+    }
+    to.sync_all()
 }
 
 /// A file and its name are there after a power cut.

@@ -3,6 +3,7 @@
 use crate::{
     Conn, Result,
     conn::{Either, execute, fetch_all, fetch_optional, on},
+    holding::is_on_duty,
     message,
 };
 use model::{At, ClientKey, ContactId, ContactPointId, ConversationId, ConversationState, DeviceId, PointCode, PostId, StaffId, UnitId};
@@ -152,14 +153,17 @@ pub async fn way(conn: &mut Conn, device: DeviceId, contact: ContactId, id: Conv
     fetch_optional!(
         conn,
         Way,
-        "select c.post_id, p.unit_id, p.answering_id,
+        concat!(
+            "select c.post_id, p.unit_id, p.answering_id,
             (select count(*) from holdings h join staff s on s.id = h.staff_id and s.activated_at is not null and s.ended_at is null
              where h.post_id = p.id and h.from_at <= $5 and (h.until_at is null or h.until_at > $5)
-                and (s.off_duty_since is null or s.off_duty_since > $5 or s.off_duty_until <= $5)
-                and not exists (select 1 from absences a where a.staff_id = s.id and a.from_at <= $5 and a.until_at > $5)) as on_duty,
+                and ",
+            is_on_duty!("$5"),
+            ") as on_duty,
             (select count(*) from messages m where m.conversation_id = c.id and m.client_key = $4) as is_known
          from conversations c join posts p on p.id = c.post_id
-         where c.id = $3 and (c.contact_id = $2 or exists (select 1 from claims k where k.conversation_id = c.id and k.device_id = $1 and k.ended_at is null))",
+         where c.id = $3 and (c.contact_id = $2 or exists (select 1 from claims k where k.conversation_id = c.id and k.device_id = $1 and k.ended_at is null))"
+        ),
         device,
         contact,
         id,

@@ -1,14 +1,14 @@
 //! What a subtree still lacks on its first day.
 
-use crate::{Conn, Result, admin::held, conn::*, print::below};
+use crate::{Conn, Result, admin::held, conn::*, invitation::is_since_taken_up, print::below};
 use model::{At, PostId, StaffId, UnitId, UnitKind};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
 pub struct Figures {
     /// Grids and classes.
     pub leaves: i64,
-    /// Of these, with a holder who has signed in and a contact point in use.
-    pub staffed: i64,
+    /// Of these, with a holder who has signed in and a contact point in use: the staffing figure.
+    pub ready: i64,
     /// Units that should have a post with a holder and have not: grids and classes without one, and every other unit with a post that nobody holds.
     pub without_holder: i64,
     pub posts: i64,
@@ -54,7 +54,7 @@ pub async fn figures(conn: &mut Conn, unit: UnitId, now: At) -> Result<Figures> 
             beginning!(),
             " select (select count(*) from leaves) as leaves,
                 (select count(*) from leaves l where exists (select 1 from seats where seats.unit_id = l.id and seats.is_held)
-                    and exists (select 1 from seats where seats.unit_id = l.id and seats.has_point)) as staffed,
+                    and exists (select 1 from seats where seats.unit_id = l.id and seats.has_point)) as ready,
                 (select count(*) from lacking) as without_holder,
                 (select count(*) from seats) as posts,
                 (select count(*) from seats where not has_point) as without_point,
@@ -149,8 +149,12 @@ pub async fn staff_not_signed_in(conn: &mut Conn, unit: UnitId, now: At, limit: 
         concat!(
             beginning!(),
             " select s.id, s.name, s.email, p.title, u.name as unit_name,
-                (select max(i.created_at) from invitations i where i.staff_id = s.id) as invited_at,
-                (select max(i.expires_at) from invitations i where i.staff_id = s.id) as expires_at
+                (select max(i.created_at) from invitations i where i.staff_id = s.id and ",
+            is_since_taken_up!(),
+            ") as invited_at,
+                (select max(i.expires_at) from invitations i where i.staff_id = s.id and ",
+            is_since_taken_up!(),
+            ") as expires_at
               from people join staff s on s.id = people.id
               left join posts p on p.id = (
                 select h.post_id from holdings h join seats on seats.id = h.post_id

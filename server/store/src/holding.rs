@@ -3,6 +3,25 @@
 use crate::{Conn, Result, admin::mine, conn::*};
 use model::{At, HoldingId, PostId, StaffId, UnitId};
 
+/// Whether the member of staff `s` neither rests nor is away at a moment.
+macro_rules! is_on_duty {
+    ($at:literal) => {
+        concat!(
+            "(s.off_duty_since is null or s.off_duty_since > ",
+            $at,
+            " or s.off_duty_until <= ",
+            $at,
+            ") and not exists (select 1 from absences a where a.staff_id = s.id and a.from_at <= ",
+            $at,
+            " and a.until_at > ",
+            $at,
+            ")"
+        )
+    };
+}
+
+pub(crate) use is_on_duty;
+
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Holding {
     pub id: HoldingId,

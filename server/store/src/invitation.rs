@@ -91,6 +91,15 @@ macro_rules! at_unit {
     };
 }
 
+/// Of the invitations `i` of a member of staff `s`: since they last took one up, because whoever comes back is invited anew.
+macro_rules! is_since_taken_up {
+    () => {
+        "i.used_at is null and i.created_at > coalesce((select max(u.used_at) from invitations u where u.staff_id = s.id), 0)"
+    };
+}
+
+pub(crate) use is_since_taken_up;
+
 /// Everybody there with their newest invitation and how far it has come.
 macro_rules! invited {
     ($chosen:expr) => {
@@ -106,7 +115,9 @@ macro_rules! invited {
                 union select g.staff_id from grants g join chosen on chosen.id = g.unit_id where g.until_at is null or g.until_at > $2),
              newest as (
                 select s.id, s.unit_id, s.name, s.email, s.language, s.activated_at,
-                    (select i.id from invitations i where i.staff_id = s.id order by i.created_at desc, i.id desc limit 1) as invitation_id
+                    (select i.id from invitations i where i.staff_id = s.id and ",
+            is_since_taken_up!(),
+            " order by i.created_at desc, i.id desc limit 1) as invitation_id
                 from people p join staff s on s.id = p.id where s.ended_at is null),
              invited as (
                 select n.id as staff_id, n.unit_id, n.name, n.email, n.language, n.activated_at, i.created_at as invited_at, i.expires_at, o.sent_at,

@@ -29,6 +29,25 @@ pub struct Mail {
 const BESIDE: i64 = 9007199254740992;
 
 impl Mail {
+    /// One that is to go out at once and has nothing to do with a conversation or an invitation.
+    pub fn new(id: OutboxId, kind: MailKind, recipient: String, language: Language, now: At) -> Mail {
+        Mail {
+            id,
+            kind,
+            recipient,
+            language,
+            conversation_id: None,
+            invitation_id: None,
+            created_at: now,
+            due_at: now,
+            attempts: 0,
+            last_error: None,
+            sent_at: None,
+            cancelled_at: None,
+            failed_at: None,
+        }
+    }
+
     fn is_beside(&self) -> bool {
         self.kind == MailKind::HandOver
     }

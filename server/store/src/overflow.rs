@@ -2,7 +2,8 @@
 
 use crate::{
     Conn, Result,
-    conn::{Either, execute, fetch_one, fetch_optional, on},
+    conn::{Either, execute, fetch_all, fetch_one, fetch_optional, on},
+    holding::is_on_duty,
 };
 use model::{At, ConversationId, PostId, UnitId};
 use serde::Serialize;
@@ -119,15 +120,22 @@ pub struct Above {
 
 /// Posts of the units above a post that somebody holds who is on duty, the nearest first.
 pub async fn above(conn: &mut Conn, post: PostId, now: At) -> Result<Vec<Above>> {
-    on!(conn, c => sqlx::query_as::<_, Above>(
-        "with recursive up as (
+    fetch_all!(
+        conn,
+        Above,
+        concat!(
+            "with recursive up as (
             select u.parent_id as id, 1 as depth from posts p join units u on u.id = p.unit_id where p.id = $1
             union all select u.parent_id, up.depth + 1 from units u join up on u.id = up.id)
          select p.id, p.unit_id from up join posts p on p.unit_id = up.id
          where p.ended_at is null and p.answering_id = p.id and exists (
             select 1 from holdings h join staff s on s.id = h.staff_id and s.activated_at is not null and s.ended_at is null
             where h.post_id = p.id and h.from_at <= $2 and (h.until_at is null or h.until_at > $2)
-                and (s.off_duty_since is null or s.off_duty_since > $2 or s.off_duty_until <= $2)
-                and not exists (select 1 from absences a where a.staff_id = s.id and a.from_at <= $2 and a.until_at > $2))
-         order by up.depth, p.id limit 20").bind(post).bind(now).fetch_all(c))
+                and ",
+            is_on_duty!("$2"),
+            ") order by up.depth, p.id limit 20"
+        ),
+        post,
+        now
+    )
 }

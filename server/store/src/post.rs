@@ -4,6 +4,7 @@ use crate::{
     Conn, Result, absence,
     admin::{held, mine},
     conn::*,
+    holding::is_on_duty,
     message,
 };
 use model::{At, ConversationId, Language, PostId, StaffId, UnitId};
@@ -136,15 +137,17 @@ pub async fn seats(conn: &mut Conn, now: At) -> Result<Vec<Seat>> {
     let mut seats = fetch_all!(
         conn,
         Seat,
-        "select p.id, p.unit_id, p.substitute_id, p.answering_id, count(s.id) as holders,
-            count(case when s.off_duty_since is null or (s.off_duty_until is not null and s.off_duty_until <= $1)
-                then case when not exists (select 1 from absences a where a.staff_id = s.id and a.from_at <= $1 and a.until_at > $1) then s.id end end) as on_duty
+        concat!(
+            "select p.id, p.unit_id, p.substitute_id, p.answering_id, count(s.id) as holders, count(case when ",
+            is_on_duty!("$1"),
+            " then s.id end) as on_duty
          from posts p
          left join holdings h on h.post_id = p.id and h.from_at <= $1 and (h.until_at is null or h.until_at > $1)
          left join staff s on s.id = h.staff_id and s.activated_at is not null and s.ended_at is null
          where p.ended_at is null
          group by p.id, p.unit_id, p.substitute_id, p.answering_id
-         order by p.id",
+         order by p.id"
+        ),
         now
     )?;
     let away: HashMap<PostId, PostId> = absence::substitutes(conn, now).await?.into_iter().collect();

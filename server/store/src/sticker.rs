@@ -69,7 +69,7 @@ macro_rules! is {
         "(c.revoked_at is null and not exists (select 1 from scans s where s.contact_point_id = c.id and s.count > 0))"
     };
     (silent) => {
-        "(c.revoked_at is null and (select max(s.day) from scans s where s.contact_point_id = c.id and s.count > 0) < $4 - 30)"
+        "(c.revoked_at is null and (select max(s.day) from scans s where s.contact_point_id = c.id and s.count > 0) <= $4 - 30)"
     };
     // A day of the last week, at least two weeks after the first scan, against the days before it, four weeks at most.
     (busy) => {

@@ -12,7 +12,7 @@ use store::{
     contact_point::ContactPoint,
     conversation::Conversation,
     first_message::{Outcome, Start},
-    invitation::Wanted,
+    invitation::{Invitation, Wanted},
     message::{self, Audience, New, NewWait},
     overflow::{self, Room},
     post::Post,
@@ -616,6 +616,15 @@ async fn invitations_are_written_for_many_at_once_and_each_is_in_one_state() {
         assert_eq!(write!(db, c => store::invitation::insert_all(c, &next, NOW.plus_days(1))), 4);
         let old = store::invitation::find(&mut db.read().await.unwrap(), old).await.unwrap().unwrap();
         assert_eq!(old.expires_at, NOW.plus_days(1));
+
+        // Whoever was here before and comes back is invited anew: the invitation they once took up says nothing.
+        let (back, once) = (ids[4], InvitationId(id()));
+        let taken = Invitation { id: once, staff_id: back, created_at: NOW.plus_days(2), expires_at: NOW.plus_days(9), used_at: None };
+        write!(db, c => store::invitation::insert(c, &taken));
+        assert!(write!(db, c => store::invitation::consume(c, once, NOW.plus_days(3))));
+        let wanted = Wanted { states: [InvitationState::Unsent; 2], before: NOW.plus_days(30), most: 4 };
+        let unsent = store::invitation::wanted(&mut db.read().await.unwrap(), admin, NOW.plus_days(20), None, wanted).await.unwrap();
+        assert!(unsent.contains(&back));
         assert_eq!(store::invitation::tries(&mut db.read().await.unwrap(), ids[3]).await.unwrap(), 2);
     })
     .await;
@@ -690,19 +699,8 @@ async fn what_a_trial_held_back_is_shown_and_given_back_or_forgotten() {
         let conversation = conversation(&db).await;
         let email = store::staff::find(&mut db.read().await.unwrap(), me).await.unwrap().unwrap().email;
         let mail = |kind, recipient: &str, conversation_id| store::outbox::Mail {
-            id: OutboxId(id()),
-            kind,
-            recipient: recipient.into(),
-            language: Language::Chinese,
             conversation_id,
-            invitation_id: None,
-            created_at: NOW,
-            due_at: NOW,
-            attempts: 0,
-            last_error: None,
-            sent_at: None,
-            cancelled_at: None,
-            failed_at: None,
+            ..store::outbox::Mail::new(OutboxId(id()), kind, recipient.into(), Language::Chinese, NOW)
         };
         let answer = || mail(MailKind::Answer, "a@linli.test", Some(conversation));
         let mails = [answer(), answer(), mail(MailKind::Password, &email, None)];
@@ -1118,19 +1116,9 @@ async fn a_mail_of_a_kind_that_the_version_before_cannot_read_is_not_where_that_
     on_both(async |db| {
         let conversation = conversation(&db).await;
         let mail = |kind, due_at| store::outbox::Mail {
-            id: OutboxId(id()),
-            kind,
-            recipient: "a@b.cn".into(),
-            language: Language::Chinese,
             conversation_id: Some(conversation),
-            invitation_id: None,
-            created_at: NOW,
             due_at,
-            attempts: 0,
-            last_error: None,
-            sent_at: None,
-            cancelled_at: None,
-            failed_at: None,
+            ..store::outbox::Mail::new(OutboxId(id()), kind, "a@b.cn".into(), Language::Chinese, NOW)
         };
         let (answer, told) = (mail(MailKind::Answer, NOW.plus_minutes(2)), mail(MailKind::HandOver, NOW.plus_minutes(1)));
         let (one, other, first) = (answer.clone(), told.clone(), told.id);

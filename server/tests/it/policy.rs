@@ -3,6 +3,7 @@
 use crate::{actor::Actor, app::on_both};
 use app::routes::Policy;
 use axum::http::Method;
+use model::Role;
 
 /// Everything of one district, by the words that stand before an id in a path.
 struct Ids {
@@ -257,6 +258,18 @@ async fn a_change_asked_for_by_another_site_is_refused() {
         let page = worker.get(&sticker.path()).await;
         let (key, csrf) = (page.field("key"), page.field("csrf"));
         worker.post(&sticker.path(), &[("text", "路过"), ("key", &key), ("csrf", &csrf)]).await.is(303);
+        // Nor does a large file have to be read for its token.
+        let id = app.staff("赵敏").await;
+        app.grant(id, Role::Admin, sticker.street).await;
+        let mut admin = app.signed_in(id).await;
+        let csrf = admin.get("/admin/imports/new").await.field("csrf");
+        admin.headers.remove("sec-fetch-site");
+        let mut register = "代码,名称,类别,上级代码\n".to_owned();
+        register.push_str(&"4205,宜昌市,市,\n".repeat(400_000));
+        let fields = |csrf: &'static str| [("csrf", csrf), ("unit", "x"), ("mode", "add"), ("kind", "")];
+        admin.upload("/admin/imports/new", &fields("wrong"), "file", register.as_bytes()).await.is(403);
+        let csrf = &*csrf.leak();
+        admin.upload("/admin/imports/new", &fields(csrf), "file", register.as_bytes()).await.is(404);
         let own_origin = &[("sec-fetch-site", None), ("origin", Some("http://linli.test"))];
         with(own_origin).post(&path, &form).await.is(303);
     })

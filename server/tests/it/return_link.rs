@@ -25,21 +25,7 @@ async fn answered(app: &TestApp, sticker: &Sticker) -> (Actor, String, String, S
         sent_at: now,
         wait: None,
     };
-    let mail = Mail {
-        id: OutboxId(domain.id()),
-        kind: MailKind::Answer,
-        recipient: "zhang@example.cn".into(),
-        language: Language::Chinese,
-        conversation_id: Some(id),
-        invitation_id: None,
-        created_at: now,
-        due_at: now,
-        attempts: 0,
-        last_error: None,
-        sent_at: None,
-        cancelled_at: None,
-        failed_at: None,
-    };
+    let mail = Mail { conversation_id: Some(id), ..Mail::new(OutboxId(domain.id()), MailKind::Answer, "zhang@example.cn".into(), Language::Chinese, now) };
     let outbox = mail.id;
     domain
         .db

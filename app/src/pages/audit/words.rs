@@ -243,6 +243,7 @@ mod tests {
         }
         let mut missing: Vec<&String> = actions.iter().filter(|a| known(Language::English, a).is_none()).collect();
         missing.sort();
+        assert!(actions.iter().all(|a| domain::audit::known_kind(a).is_some()), "what these are about is missing in server/domain/src/audit/kind.rs");
         assert!(missing.is_empty(), "words for these are missing in app/src/pages/audit/words.rs: {missing:?}");
     }
 

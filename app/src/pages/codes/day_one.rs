@@ -56,11 +56,11 @@ pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<UnitId>,
 fn staffing(l: Language, f: &Figures) -> impl IntoView + use<> {
     let name = t!(l, codes.staffing);
     let figure = match day_one::staffing(f) {
-        Some((staffed, leaves)) => {
-            let rate = staffed * 100 / leaves.max(1);
+        Some((ready, leaves)) => {
+            let rate = ready * 100 / leaves.max(1);
             view! {
-                <dd>{format!("{rate} %")}" "<small>{t!(l, codes.staffing_is, staffed = staffed, leaves = leaves)}</small></dd>
-                <dd><progress max=leaves.to_string() value=staffed.to_string() aria-label=name.clone()></progress></dd>
+                <dd>{format!("{rate} %")}" "<small>{t!(l, codes.staffing_is, ready = ready, leaves = leaves)}</small></dd>
+                <dd><progress max=leaves.to_string() value=ready.to_string() aria-label=name.clone()></progress></dd>
             }
             .into_any()
         }

@@ -59,6 +59,7 @@ async fn about(visit: &Visit, typed: &str) -> Result<(PointCode, About), AppErro
 
 pub async fn send(visit: Visit, Path(typed): Path<String>, Posted(mut form): Posted<Form>) -> Result<Response, AppError> {
     let l = visit.language;
+    let mut status = StatusCode::UNPROCESSABLE_ENTITY;
     let (code, about) = about(&visit, &typed).await?;
     let reported = Reported { reason: &form.reason, body: &form.body, device: visit.device.as_ref().map(|device| device.id), address: visit.address };
     match sticker::report(&visit.app.domain, &code, reported).await {
@@ -68,11 +69,14 @@ pub async fn send(visit: Visit, Path(typed): Path<String>, Posted(mut form): Pos
         }
         Err(ReportError::NoReason) => form.reason_error = Some(t!(l, codes.wrong_choose)),
         Err(ReportError::Text(e)) => form.body_error = Some(text_error(l, e)),
-        Err(ReportError::TooMany(wait)) => return Err(AppError::TooMany { seconds: wait.seconds }),
+        Err(ReportError::TooMany(wait)) => {
+            status = StatusCode::TOO_MANY_REQUESTS;
+            form.body_error = Some(t!(l, resident.too_many, seconds = wait.seconds));
+        }
         Err(ReportError::NotFound) => return Err(AppError::NotFound),
         Err(ReportError::Store(e)) => return Err(e.into()),
     }
-    Ok(page(&visit, &code, &about, form, StatusCode::UNPROCESSABLE_ENTITY))
+    Ok(page(&visit, &code, &about, form, status))
 }
 
 pub fn reason_text(l: Language, reason: ReportReason) -> String {

@@ -29,6 +29,7 @@ use domain::{
     grant::{self, GrantError},
     holding::{self, HoldingError, Typed},
     invitation::{self, CorrectError, REMINDERS},
+    leaving::{self, LeavingError},
     routing::Orphan,
     row::{Invitation, Term},
     second_factor::{self, ResetError},
@@ -205,13 +206,13 @@ async fn reset_second_factor(visit: &Visit, admin: &Admin, id: StaffId, draft: &
 async fn end(visit: &Visit, admin: &Admin, id: StaffId, draft: &Draft) -> Result<Option<Errors>, AppError> {
     let l = visit.language;
     let error = if draft.confirm == "yes" {
-        match staff::end(&visit.app.domain, admin, id).await {
+        match leaving::leave(&visit.app.domain, admin, id, leaving::Typed::default()).await {
             Ok(()) => return Ok(None),
-            Err(StaffError::Own) => t!(l, admin.end_self),
-            Err(StaffError::Elsewhere) => t!(l, admin.end_elsewhere),
-            Err(StaffError::LastAdmin) => t!(l, people.last_admin),
-            Err(StaffError::Ownerless(open)) => return Ok(Some(Errors { end: Some(t!(l, admin.ownerless)), open, ..Errors::default() })),
-            Err(StaffError::Store(e)) => return Err(e.into()),
+            Err(LeavingError::Own) => t!(l, admin.end_self),
+            Err(LeavingError::Elsewhere) => t!(l, admin.end_elsewhere),
+            Err(LeavingError::LastAdmin) => t!(l, people.last_admin),
+            Err(LeavingError::Ownerless(open)) => return Ok(Some(Errors { end: Some(t!(l, admin.ownerless)), open, ..Errors::default() })),
+            Err(LeavingError::Store(e)) => return Err(e.into()),
             Err(_) => return Err(AppError::NotFound),
         }
     } else {

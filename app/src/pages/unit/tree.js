@@ -111,6 +111,8 @@
   }
 
   function more(node) {
+    if (node.dataset.busy) return;
+    node.dataset.busy = '1';
     var li = item(node);
     var list = li.parentNode;
     var had = document.activeElement === node;
@@ -126,7 +128,10 @@
       li.remove();
       dress(list);
       if (first && had) focus(first.querySelector('.node'));
-    }, function () { say(node, tree.dataset.failed); });
+    }, function () {
+      delete node.dataset.busy;
+      say(node, tree.dataset.failed);
+    });
   }
 
   function act(node) {

@@ -1,13 +1,17 @@
 //! The list: who waits, for whom, since when; and finding what was said.
 
-use super::Row;
+use super::{Row, show::record_reading};
 use crate::{
     Domain, Staff,
     calendar::{self, UnitCalendar},
     overflow::{self, Reached},
 };
 use model::{At, ConversationId, ConversationState, PostId, search};
-use std::{cmp::Reverse, collections::HashMap, sync::Arc};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 use store::{
     Result,
     inbox::{Place, Post},
@@ -74,6 +78,11 @@ pub async fn inbox(domain: &Domain, staff: &Staff, asked: &Asked) -> Result<Inbo
     let reached = overflow::reached(domain, &mut conn, &posts).await?;
     if !asked.query.trim().is_empty() {
         let quiet = find(&mut conn, staff, now, &posts, &asked.query).await?;
+        drop(conn);
+        // What was found is shown with the words around it.
+        let of_others: HashSet<PostId> = posts.iter().filter(|p| p.stands_in == 1).map(|p| p.id).collect();
+        let read: Vec<ConversationId> = quiet.iter().filter(|row| of_others.contains(&row.post_id)).map(|row| row.id).collect();
+        record_reading(domain, staff.id, &read, &calendar).await?;
         return Ok(Inbox { posts, groups: Vec::new(), quiet, next: None, reached, calendar });
     }
     let state = if asked.closed { ConversationState::Closed } else { ConversationState::Open };

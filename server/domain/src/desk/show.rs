@@ -80,7 +80,7 @@ pub async fn show(domain: &Domain, staff: &Staff, id: ConversationId, before: Op
     };
     drop(conn);
     if view.stands_in {
-        record_reading(domain, staff.id, id, &view.standing.calendar).await?;
+        record_reading(domain, staff.id, &[id], &view.standing.calendar).await?;
     }
     if before.is_none() {
         saw(domain, &view.standing.conversation, &view.standing.post, view.standing.conversation.last_seq).await?;
@@ -127,29 +127,40 @@ pub(super) async fn later(domain: &Domain, c: &mut Conn, staff: StaffId, post: &
 }
 
 /// Keeps, once a day for each conversation, that somebody read what belongs to a post they stand in for.
-async fn record_reading(domain: &Domain, staff: StaffId, id: ConversationId, calendar: &UnitCalendar) -> Result<()> {
-    const READ: &str = "conversation.read_as_stand_in";
+pub(super) async fn record_reading(domain: &Domain, staff: StaffId, read: &[ConversationId], calendar: &UnitCalendar) -> Result<()> {
     let now = domain.now();
     let today = start_of_day(&calendar.calendar, now);
-    let target = id.to_string();
     let mut conn = domain.db.read().await?;
-    if store::audit::has_done(&mut conn, staff, READ, &target, today).await? {
+    let unrecorded = unrecorded(&mut conn, staff, read, today).await?;
+    drop(conn);
+    if unrecorded.is_empty() {
         return Ok(());
     }
-    drop(conn);
     domain
         .db
         .write(move |c| {
             Box::pin(async move {
                 // Of two tabs at the same moment one records it. Nothing else is locked here.
                 store::audit::hold(c).await?;
-                if store::audit::has_done(c, staff, READ, &target, today).await? {
-                    return Ok(());
+                for id in self::unrecorded(c, staff, &unrecorded, today).await? {
+                    audit::append(c, now, Some(staff), READ, &id.to_string(), "").await?;
                 }
-                audit::append(c, now, Some(staff), READ, &target, "").await
+                Ok(())
             })
         })
         .await
+}
+
+const READ: &str = "conversation.read_as_stand_in";
+
+async fn unrecorded(c: &mut Conn, staff: StaffId, read: &[ConversationId], since: At) -> Result<Vec<ConversationId>> {
+    let mut unrecorded = Vec::new();
+    for id in read {
+        if !store::audit::has_done(c, staff, READ, &id.to_string(), since).await? {
+            unrecorded.push(*id);
+        }
+    }
+    Ok(unrecorded)
 }
 
 /// A page that shows the conversation says up to where. Not told by the stream itself: a page in the background has shown nothing to anybody.
@@ -203,7 +214,7 @@ pub async fn watch(domain: &Domain, staff: &Staff, id: ConversationId) -> Result
     let calendar = calendar::of_unit(domain, &mut conn, post.unit_id).await?;
     drop(conn);
     if stands_in {
-        record_reading(domain, staff.id, id, &calendar).await?;
+        record_reading(domain, staff.id, &[id], &calendar).await?;
     }
     Ok(Some(domain.hub.enter(id, staff.id, &staff.name)))
 }

@@ -148,19 +148,9 @@ impl Held {
         let Some(recipient) = contact.email else { return Ok(()) };
         let settings = setting::of(domain, c, self.card.unit_id).await?;
         let mail = Mail {
-            id: OutboxId(domain.id()),
-            kind: MailKind::Answer,
-            recipient,
-            language: contact.language,
             conversation_id: Some(conversation.id),
-            invitation_id: None,
-            created_at: self.now,
             due_at: settings.free_at(self.now),
-            attempts: 0,
-            last_error: None,
-            sent_at: None,
-            cancelled_at: None,
-            failed_at: None,
+            ..Mail::new(OutboxId(domain.id()), MailKind::Answer, recipient, contact.language, self.now)
         };
         store::outbox::insert(c, &mail).await?;
         store::conversation::set_mailed(c, conversation.id, seq).await

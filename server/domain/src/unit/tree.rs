@@ -1,5 +1,5 @@
 //! The tree as its pages show it: kept in memory with its figures, because a city's 16,777 units are opened, searched and counted far more often
-//! than they change. Whatever changes a unit forgets it, on every node; figures of a large tree may be some seconds old.
+//! than they change. Whatever changes a unit forgets it, on every node; figures of a large tree may be a minute old.
 
 use super::{LARGE, PAGE, Page};
 use crate::{Admin, Domain};
@@ -210,7 +210,7 @@ pub struct Kept {
 
 /// Seconds for which the figures of a large tree are shown without a look, and for which they are shown while they are counted anew.
 const FRESH_SECONDS: i64 = 10;
-const STALE_SECONDS: i64 = 10 * 60;
+const STALE_SECONDS: i64 = 60;
 
 impl Kept {
     fn get(&self) -> Option<Arc<Index>> {
