@@ -1,7 +1,10 @@
 //! Registers brought in as a file: the imports themselves, what they are compared with, and their changes, a statement for all rows of a table.
 
 use crate::{Conn, Result, admin::mine, conn::*};
-use model::{AbsenceId, At, ContactPointId, ConversationId, HoldingId, ImportId, ImportState, Language, PostId, SessionId, StaffId, UnitId, UnitKind};
+use model::{
+    AbsenceId, AbsenceReason, At, ContactPointId, ConversationId, HoldingId, ImportId, ImportState, Language, PostId, Role, SessionId, StaffId, UnitId,
+    UnitKind,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 
@@ -103,7 +106,7 @@ pub struct Ties {
     pub id: StaffId,
     /// 1 for whoever has a grant, wherever.
     pub has_grant: i64,
-    /// 1 for whoever has their home, a post or a grant outside.
+    /// 1 for whoever has their home, a post or a grant outside, or waits for one.
     pub is_elsewhere: i64,
 }
 
@@ -118,6 +121,8 @@ pub async fn ties(conn: &mut Conn, top: UnitId, now: At) -> Result<Vec<Ties>> {
                 as has_grant,
             cast(case when (here.unit_id is not null and here.unit_id not in (select id from below))
                 or exists (select 1 from grants g where g.staff_id = here.id and (g.until_at is null or g.until_at > $2) and g.unit_id not in (select id from below))
+                or exists (select 1 from proposed_grants g
+                    where g.staff_id = here.id and g.decided_at is null and g.expires_at > $2 and g.unit_id not in (select id from below))
                 or exists (select 1 from holdings h join posts p on p.id = h.post_id
                     where h.staff_id = here.id and (h.until_at is null or h.until_at > $2) and p.unit_id not in (select id from below))
                 then 1 else 0 end as bigint) as is_elsewhere
@@ -126,15 +131,28 @@ pub async fn ties(conn: &mut Conn, top: UnitId, now: At) -> Result<Vec<Ties>> {
     fetch_all!(conn, Ties, text, top, now)
 }
 
-/// Of these people those who have not left.
-pub async fn present(conn: &mut Conn, people: &[StaffId]) -> Result<Vec<StaffId>> {
+/// When each of these people has left, if they have.
+pub async fn ended(conn: &mut Conn, people: &[StaffId]) -> Result<Vec<(StaffId, Option<At>)>> {
     let mut found = Vec::new();
     for batch in id_batches(people.iter().map(|id| id.to_string())) {
         let text = match conn.either() {
-            Either::Sqlite(_) => concat!("select id from staff where ended_at is null and id in ", sqlite_ids!()),
-            Either::Postgres(_) => concat!("select id from staff where ended_at is null and id in ", postgres_ids!()),
+            Either::Sqlite(_) => concat!("select id, ended_at from staff where id in ", sqlite_ids!()),
+            Either::Postgres(_) => concat!("select id, ended_at from staff where id in ", postgres_ids!()),
         };
-        found.extend(fetch_all!(conn, (StaffId,), text, batch)?.into_iter().map(|(id,)| id));
+        found.extend(fetch_all!(conn, (StaffId, Option<At>), text, batch)?);
+    }
+    Ok(found)
+}
+
+/// The unit of each of these posts, as far as they are there.
+pub async fn units_of(conn: &mut Conn, posts: &[PostId]) -> Result<HashMap<PostId, UnitId>> {
+    let mut found = HashMap::new();
+    for batch in id_batches(posts.iter().map(|id| id.to_string())) {
+        let text = match conn.either() {
+            Either::Sqlite(_) => concat!("select id, unit_id from posts where id in ", sqlite_ids!()),
+            Either::Postgres(_) => concat!("select id, unit_id from posts where id in ", postgres_ids!()),
+        };
+        found.extend(fetch_all!(conn, (PostId, UnitId), text, batch)?);
     }
     Ok(found)
 }
@@ -310,6 +328,7 @@ pub struct Steps {
     pub points_back: Vec<ContactPointId>,
     pub substitutes: Vec<StoodIn>,
     pub absences: Vec<(AbsenceId, PostId)>,
+    pub absences_back: Vec<AbsenceRow>,
 }
 
 /// The same as the statements take it.
@@ -327,6 +346,7 @@ pub struct Packed {
     points_back: Vec<String>,
     substitutes: Vec<String>,
     absences: Vec<String>,
+    absences_back: Vec<String>,
 }
 
 // Ids go as hexadecimal digits, which both databases read.
@@ -367,6 +387,18 @@ struct HoldingJson {
     staff_id: String,
     from_at: i64,
     until_at: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct AbsenceJson {
+    id: String,
+    staff_id: String,
+    from_at: i64,
+    until_at: i64,
+    reason: &'static str,
+    substitute_id: Option<String>,
+    created_by: String,
+    created_at: i64,
 }
 
 #[derive(Serialize)]
@@ -424,6 +456,17 @@ impl Steps {
         let stood_in = |s: &StoodIn| Pair { id: s.id.to_string(), other: s.before.to_string(), now: s.after.map(|id| id.to_string()) };
         let substitutes: Vec<Pair> = self.substitutes.iter().map(stood_in).collect();
         let absences: Vec<Pair> = self.absences.iter().map(|(id, other)| Pair { id: id.to_string(), other: other.to_string(), now: None }).collect();
+        let absence = |a: &AbsenceRow| AbsenceJson {
+            id: a.id.to_string(),
+            staff_id: a.staff_id.to_string(),
+            from_at: a.from_at.0,
+            until_at: a.until_at.0,
+            reason: a.reason.as_str(),
+            substitute_id: a.substitute_id.map(|id| id.to_string()),
+            created_by: a.created_by.to_string(),
+            created_at: a.created_at.0,
+        };
+        let absences_back: Vec<AbsenceJson> = self.absences_back.iter().map(absence).collect();
         Packed {
             freed: id_batches(self.freed.iter().map(|id| id.to_string())),
             units: row_batches(&units),
@@ -437,6 +480,7 @@ impl Steps {
             points_back: id_batches(self.points_back.iter().map(|id| id.to_string())),
             substitutes: row_batches(&substitutes),
             absences: row_batches(&absences),
+            absences_back: row_batches(&absences_back),
         }
     }
 }
@@ -449,15 +493,38 @@ pub struct StoodIn {
     pub after: Option<PostId>,
 }
 
+/// A time for which somebody will not be there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
+pub struct AbsenceRow {
+    pub id: AbsenceId,
+    pub staff_id: StaffId,
+    pub from_at: At,
+    pub until_at: At,
+    pub reason: AbsenceReason,
+    pub substitute_id: Option<PostId>,
+    pub created_by: StaffId,
+    pub created_at: At,
+}
+
 /// What ending posts and people has touched besides, to be able to take it back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Touched {
     pub points: Vec<ContactPointId>,
     pub substitutes: Vec<StoodIn>,
     /// Absences for which an ended post stood in.
     pub absences: Vec<(AbsenceId, PostId)>,
+    /// Absences of people who have left, as they were.
+    pub ended_absences: Vec<AbsenceRow>,
+    /// Sessions that have ended, and whose.
     #[serde(skip)]
-    pub sessions: Vec<SessionId>,
+    pub sessions: Vec<(SessionId, StaffId)>,
+    /// What nobody confirms any more: for whom, as what and where.
+    #[serde(skip)]
+    pub proposals: Vec<(StaffId, Role, UnitId)>,
+    /// People who had left and are there again.
+    #[serde(skip)]
+    pub back: Vec<StaffId>,
 }
 
 /// Runs one text of two for each batch, with the moment behind it.
@@ -522,7 +589,7 @@ pub async fn write(conn: &mut Conn, packed: &Packed, now: At, told: &(dyn Fn(usi
          on conflict (id) do update set email = excluded.email, name = excluded.name, title = excluded.title, phone = excluded.phone, language = excluded.language,
             unit_id = excluded.unit_id"
     );
-    come_back(conn, packed).await?;
+    come_back(conn, packed, &mut touched).await?;
     each!(
         conn,
         &packed.posts,
@@ -566,27 +633,34 @@ pub async fn write(conn: &mut Conn, packed: &Packed, now: At, told: &(dyn Fn(usi
     Ok(touched)
 }
 
-/// Who had left is there again: with their login if this takes an import back, without if a register names them anew.
-async fn come_back(conn: &mut Conn, packed: &Packed) -> Result<()> {
+/// Who had left is there again: with their login, and to leave on the day they were to leave, if this takes an import back; without if a register names
+/// them anew.
+async fn come_back(conn: &mut Conn, packed: &Packed, touched: &mut Touched) -> Result<()> {
     for batch in &packed.staff {
-        let [leavings, anew, back] = match conn.either() {
+        let [changed, leavings, anew, back] = match conn.either() {
             Either::Sqlite(_) => [
-                "delete from leavings where staff_id in (select s.id from json_each($1) join staff s on s.id = unhex(value ->> 'id') where s.ended_at is not null)",
+                "delete from leaving_holdings where staff_id in (
+                    select s.id from json_each($1) join staff s on s.id = unhex(value ->> 'id') where s.ended_at is not null and value ->> 'is_activated' = 0)",
+                "delete from leavings where staff_id in (
+                    select s.id from json_each($1) join staff s on s.id = unhex(value ->> 'id') where s.ended_at is not null and value ->> 'is_activated' = 0)",
                 "update staff set activated_at = null, password_hash = null, off_duty_since = null, off_duty_until = null
                  where ended_at is not null and id in (select unhex(value ->> 'id') from json_each($1) where value ->> 'is_activated' = 0)",
-                "update staff set ended_at = null where ended_at is not null and id in (select unhex(value ->> 'id') from json_each($1))",
+                "update staff set ended_at = null where ended_at is not null and id in (select unhex(value ->> 'id') from json_each($1)) returning id",
             ],
             Either::Postgres(_) => [
-                "delete from leavings where staff_id in (select s.id from jsonb_to_recordset($1::jsonb) as n (id uuid) join staff s on s.id = n.id where s.ended_at is not null)",
+                "delete from leaving_holdings where staff_id in (select s.id from jsonb_to_recordset($1::jsonb) as n (id uuid, is_activated bigint)
+                    join staff s on s.id = n.id where s.ended_at is not null and n.is_activated = 0)",
+                "delete from leavings where staff_id in (select s.id from jsonb_to_recordset($1::jsonb) as n (id uuid, is_activated bigint)
+                    join staff s on s.id = n.id where s.ended_at is not null and n.is_activated = 0)",
                 "update staff set activated_at = null, password_hash = null, off_duty_since = null, off_duty_until = null
                  where ended_at is not null and id in (select id from jsonb_to_recordset($1::jsonb) as n (id uuid, is_activated bigint) where is_activated = 0)",
-                "update staff set ended_at = null where ended_at is not null and id in (select id from jsonb_to_recordset($1::jsonb) as n (id uuid))",
+                "update staff set ended_at = null where ended_at is not null and id in (select id from jsonb_to_recordset($1::jsonb) as n (id uuid)) returning id",
             ],
         };
-        // The day they were to leave is past.
+        execute!(conn, changed, batch)?;
         execute!(conn, leavings, batch)?;
         execute!(conn, anew, batch)?;
-        execute!(conn, back, batch)?;
+        touched.back.extend(fetch_all!(conn, (StaffId,), back, batch)?.into_iter().map(|(id,)| id));
     }
     Ok(())
 }
@@ -664,42 +738,49 @@ async fn stand_ins(conn: &mut Conn, pairs: &[(PostId, PostId)]) -> Result<HashMa
     Ok(found)
 }
 
-/// No sign-in any more, and no invitation that would give one.
+/// No sign-in any more, no invitation or second admin's word that would give one, and no absence. What was planned of their leaving stays: should this be
+/// taken back, they leave as planned, and whoever is invited anew begins anew ([`crate::staff::come_back`]).
 async fn end_staff(conn: &mut Conn, packed: &Packed, now: At, touched: &mut Touched) -> Result<()> {
-    for batch in &packed.staff_ended {
-        let [end, sessions, invitations, mails] = match conn.either() {
-            Either::Sqlite(_) => [
-                concat!("update staff set ended_at = $2 where id in ", sqlite_ids!()),
-                concat!("update sessions set ended_at = $2 where ended_at is null and staff_id in ", sqlite_ids!(), " returning id"),
-                concat!("update invitations set expires_at = $2 where used_at is null and expires_at > $2 and staff_id in ", sqlite_ids!()),
-                concat!(
-                    "update outbox set cancelled_at = $2 where sent_at is null and cancelled_at is null and failed_at is null
-                     and invitation_id in (select id from invitations where staff_id in ",
-                    sqlite_ids!(),
-                    ")"
-                ),
-            ],
-            Either::Postgres(_) => [
-                concat!("update staff set ended_at = $2 where id in ", postgres_ids!()),
-                concat!("update sessions set ended_at = $2 where ended_at is null and staff_id in ", postgres_ids!(), " returning id"),
-                concat!("update invitations set expires_at = $2 where used_at is null and expires_at > $2 and staff_id in ", postgres_ids!()),
-                concat!(
-                    "update outbox set cancelled_at = $2 where sent_at is null and cancelled_at is null and failed_at is null
-                     and invitation_id in (select id from invitations where staff_id in ",
-                    postgres_ids!(),
-                    ")"
-                ),
-            ],
+    macro_rules! of_these {
+        ($before:literal, $after:literal) => {
+            match conn.either() {
+                Either::Sqlite(_) => concat!($before, sqlite_ids!(), $after),
+                Either::Postgres(_) => concat!($before, postgres_ids!(), $after),
+            }
         };
+    }
+    for batch in &packed.staff_ended {
+        let end = of_these!("update staff set ended_at = $2 where id in ", "");
         execute!(conn, end, batch, now)?;
-        touched.sessions.extend(fetch_all!(conn, (SessionId,), sessions, batch, now)?.into_iter().map(|(id,)| id));
+        let sessions = of_these!("update sessions set ended_at = $2 where ended_at is null and staff_id in ", " returning id, staff_id");
+        touched.sessions.extend(fetch_all!(conn, (SessionId, StaffId), sessions, batch, now)?);
+        let proposals = of_these!(
+            "update proposed_grants set decided_at = $2 where decided_at is null and expires_at > $2 and staff_id in ",
+            " returning staff_id, role, unit_id"
+        );
+        touched.proposals.extend(fetch_all!(conn, (StaffId, Role, UnitId), proposals, batch, now)?);
+        let absences = of_these!(
+            "select id, staff_id, from_at, until_at, reason, substitute_id, created_by, created_at from absences where until_at > $2 and staff_id in ",
+            " order by id"
+        );
+        touched.ended_absences.extend(fetch_all!(conn, AbsenceRow, absences, batch, now)?);
+        let never = of_these!("delete from absences where from_at >= $2 and staff_id in ", "");
+        execute!(conn, never, batch, now)?;
+        let shorter = of_these!("update absences set until_at = $2 where until_at > $2 and staff_id in ", "");
+        execute!(conn, shorter, batch, now)?;
+        let invitations = of_these!("update invitations set expires_at = $2 where used_at is null and expires_at > $2 and staff_id in ", "");
         execute!(conn, invitations, batch, now)?;
+        let mails = of_these!(
+            "update outbox set cancelled_at = $2 where sent_at is null and cancelled_at is null and failed_at is null
+             and invitation_id in (select id from invitations where staff_id in ",
+            ")"
+        );
         execute!(conn, mails, batch, now)?;
     }
     Ok(())
 }
 
-/// Contact points and substitutes as they were, as far as nobody has chosen others since.
+/// Contact points, absences and substitutes as they were, as far as nobody has chosen others since.
 async fn give_back(conn: &mut Conn, packed: &Packed) -> Result<()> {
     for batch in &packed.points_back {
         let text = match conn.either() {
@@ -718,6 +799,26 @@ async fn give_back(conn: &mut Conn, packed: &Packed) -> Result<()> {
             Either::Postgres(_) => {
                 "update posts set substitute_id = n.other from jsonb_to_recordset($1::jsonb) as n (id uuid, other uuid, now uuid)
                  where posts.id = n.id and posts.ended_at is null and posts.substitute_id is not distinct from n.now"
+            }
+        };
+        execute!(conn, text, batch)?;
+    }
+    for batch in &packed.absences_back {
+        let text = match conn.either() {
+            Either::Sqlite(_) => {
+                "insert into absences (id, staff_id, from_at, until_at, reason, substitute_id, created_by, created_at)
+                 select unhex(value ->> 'id'), unhex(value ->> 'staff_id'), value ->> 'from_at', value ->> 'until_at', value ->> 'reason',
+                    (select p.id from posts p where p.id = unhex(value ->> 'substitute_id') and p.ended_at is null), unhex(value ->> 'created_by'), value ->> 'created_at'
+                 from json_each($1) where true
+                 on conflict (id) do update set until_at = excluded.until_at"
+            }
+            Either::Postgres(_) => {
+                "insert into absences (id, staff_id, from_at, until_at, reason, substitute_id, created_by, created_at)
+                 select n.id, n.staff_id, n.from_at, n.until_at, n.reason, (select p.id from posts p where p.id = n.substitute_id and p.ended_at is null),
+                    n.created_by, n.created_at
+                 from jsonb_to_recordset($1::jsonb) as n (id uuid, staff_id uuid, from_at bigint, until_at bigint, reason text, substitute_id uuid, created_by uuid,
+                    created_at bigint)
+                 on conflict (id) do update set until_at = excluded.until_at"
             }
         };
         execute!(conn, text, batch)?;
@@ -824,7 +925,7 @@ pub async fn plan(conn: &mut Conn, id: ImportId) -> Result<Option<Vec<u8>>> {
 }
 
 /// What takes an import back: its changes, and what they touched besides.
-pub async fn undo(conn: &mut Conn, id: ImportId) -> Result<Option<(Vec<u8>, String)>> {
+pub async fn kept_for_undo(conn: &mut Conn, id: ImportId) -> Result<Option<(Vec<u8>, String)>> {
     let kept = fetch_optional!(conn, (Option<Vec<u8>>, Option<String>), "select undo, extra from imports where id = $1", id)?;
     Ok(kept.and_then(|(undo, extra)| Some((undo?, extra?))))
 }
@@ -839,11 +940,11 @@ pub async fn set_choices(conn: &mut Conn, id: ImportId, choices: &str, mode: &st
 }
 
 /// Takes an import from one state to the next; false if somebody else was first. Whoever was at it and has given no sign of life since `silent` has
-/// gone: then the same work may begin again.
+/// gone: then, and only then, the same work may begin again.
 pub async fn begin(conn: &mut Conn, id: ImportId, from: ImportState, to: ImportState, silent: At, now: At) -> Result<bool> {
     let changed = execute!(
         conn,
-        "update imports set state = $3, beat_at = $5, done = 0, total = 0, error = null where id = $1 and (state = $2 or (state = $3 and beat_at < $4))",
+        "update imports set state = $3, beat_at = $5, done = 0, total = 0, error = null where id = $1 and ((state = $2 and $2 <> $3) or (state = $3 and beat_at < $4))",
         id,
         from,
         to,

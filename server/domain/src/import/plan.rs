@@ -14,7 +14,10 @@ use model::{
     text::{self, TextError},
 };
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    mem,
+};
 use uuid::Uuid;
 
 /// Characters of a phone number.
@@ -64,8 +67,10 @@ pub enum Wrong {
     },
     Control,
     NotEmail,
-    /// A formula, or what a spreadsheet shows in place of one that failed.
+    /// A formula without what it comes to.
     Formula,
+    /// What a spreadsheet shows in place of a formula that failed.
+    Failed,
     /// The sheet lacks a column.
     NoColumn,
     UnknownParent,
@@ -89,6 +94,11 @@ pub enum Wrong {
     KindBelow {
         kind: UnitKind,
         parent: UnitKind,
+    },
+    /// A unit that is there crosses the line above which a second admin confirms who is admin.
+    DistrictLevel {
+        before: UnitKind,
+        kind: UnitKind,
     },
     /// A unit below does not stand below this kind.
     KindAbove {
@@ -148,6 +158,12 @@ pub enum Odd {
     Scheduled { count: usize },
     /// Nobody could reach them, and they are left out.
     NoEmail,
+    /// A class has several teachers of whom none is marked as the first: this one was taken.
+    ChosenTeacher { name: String },
+    /// Of a class's teachers nobody could be reached: nobody holds its post.
+    NoTeacher,
+    /// Somebody else comes after them, and then they hold nothing: their login does not end by itself. The last day is a date.
+    KeepsLogin { last_day: String },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,14 +186,20 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// How many things end.
+    /// How many things end, holdings also on a day to come that is sooner than they would have.
     pub fn ending(&self) -> usize {
-        self.changes.count(super::change::What::Ended).sum()
+        self.ended().sum()
+    }
+
+    fn ended(&self) -> Counts {
+        let ended = self.changes.count(super::change::What::Ended);
+        let sooner = self.changes.holdings.iter().filter(|change| change.after.as_ref().is_some_and(|after| is_cut_short(change.before.as_ref(), after)));
+        Counts { holdings: ended.holdings + sooner.count(), ..ended }
     }
 
     /// Whether so much ends that the number has to be typed: more than a tenth of anything.
     pub fn ends_much(&self) -> bool {
-        let (ended, there) = (self.changes.count(super::change::What::Ended), self.there);
+        let (ended, there) = (self.ended(), self.there);
         [(ended.units, there.units), (ended.posts, there.posts), (ended.staff, there.staff), (ended.holdings, there.holdings)]
             .into_iter()
             .any(|(ended, there)| ended * 10 > there)
@@ -220,7 +242,7 @@ pub fn plan(world: &World, tables: &[Table<'_>], mode: Mode, when: &When, new_id
 pub(super) struct Reader {
     pub sheet: usize,
     pub kind: Kind,
-    pub by_name: bool,
+    pub goes_by_name: bool,
     columns: HashMap<Field, usize>,
 }
 
@@ -229,7 +251,7 @@ impl Reader {
         let may = table.choice.kind.fields();
         let columns = table.choice.columns.iter().enumerate();
         let columns = columns.filter_map(|(i, field)| Some((field.filter(|field| may.contains(field))?, i))).collect();
-        Reader { sheet: table.sheet, kind: table.choice.kind, by_name: table.choice.by_name, columns }
+        Reader { sheet: table.sheet, kind: table.choice.kind, goes_by_name: table.choice.goes_by_name, columns }
     }
 
     pub fn has(&self, field: Field) -> bool {
@@ -258,7 +280,7 @@ pub(super) struct Draft<'a> {
 }
 
 /// A post of the file.
-struct Seat {
+struct FileSeat {
     place: Place,
     unit: UnitId,
     /// Empty where the one post of the unit is meant, whatever it is called.
@@ -279,7 +301,7 @@ struct Person {
 }
 
 /// Who holds what, as the file has it.
-struct Term {
+struct FileTerm {
     place: Place,
     post: PostId,
     email: String,
@@ -300,7 +322,7 @@ impl<'a> Draft<'a> {
             return Changes::default();
         }
         let units = Units::read(self, &readers);
-        let mut seats: BTreeMap<(UnitId, Option<String>), Seat> = BTreeMap::new();
+        let mut seats: BTreeMap<(UnitId, Option<String>), FileSeat> = BTreeMap::new();
         let mut people: BTreeMap<String, Person> = BTreeMap::new();
         let mut held = Vec::new();
         for (reader, rows) in &readers {
@@ -312,18 +334,22 @@ impl<'a> Draft<'a> {
         let (posts, by_seat) = self.posts(&units, seats);
         let (staff, by_email) = self.staff(people);
         let terms = self.terms(held, &posts, &by_seat, &by_email);
-        self.finish(&units, posts, staff, terms, &by_email, &staffed_kinds, &readers)
+        let kinds: HashSet<Kind> = readers.iter().map(|(reader, _)| reader.kind).collect();
+        let holders = terms.iter().map(|term| term.email.clone()).collect();
+        self.finish(Understood { units, posts, staff, terms, by_email, holders, staffed_kinds, kinds })
     }
 
     /// A cell that must not be a formula.
     pub fn cell(&mut self, reader: &Reader, row: &'a Row, field: Field) -> &'a str {
         let text = reader.raw(row, field);
-        let is_failed = text.starts_with('#') && (text.ends_with('!') || text.ends_with('?') || text == "#N/A");
-        if text.starts_with('=') || is_failed {
-            self.wrong(reader, row, field, Wrong::Formula);
-            return "";
-        }
-        text
+        let has_failed = text.starts_with('#') && (text.ends_with('!') || text.ends_with('?') || text == "#N/A");
+        let wrong = match () {
+            () if text.starts_with('=') => Wrong::Formula,
+            () if has_failed => Wrong::Failed,
+            () => return text,
+        };
+        self.wrong(reader, row, field, wrong);
+        ""
     }
 
     pub fn wrong(&mut self, reader: &Reader, row: &'a Row, field: Field, wrong: Wrong) {
@@ -351,9 +377,9 @@ impl<'a> Draft<'a> {
         reader: &Reader,
         row: &'a Row,
         units: &Units,
-        seats: &mut BTreeMap<(UnitId, Option<String>), Seat>,
+        seats: &mut BTreeMap<(UnitId, Option<String>), FileSeat>,
         people: &mut BTreeMap<String, Person>,
-        held: &mut Vec<Held>,
+        held: &mut Vec<FileHeld>,
     ) {
         let place = reader.place(row);
         let is_roster = reader.kind == Kind::Roster;
@@ -387,7 +413,7 @@ impl<'a> Draft<'a> {
         let said = !reader.raw(row, Field::PostTitle).is_empty();
         let Some((from, until)) = self.dates(reader, row) else { return };
         let cells = (reader.raw(row, Field::UnitName).to_owned(), reader.raw(row, Field::PostTitle).to_owned());
-        held.push(Held { place, unit, title, said, email, from, until, unit_cell: cells.0, title_cell: cells.1 });
+        held.push(FileHeld { place, unit, title, said, email, from, until, unit_cell: cells.0, title_cell: cells.1 });
     }
 
     fn email(&mut self, reader: &Reader, row: &'a Row) -> Option<String> {
@@ -400,7 +426,7 @@ impl<'a> Draft<'a> {
         None
     }
 
-    fn seat(&mut self, reader: &Reader, row: &'a Row, units: &Units, unit: UnitId, has_person: bool, seats: &mut BTreeMap<(UnitId, Option<String>), Seat>) {
+    fn seat(&mut self, reader: &Reader, row: &'a Row, units: &Units, unit: UnitId, has_person: bool, seats: &mut BTreeMap<(UnitId, Option<String>), FileSeat>) {
         let title = self.line(reader, row, Field::PostTitle, post::TITLE_LIMIT);
         let title_en = self.line(reader, row, Field::PostTitleEn, post::TITLE_EN_LIMIT);
         let Some(kind) = units.kind_of(unit) else { return };
@@ -411,7 +437,7 @@ impl<'a> Draft<'a> {
             _ => {}
         }
         let key = (unit, title.clone());
-        let seat = Seat { place: reader.place(row), unit, title_en: title_en.clone(), title };
+        let seat = FileSeat { place: reader.place(row), unit, title_en: title_en.clone(), title };
         let known = seats.entry(key).or_insert(seat);
         // Several rows of a roster may speak of one post.
         known.title_en = known.title_en.take().or(title_en);
@@ -495,11 +521,11 @@ impl<'a> Draft<'a> {
     }
 
     /// The posts as they are to be, and which of them each unit and title means.
-    fn posts(&mut self, units: &Units, seats: BTreeMap<(UnitId, Option<String>), Seat>) -> (Posts, BySeat) {
+    fn posts(&mut self, units: &Units, seats: BTreeMap<(UnitId, Option<String>), FileSeat>) -> (Posts, BySeat) {
         let mut there: HashMap<UnitId, Vec<&PostRow>> = HashMap::new();
         self.world.posts.values().for_each(|post| there.entry(post.unit_id).or_default().push(post));
         there.values_mut().for_each(|posts| posts.sort_by_key(|post| post.id));
-        let mut of_unit: BTreeMap<UnitId, Vec<Seat>> = BTreeMap::new();
+        let mut of_unit: BTreeMap<UnitId, Vec<FileSeat>> = BTreeMap::new();
         seats.into_iter().for_each(|((unit, _), seat)| of_unit.entry(unit).or_default().push(seat));
         let (mut posts, mut by_seat) = (Posts::default(), BySeat::new());
         for (unit, mut seats) in of_unit {
@@ -614,7 +640,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Which post each line of the file means, and from when.
-    fn terms(&mut self, held: Vec<Held>, posts: &Posts, by_seat: &BySeat, by_email: &ByEmail) -> Vec<Term> {
+    fn terms(&mut self, held: Vec<FileHeld>, posts: &Posts, by_seat: &BySeat, by_email: &ByEmail) -> Vec<FileTerm> {
         let mut at_unit: HashMap<UnitId, Vec<(PostId, &str)>> = HashMap::new();
         for post in self.world.posts.values() {
             let title = posts.title_of(post.id).unwrap_or(&post.title);
@@ -624,7 +650,7 @@ impl<'a> Draft<'a> {
             at_unit.entry(post.unit_id).or_default().push((post.id, &post.title));
         });
         let known: HashSet<&str> = self.world.staff.values().map(|person| person.email.as_str()).collect();
-        let mut terms: Vec<Term> = Vec::new();
+        let mut terms: Vec<FileTerm> = Vec::new();
         let mut said: HashMap<(PostId, String), usize> = HashMap::new();
         for line in held {
             let mistake = |field, value: &str, wrong| Mistake { place: line.place, field, value: value.chars().take(80).collect(), wrong };
@@ -654,7 +680,7 @@ impl<'a> Draft<'a> {
                     }
                 },
             };
-            let term = Term { place: line.place, post, email: line.email, from: line.from, until: line.until };
+            let term = FileTerm { place: line.place, post, email: line.email, from: line.from, until: line.until };
             match said.get(&(post, term.email.clone())).map(|i| &terms[*i]) {
                 Some(before) if (before.from, before.until) != (term.from, term.until) => {
                     let wrong = Wrong::HoldingTwice { row: before.place.row };
@@ -671,67 +697,86 @@ impl<'a> Draft<'a> {
     }
 
     /// Everything together, with what ends.
-    #[allow(clippy::too_many_arguments)]
-    fn finish(
-        &mut self,
-        units: &Units,
-        posts: Posts,
-        staff: Vec<Change<StaffRow>>,
-        terms: Vec<Term>,
-        by_email: &ByEmail,
-        staffed_kinds: &HashSet<UnitKind>,
-        readers: &[(Reader, &'a [Row])],
-    ) -> Changes {
-        let mut changes = Changes { units: units.changes(&mut self.unchanged.units), staff, ..Changes::default() };
-        let is_replaced = self.mode == Mode::Replace;
-        let gone_units: HashSet<UnitId> = if is_replaced { units.missing() } else { HashSet::new() };
-        let mut ended: Vec<&UnitRow> = self.world.units.values().filter(|unit| gone_units.contains(&unit.id)).collect();
-        ended.sort_by_key(|unit| (&unit.code, &unit.name, unit.id));
-        changes.units.extend(ended.into_iter().map(over));
-
-        let seated_kinds: HashSet<UnitKind> = posts.changes.iter().chain(&posts.same).filter_map(|change| units.kind_of(change.shown()?.unit_id)).collect();
-        let meant: HashSet<PostId> =
-            posts.changes.iter().chain(&posts.same).filter_map(|change| change.shown().map(Thing::id)).chain(terms.iter().map(|term| term.post)).collect();
-        self.unchanged.posts += posts.same.len();
-        changes.posts = posts.changes;
-        let is_gone = |post: &&PostRow| {
-            let listed = units.kind_of(post.unit_id).is_some_and(|kind| seated_kinds.contains(&kind));
-            gone_units.contains(&post.unit_id) || is_replaced && listed && !meant.contains(&post.id)
-        };
-        let mut ended: Vec<&PostRow> = self.world.posts.values().filter(is_gone).collect();
-        ended.sort_by_key(|post| post.id);
-        let gone_posts: HashSet<PostId> = ended.iter().map(|post| post.id).collect();
-        changes.posts.extend(ended.into_iter().map(over));
-
-        let holders: HashSet<String> = terms.iter().map(|term| term.email.clone()).collect();
-        changes.holdings = self.holdings(units, &changes, terms, by_email, &gone_posts, staffed_kinds);
-        // A list of units or posts alone says nothing of people.
-        let is_of_people = readers.iter().any(|(reader, _)| matches!(reader.kind, Kind::Staff | Kind::Roster | Kind::Holdings));
-        if is_replaced && is_of_people {
-            let lists_staff = readers.iter().any(|(reader, _)| reader.kind == Kind::Staff);
-            let left = self.left(&changes, by_email, &holders, lists_staff);
-            let gone: HashSet<StaffId> = left.iter().map(|person| person.id).collect();
-            let of_gone = changes.holdings.iter_mut().filter(|change| change.before.as_ref().is_some_and(|h| gone.contains(&h.staff_id)));
-            of_gone.for_each(|change| change.after = None);
-            let theirs = self.world.holdings.values().filter(|h| gone.contains(&h.staff_id));
-            let known: HashSet<HoldingId> = changes.holdings.iter().filter_map(|change| change.before.as_ref().map(Thing::id)).collect();
-            let mut theirs: Vec<&HoldingRow> = theirs.filter(|h| !known.contains(&h.id)).collect();
-            theirs.sort_by_key(|h| h.id);
-            changes.holdings.extend(theirs.into_iter().map(over));
-            changes.staff.extend(left.into_iter().map(over));
-        }
+    fn finish(&mut self, mut file: Understood) -> Changes {
+        let (staff, posts) = (mem::take(&mut file.staff), mem::take(&mut file.posts));
+        let mut changes = Changes { units: file.units.changes(&mut self.unchanged.units), staff, ..Changes::default() };
+        let gone_units = self.ended_units(&file, &mut changes);
+        let gone_posts = self.ended_posts(&file, posts, &gone_units, &mut changes);
+        let (holdings, succeeded) = self.holdings(&file, &changes, &gone_posts);
+        changes.holdings = holdings;
+        self.ended_people(&file, &succeeded, &mut changes);
         changes
     }
 
-    fn holdings(
-        &mut self,
-        units: &Units,
-        changes: &Changes,
-        terms: Vec<Term>,
-        by_email: &ByEmail,
-        gone_posts: &HashSet<PostId>,
-        staffed_kinds: &HashSet<UnitKind>,
-    ) -> Vec<Change<HoldingRow>> {
+    /// Ends the units that a full list lacks.
+    fn ended_units(&self, file: &Understood, changes: &mut Changes) -> HashSet<UnitId> {
+        let gone = if self.mode == Mode::Replace { file.units.missing() } else { HashSet::new() };
+        let mut ended: Vec<&UnitRow> = self.world.units.values().filter(|unit| gone.contains(&unit.id)).collect();
+        ended.sort_by_key(|unit| (&unit.code, &unit.name, unit.id));
+        changes.units.extend(ended.into_iter().map(over));
+        gone
+    }
+
+    /// The posts of the file, and the end of those that a full list lacks or whose unit ends.
+    fn ended_posts(&mut self, file: &Understood, posts: Posts, gone_units: &HashSet<UnitId>, changes: &mut Changes) -> HashSet<PostId> {
+        let said = || posts.changes.iter().chain(&posts.same).filter_map(Change::shown);
+        let seated_kinds: HashSet<UnitKind> = said().filter_map(|post| file.units.kind_of(post.unit_id)).collect();
+        let meant: HashSet<PostId> = said().map(Thing::id).chain(file.terms.iter().map(|term| term.post)).collect();
+        let is_gone = |post: &&PostRow| {
+            let listed = file.units.kind_of(post.unit_id).is_some_and(|kind| seated_kinds.contains(&kind));
+            gone_units.contains(&post.unit_id) || self.mode == Mode::Replace && listed && !meant.contains(&post.id)
+        };
+        let mut ended: Vec<&PostRow> = self.world.posts.values().filter(is_gone).collect();
+        ended.sort_by_key(|post| post.id);
+        let gone = ended.iter().map(|post| post.id).collect();
+        self.unchanged.posts += posts.same.len();
+        changes.posts = posts.changes;
+        changes.posts.extend(ended.into_iter().map(over));
+        gone
+    }
+
+    /// Ends the logins of those who are missing from a full list, with all they hold.
+    fn ended_people(&mut self, file: &Understood, succeeded: &[Succeeded], changes: &mut Changes) {
+        // A list of units or posts alone says nothing of people.
+        let is_of_people = [Kind::Staff, Kind::Roster, Kind::Holdings].iter().any(|kind| file.kinds.contains(kind));
+        if self.mode != Mode::Replace || !is_of_people {
+            return;
+        }
+        let left = self.left(file, changes);
+        let gone: HashSet<StaffId> = left.iter().map(|person| person.id).collect();
+        let of_gone = changes.holdings.iter_mut().filter(|change| change.before.as_ref().is_some_and(|h| gone.contains(&h.staff_id)));
+        of_gone.for_each(|change| change.after = None);
+        let theirs = self.world.holdings.values().filter(|h| gone.contains(&h.staff_id));
+        let known: HashSet<HoldingId> = changes.holdings.iter().filter_map(|change| change.before.as_ref().map(Thing::id)).collect();
+        let mut theirs: Vec<&HoldingRow> = theirs.filter(|h| !known.contains(&h.id)).collect();
+        theirs.sort_by_key(|h| h.id);
+        changes.holdings.extend(theirs.into_iter().map(over));
+        changes.staff.extend(left.into_iter().map(over));
+        self.leave_later(file, succeeded, &gone, changes);
+    }
+
+    /// Whoever holds nothing any more from a day to come keeps their login until an admin says when they leave: that is told.
+    fn leave_later(&mut self, file: &Understood, succeeded: &[Succeeded], gone: &HashSet<StaffId>, changes: &Changes) {
+        let ending: HashSet<HoldingId> = succeeded.iter().map(|s| s.holding).chain(changes.holdings.iter().filter_map(ended_id)).collect();
+        let after =
+            self.world.holdings.values().chain(changes.holdings.iter().filter(|change| change.before.is_none()).filter_map(|change| change.after.as_ref()));
+        let busy: HashSet<StaffId> = after.filter(|h| !ending.contains(&h.id)).map(|h| h.staff_id).collect();
+        let mut last: BTreeMap<StaffId, &Succeeded> = BTreeMap::new();
+        for s in succeeded.iter().filter(|s| !busy.contains(&s.staff) && !gone.contains(&s.staff)) {
+            let latest = last.entry(s.staff).or_insert(s);
+            if latest.at < s.at {
+                *latest = s;
+            }
+        }
+        for (id, s) in last {
+            let Some(person) = self.world.staff.get(&id).filter(|person| file.lacks(person) && !self.world.outside.kept.contains(&id)) else { continue };
+            let last_day = s.at.plus_seconds(-1).timestamp().to_zoned(self.when.zone.clone()).date().to_string();
+            self.warnings.push(Warning { place: s.place, value: person.name.clone(), odd: Odd::KeepsLogin { last_day } });
+        }
+    }
+
+    fn holdings(&mut self, file: &Understood, changes: &Changes, gone_posts: &HashSet<PostId>) -> (Vec<Change<HoldingRow>>, Vec<Succeeded>) {
+        let (units, by_email) = (&file.units, &file.by_email);
         let now = self.when.now;
         let of_email: HashMap<&str, StaffId> = self.world.staff.values().map(|person| (person.email.as_str(), person.id)).collect();
         let mut there: HashMap<PostId, Vec<&HoldingRow>> = HashMap::new();
@@ -745,7 +790,7 @@ impl<'a> Draft<'a> {
         let mut meant: HashSet<HoldingId> = HashSet::new();
         // What the file makes of each seat for one.
         let mut seats: BTreeMap<PostId, Vec<Seated>> = BTreeMap::new();
-        for term in terms {
+        for term in &file.terms {
             let Some(staff_id) = by_email.get(&term.email).map(|(id, _)| *id).or_else(|| of_email.get(term.email.as_str()).copied()) else { continue };
             let before = there.get(&term.post).into_iter().flatten().find(|h| h.staff_id == staff_id).map(|h| (*h).clone());
             let after = match &before {
@@ -759,24 +804,32 @@ impl<'a> Draft<'a> {
             };
             if unit_of(term.post).and_then(|unit| units.kind_of(unit)).is_some_and(has_one_holder) {
                 let is_news = before.as_ref() != Some(&after);
-                seats.entry(term.post).or_default().push(Seated { place: term.place, email: term.email, from: after.from_at, until: after.until_at, is_news });
+                seats.entry(term.post).or_default().push(Seated {
+                    place: term.place,
+                    email: term.email.clone(),
+                    from: after.from_at,
+                    until: after.until_at,
+                    is_news,
+                });
             }
             push(&mut result, &mut self.unchanged.holdings, term.place, before, after);
         }
         seats.values().for_each(|seated| two_holders(seated, by_email, &mut self.mistakes));
+        let mut succeeded = Vec::new();
         let mut others: Vec<&HoldingRow> = self.world.holdings.values().filter(|h| !meant.contains(&h.id)).collect();
         others.sort_by_key(|h| h.id);
         for h in others {
             let kind = unit_of(h.post_id).and_then(|unit| units.kind_of(unit));
-            let is_missing = self.mode == Mode::Replace && kind.is_some_and(|kind| staffed_kinds.contains(&kind));
+            let is_missing = self.mode == Mode::Replace && kind.is_some_and(|kind| file.staffed_kinds.contains(&kind));
             let seated = seats.get(&h.post_id).map_or(&[][..], Vec::as_slice);
             // Who comes gets the seat from that day on; in a full list from whoever comes first.
-            let next = seated.iter().filter(|s| is_missing || s.is_news && s.meets(h)).map(|s| s.from).min();
-            match next {
+            let next = seated.iter().filter(|s| is_missing || s.is_news && s.meets(h)).min_by_key(|s| s.from);
+            match next.map(|next| next.from) {
                 _ if gone_posts.contains(&h.post_id) => result.push(over(h)),
                 // Over by then as it is.
                 Some(at) if at > now && h.from_at < at && h.until_at.is_some_and(|until| until <= at) => {}
                 Some(at) if at > now && h.from_at < at => {
+                    succeeded.extend(next.map(|next| Succeeded { holding: h.id, staff: h.staff_id, at, place: next.place }));
                     result.push(Change { place: None, before: Some(h.clone()), after: Some(HoldingRow { until_at: Some(at), ..h.clone() }) });
                 }
                 Some(_) => result.push(over(h)),
@@ -784,13 +837,12 @@ impl<'a> Draft<'a> {
                 None => {}
             }
         }
-        result
+        (result, succeeded)
     }
 
     /// Whose login ends: those missing from a list of all staff, else those who lose everything they hold.
-    fn left(&self, changes: &Changes, by_email: &ByEmail, holders: &HashSet<String>, lists_staff: bool) -> Vec<&'a StaffRow> {
-        let over: HashSet<HoldingId> =
-            changes.holdings.iter().filter(|change| change.after.is_none()).filter_map(|change| change.before.as_ref().map(Thing::id)).collect();
+    fn left(&self, file: &Understood, changes: &Changes) -> Vec<&'a StaffRow> {
+        let over: HashSet<HoldingId> = changes.holdings.iter().filter_map(ended_id).collect();
         let mut losing: HashSet<StaffId> = HashSet::new();
         let mut holding: HashSet<StaffId> = changes.holdings.iter().filter_map(|change| change.after.as_ref().map(|h| h.staff_id)).collect();
         for h in self.world.holdings.values() {
@@ -800,16 +852,46 @@ impl<'a> Draft<'a> {
                 holding.insert(h.staff_id)
             };
         }
-        let named: HashSet<StaffId> = by_email.values().map(|(id, _)| *id).collect();
+        let lists_staff = file.kinds.contains(&Kind::Staff);
         let has_left = |person: &&StaffRow| {
-            let id = person.id;
-            let is_missing = if lists_staff { true } else { losing.contains(&id) && !holding.contains(&id) };
-            is_missing && !named.contains(&id) && !holders.contains(&person.email) && !self.world.outside.kept.contains(&id)
+            let loses_all = lists_staff || losing.contains(&person.id) && !holding.contains(&person.id);
+            loses_all && file.lacks(person) && !self.world.outside.kept.contains(&person.id)
         };
         let mut left: Vec<&StaffRow> = self.world.staff.values().filter(has_left).collect();
         left.sort_by(|a, b| a.email.cmp(&b.email));
         left
     }
+}
+
+/// A file as it is understood: the tree it makes, what it says of posts, people and holdings, and what it is a full list of.
+struct Understood {
+    units: Units,
+    posts: Posts,
+    staff: Vec<Change<StaffRow>>,
+    terms: Vec<FileTerm>,
+    by_email: ByEmail,
+    /// Addresses of all who hold something by it.
+    holders: HashSet<String>,
+    /// Kinds of units whose holders it lists.
+    staffed_kinds: HashSet<UnitKind>,
+    /// Of its sheets.
+    kinds: HashSet<Kind>,
+}
+
+impl Understood {
+    /// Whether somebody is nowhere in it.
+    fn lacks(&self, person: &StaffRow) -> bool {
+        !self.by_email.contains_key(&person.email) && !self.holders.contains(&person.email)
+    }
+}
+
+/// A holding that ends on a day to come because somebody else has the seat from then on.
+struct Succeeded {
+    holding: HoldingId,
+    staff: StaffId,
+    at: At,
+    /// Where the successor stands.
+    place: Place,
 }
 
 /// Somebody on the one seat of a grid or class, as the file has it.
@@ -841,7 +923,7 @@ fn two_holders(seated: &[Seated], by_email: &ByEmail, mistakes: &mut Vec<Mistake
 }
 
 /// A line that says who holds something, before it is known which post is meant.
-struct Held {
+struct FileHeld {
     place: Place,
     unit: UnitId,
     title: Option<String>,
@@ -883,6 +965,15 @@ impl Posts {
     fn title_of(&self, id: PostId) -> Option<&str> {
         self.titles.get(&id).map(String::as_str)
     }
+}
+
+/// Whether a holding ends sooner than it would have.
+pub(super) fn is_cut_short(before: Option<&HoldingRow>, after: &HoldingRow) -> bool {
+    before.is_some_and(|before| end(after.until_at) < end(before.until_at))
+}
+
+fn ended_id(change: &Change<HoldingRow>) -> Option<HoldingId> {
+    change.before.as_ref().filter(|_| change.after.is_none()).map(Thing::id)
 }
 
 fn over<T: Clone>(thing: &T) -> Change<T> {

@@ -2,7 +2,7 @@
 //! said in one sentence with the place where it is.
 
 use super::{merged::spread, oneroster::Sieve};
-use calamine::{DataRef, Reader, SheetType, SheetVisible, Xlsx};
+use calamine::{DataRef, Reader, SheetType, SheetVisible, Xlsx, XlsxFormulaMetadata};
 use csv::ReaderBuilder;
 use encoding_rs::{Encoding, GB18030};
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,8 @@ const OTHER_LIMIT: u64 = 16 * 1024 * 1024;
 const TEXT_LIMIT: usize = 1024 * 1024;
 /// Files packed inside.
 const PARTS_LIMIT: usize = 2_000;
+/// Bytes of the text of all cells together: a workbook may say one long text of a million cells.
+const CELLS_LIMIT: usize = 64 * 1024 * 1024;
 /// Rows of all sheets together, columns, and characters of a cell.
 pub const ROW_LIMIT: usize = 100_000;
 pub const COLUMN_LIMIT: usize = 60;
@@ -31,6 +33,8 @@ pub const CELL_LIMIT: usize = 1_000;
 pub const SHEET_LIMIT: usize = 30;
 /// How long a workbook may take. A register takes two seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Characters kept of a formula that has no value: enough to know it by.
+const FORMULA_TOP: usize = 60;
 
 /// Why a file cannot be taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,7 +52,7 @@ pub enum ReadError {
     #[error("it is damaged and cannot be opened")]
     Damaged,
     /// Unpacked it would be far larger than any register of a district.
-    #[error("unpacked it is larger than {} MB", UNPACKED_LIMIT / 1024 / 1024)]
+    #[error("unpacked it is far too large; keep only what is to be imported")]
     Bomb,
     #[error("it has more than {ROW_LIMIT} rows")]
     TooManyRows,
@@ -114,6 +118,31 @@ impl Row {
     }
 }
 
+/// What of a file may still be held: rows, and bytes of text.
+pub(super) struct Room {
+    rows: usize,
+    text: usize,
+}
+
+impl Default for Room {
+    fn default() -> Room {
+        Room { rows: ROW_LIMIT, text: CELLS_LIMIT }
+    }
+}
+
+impl Room {
+    fn take_row(&mut self) -> Result<(), ReadError> {
+        self.rows = self.rows.checked_sub(1).ok_or(ReadError::TooManyRows)?;
+        Ok(())
+    }
+
+    /// Asked before the text is copied.
+    pub(super) fn take_text(&mut self, text: &str) -> Result<(), ReadError> {
+        self.text = self.text.checked_sub(text.len()).ok_or(ReadError::Bomb)?;
+        Ok(())
+    }
+}
+
 /// Reads whatever it is.
 pub fn read(bytes: &[u8]) -> Result<File, ReadError> {
     if bytes.len() > FILE_LIMIT {
@@ -124,7 +153,7 @@ pub fn read(bytes: &[u8]) -> Result<File, ReadError> {
     } else if bytes.starts_with(&[0xD0, 0xCF, 0x11, 0xE0]) {
         return Err(ReadError::OldExcel);
     } else {
-        File { format: Format::Csv, sheets: vec![Sheet { name: String::new(), rows: read_csv(bytes, ROW_LIMIT, &mut |_| true)? }] }
+        File { format: Format::Csv, sheets: vec![Sheet { name: String::new(), rows: read_csv(bytes, &mut Room::default(), &mut |_| true)? }] }
     };
     if file.rows() == 0 { Err(ReadError::Empty) } else { Ok(file) }
 }
@@ -151,16 +180,15 @@ fn read_zip(bytes: &[u8]) -> Result<File, ReadError> {
     parts.retain(|(base, _)| ONE_ROSTER.contains(&base.as_str()) || base == "roles.csv");
     // Roles say who of the users is staff.
     parts.sort_by_key(|(base, _)| base != "roles.csv");
-    let (mut sheets, mut sieve) = (Vec::new(), Sieve::default());
+    let (mut sheets, mut sieve, mut room) = (Vec::new(), Sieve::default(), Room::default());
     for (base, name) in parts {
         let mut text = Vec::new();
         archive.by_name(name).map_err(|_| ReadError::Damaged)?.take(PART_LIMIT + 1).read_to_end(&mut text).map_err(|_| ReadError::Damaged)?;
         if text.len() as u64 > PART_LIMIT {
             return Err(ReadError::Bomb);
         }
-        let room = ROW_LIMIT.saturating_sub(sheets.iter().map(|sheet: &Sheet| sheet.rows.len()).sum());
         sieve.begin(&base);
-        let rows = read_csv(&text, room, &mut |row| sieve.keeps(row))?;
+        let rows = read_csv(&text, &mut room, &mut |row| sieve.keeps(row))?;
         sheets.push(Sheet { name: base, rows });
     }
     Ok(File { format: Format::OneRoster, sheets })
@@ -308,18 +336,17 @@ fn read_xlsx(bytes: &[u8]) -> Result<File, ReadError> {
         return Err(ReadError::TooManySheets);
     }
     let mut sheets = Vec::new();
-    let mut room = ROW_LIMIT;
+    let mut room = Room::default();
     for name in names {
         if Instant::now() > until {
             return Err(ReadError::TooSlow);
         }
-        let mut rows = sheet_rows(&mut book, &name, room, until)?;
-        room -= rows.len();
+        let mut rows = sheet_rows(&mut book, &name, &mut room, until)?;
         let merged = book.merge_cells_by_sheet_name(&name).unwrap_or_default();
         if merged.len() > ROW_LIMIT {
             return Err(ReadError::TooManyRows);
         }
-        spread(&mut rows, merged.iter().map(|d| (d.start, d.end)));
+        spread(&mut rows, merged.iter().map(|d| (d.start, d.end)), &mut room)?;
         rows.retain(|row| !row.is_blank());
         if !rows.is_empty() {
             sheets.push(Sheet { name, rows });
@@ -329,17 +356,20 @@ fn read_xlsx(bytes: &[u8]) -> Result<File, ReadError> {
 }
 
 /// Cell after cell, so that no more than the limit is ever held.
-fn sheet_rows<R: Read + std::io::Seek>(book: &mut Xlsx<R>, name: &str, room: usize, until: Instant) -> Result<Vec<Row>, ReadError> {
+fn sheet_rows<R: Read + std::io::Seek>(book: &mut Xlsx<R>, name: &str, room: &mut Room, until: Instant) -> Result<Vec<Row>, ReadError> {
     let mut rows: Vec<Row> = Vec::new();
     let mut reader = book.worksheet_cells_reader(name).map_err(|_| ReadError::Damaged)?;
     let mut cells = 0_usize;
-    while let Some(cell) = reader.next_cell().map_err(|_| ReadError::Damaged)? {
+    while let Some(cell) = reader.next_cell_with_formula_metadata().map_err(|_| ReadError::Damaged)? {
         if cells.is_multiple_of(1_000) && Instant::now() > until {
             return Err(ReadError::TooSlow);
         }
         cells += 1;
-        let (row, column) = cell.get_position();
-        let text = cell_text(cell.get_value());
+        let (row, column) = cell.pos;
+        let text = match (&cell.value, &cell.formula) {
+            (DataRef::Empty, Some(formula)) => Cow::Owned(formula_text(formula)),
+            (value, _) => cell_text(value),
+        };
         if text.is_empty() {
             continue;
         }
@@ -351,11 +381,10 @@ fn sheet_rows<R: Read + std::io::Seek>(book: &mut Xlsx<R>, name: &str, room: usi
             return Err(ReadError::CellTooLong { row: number, column: column as u32 + 1 });
         }
         if rows.last().is_none_or(|last| last.number != number) {
-            if rows.len() >= room {
-                return Err(ReadError::TooManyRows);
-            }
+            room.take_row()?;
             rows.push(Row { number, cells: Vec::new() });
         }
+        room.take_text(&text)?;
         if let Some(last) = rows.last_mut() {
             if last.cells.len() <= column {
                 last.cells.resize(column + 1, String::new());
@@ -366,6 +395,17 @@ fn sheet_rows<R: Read + std::io::Seek>(book: &mut Xlsx<R>, name: &str, room: usi
     // A damaged or hostile sheet may have its rows in any order.
     rows.sort_by_key(|row| row.number);
     Ok(rows)
+}
+
+/// A formula that no spreadsheet program has worked out yet, as somebody would type it: only its own program knows what it comes to, and nothing is
+/// not what it means.
+fn formula_text(formula: &XlsxFormulaMetadata) -> String {
+    let text = match formula {
+        XlsxFormulaMetadata::Normal { formula } | XlsxFormulaMetadata::Shared { formula, .. } => formula.as_str(),
+        // The same as in a cell before, moved along.
+        _ => "…",
+    };
+    format!("={}", text.trim().chars().take(FORMULA_TOP).collect::<String>())
 }
 
 /// A cell as people see it: a code that Excel took for a number without its point, a date as 2026-12-31.
@@ -389,8 +429,8 @@ fn cell_text<'a>(value: &'a DataRef<'_>) -> Cow<'a, str> {
     }
 }
 
-/// The rows of a text that somebody wants kept, `room` of them at most.
-fn read_csv(bytes: &[u8], room: usize, keeps: &mut dyn FnMut(&Row) -> bool) -> Result<Vec<Row>, ReadError> {
+/// The rows of a text that somebody wants kept, as far as there is room.
+fn read_csv(bytes: &[u8], room: &mut Room, keeps: &mut dyn FnMut(&Row) -> bool) -> Result<Vec<Row>, ReadError> {
     let text = decoded(bytes)?;
     // HTML and XML pretend to be tables, and a picture has zeros in it.
     let start = text.trim_start();
@@ -421,9 +461,8 @@ fn read_csv(bytes: &[u8], room: usize, keeps: &mut dyn FnMut(&Row) -> bool) -> R
         if row.is_blank() || !keeps(&row) {
             continue;
         }
-        if rows.len() >= room {
-            return Err(ReadError::TooManyRows);
-        }
+        room.take_row()?;
+        row.cells.iter().try_for_each(|cell| room.take_text(cell))?;
         rows.push(row);
     }
     Ok(rows)
@@ -686,6 +725,50 @@ mod tests {
         let text = format!("<worksheet><sheetData>{rows}</sheetData><mergeCells>{merged}</mergeCells></worksheet>");
         let file = read(&book(&[("xl/worksheets/sheet1.xml", text.as_bytes())])).unwrap();
         assert!(file.sheets[0].rows.iter().all(|row| row.cells == ["1"]));
+    }
+
+    /// Three kilobytes as UTF-8.
+    fn long() -> String {
+        "长".repeat(CELL_LIMIT)
+    }
+
+    #[test]
+    fn one_long_text_that_very_many_cells_share_is_refused_before_each_of_them_has_it() {
+        let texts = format!("<sst count='1' uniqueCount='1'><si><t>{}</t></si></sst>", long());
+        let cells = |row: usize| workbook_columns().map(|letter| format!("<c r='{letter}{row}' t='s'><v>0</v></c>")).collect::<String>();
+        let sheet = |rows: usize| {
+            let rows: String = (1..=rows).map(|n| format!("<row r='{n}'>{}</row>", cells(n))).collect();
+            format!("<worksheet><sheetData>{rows}</sheetData></worksheet>")
+        };
+        let file = |rows| book(&[("xl/sharedStrings.xml", texts.as_bytes()), ("xl/worksheets/sheet1.xml", sheet(rows).as_bytes())]);
+        // 26 columns of three kilobytes: 800 rows are 60 MB, 1,000 are 75 MB.
+        assert_eq!(read(&file(800)).map(|file| file.rows()), Ok(800));
+        assert_eq!(read(&file(1_000)), Err(ReadError::Bomb));
+    }
+
+    fn workbook_columns() -> impl Iterator<Item = char> {
+        'A'..='Z'
+    }
+
+    #[test]
+    fn one_long_text_merged_over_very_many_rows_is_refused_before_each_of_them_has_it() {
+        let sheet = |rows: usize| {
+            let first = format!("<row r='1'><c r='A1' t='inlineStr'><is><t>{}</t></is></c></row>", long());
+            let others: String = (2..=rows).map(|n| format!("<row r='{n}'><c r='B{n}'><v>{n}</v></c></row>")).collect();
+            format!("<worksheet><sheetData>{first}{others}</sheetData><mergeCells><mergeCell ref='A1:A{rows}'/></mergeCells></worksheet>")
+        };
+        let file = |rows| book(&[("xl/worksheets/sheet1.xml", sheet(rows).as_bytes())]);
+        assert_eq!(read(&file(20_000)).map(|file| file.rows()), Ok(20_000));
+        assert_eq!(read(&file(24_000)), Err(ReadError::Bomb));
+    }
+
+    #[test]
+    fn a_formula_that_was_never_worked_out_is_not_an_empty_cell() {
+        let row = "<c r='A1'><f>B1&amp;C1</f></c><c r='B1'><f t='shared' ref='B1:B2' si='0'>C1</f><v></v></c><c r='C1'><f t='shared' si='0'/></c>\
+                   <c r='D1' t='str'><f>IF(1,\"\",\"\")</f><v></v></c><c r='E1' t='str'><f>A1</f><v>王芳</v></c><c r='F1'/>";
+        let text = format!("<worksheet><sheetData><row r='1'>{row}</row></sheetData></worksheet>");
+        let file = read(&book(&[("xl/worksheets/sheet1.xml", text.as_bytes())])).unwrap();
+        assert_eq!(cells(&file), [["=B1&C1", "=C1", "=…", "", "王芳"]]);
     }
 
     proptest! {
