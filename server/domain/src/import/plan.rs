@@ -1,18 +1,29 @@
 //! What a file would change. A pure function of what is there, the rows, the mode and the moment, so that it can be shown before anything is done,
 //! and done as it was shown.
 
+mod holding;
+mod mistake;
+mod reader;
+
+pub(super) use holding::is_cut_short;
+pub(super) use mistake::wrong_text;
+pub use mistake::{Mistake, Odd, Warning, Wrong};
+pub(super) use reader::Reader;
+pub use reader::{Table, tables};
+
+use self::{
+    holding::{FileHeld, FileTerm},
+    reader::day,
+};
 use super::{
-    change::{Change, Changes, Counts, HoldingRow, Place, PostRow, StaffRow, Thing, UnitRow, World},
-    heads::{Choice, Field, Kind},
-    read::{Row, Sheet},
+    change::{Change, Changes, Counts, Place, PostRow, StaffRow, Thing, UnitRow, World},
+    heads::{Field, Kind},
+    read::Row,
     units::Units,
 };
-use crate::{holding, invitation, post, profile, unit::CODE_LIMIT};
-use jiff::{civil::Date, tz::TimeZone};
-use model::{
-    At, HoldingId, Language, PostId, StaffId, UnitId, UnitKind,
-    text::{self, TextError},
-};
+use crate::{holding::start_of_day, invitation, post, profile, unit::CODE_LIMIT};
+use jiff::tz::TimeZone;
+use model::{At, Language, PostId, StaffId, UnitId, UnitKind, text};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -38,139 +49,6 @@ impl Mode {
             Mode::Replace => "replace",
         }
     }
-}
-
-/// A sheet with how it is to be read.
-pub struct Table<'a> {
-    pub sheet: usize,
-    pub choice: &'a Choice,
-    pub rows: &'a [Row],
-}
-
-/// The sheets of a file as they are chosen to be read, without heads and what stands above them.
-pub fn tables<'a>(sheets: &'a [Sheet], choices: &'a [Choice]) -> Vec<Table<'a>> {
-    let table = |(sheet, (page, choice)): (usize, (&'a Sheet, &'a Choice))| {
-        let first = page.rows.partition_point(|row| row.number <= choice.head);
-        Table { sheet, choice, rows: &page.rows[first..] }
-    };
-    sheets.iter().zip(choices).enumerate().filter(|(_, (_, choice))| choice.kind != Kind::Nothing).map(table).collect()
-}
-
-/// What is wrong with a row.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Wrong {
-    Empty,
-    TooLong {
-        limit: usize,
-        over: usize,
-    },
-    Control,
-    NotEmail,
-    /// A formula without what it comes to.
-    Formula,
-    /// What a spreadsheet shows in place of a formula that failed.
-    Failed,
-    /// The sheet lacks a column.
-    NoColumn,
-    UnknownParent,
-    /// Several units have this name: the code is needed.
-    AmbiguousParent,
-    /// A unit stands below itself.
-    Loop,
-    /// A row before has the same code.
-    DuplicateCode {
-        row: u32,
-    },
-    DuplicateUnit {
-        row: u32,
-    },
-    /// A unit outside has the code.
-    CodeElsewhere,
-    UnknownKind,
-    /// No kind is given and none follows.
-    NoKind,
-    /// Such a unit does not stand below such another.
-    KindBelow {
-        kind: UnitKind,
-        parent: UnitKind,
-    },
-    /// A unit that is there crosses the line above which a second admin confirms who is admin.
-    DistrictLevel {
-        before: UnitKind,
-        kind: UnitKind,
-    },
-    /// A unit below does not stand below this kind.
-    KindAbove {
-        kind: UnitKind,
-        child: UnitKind,
-    },
-    UnknownUnit,
-    AmbiguousUnit,
-    UnknownPost,
-    /// Several posts are there: the title is needed.
-    AmbiguousPost,
-    NoPost,
-    /// Somebody elsewhere has the address.
-    EmailElsewhere,
-    /// A row before gives the address to somebody else.
-    DuplicateEmail {
-        row: u32,
-        name: String,
-    },
-    UnknownStaff,
-    UnknownLanguage,
-    NotADate,
-    EndsBefore,
-    /// A row before gives the post to somebody else at that time.
-    TwoHolders {
-        row: u32,
-        name: String,
-    },
-    /// The same person and post with other dates.
-    HoldingTwice {
-        row: u32,
-    },
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mistake {
-    pub place: Place,
-    pub field: Field,
-    /// As typed.
-    pub value: String,
-    pub wrong: Wrong,
-}
-
-/// What is taken, but looks odd.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Odd {
-    /// The same name and phone with another address, in a row before or already there.
-    SamePerson { row: Option<u32>, email: String },
-    /// It was over before today, and is left out.
-    Past,
-    /// Somebody who has signed in gets another name.
-    Renamed { before: String },
-    /// They belong to a unit elsewhere too: how they are called and reached is theirs and that unit's to say.
-    Elsewhere { name: String },
-    /// Lessons are no units, and are left out.
-    Scheduled { count: usize },
-    /// Nobody could reach them, and they are left out.
-    NoEmail,
-    /// A class has several teachers of whom none is marked as the first: this one was taken.
-    ChosenTeacher { name: String },
-    /// Of a class's teachers nobody could be reached: nobody holds its post.
-    NoTeacher,
-    /// Somebody else comes after them, and then they hold nothing: their login does not end by itself. The last day is a date.
-    KeepsLogin { last_day: String },
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Warning {
-    pub place: Place,
-    pub value: String,
-    pub odd: Odd,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -238,37 +116,6 @@ pub fn plan(world: &World, tables: &[Table<'_>], mode: Mode, when: &When, new_id
     Plan { changes, mistakes, warnings, unchanged, there: world.counts() }
 }
 
-/// The cells of a table by what they hold.
-pub(super) struct Reader {
-    pub sheet: usize,
-    pub kind: Kind,
-    pub goes_by_name: bool,
-    columns: HashMap<Field, usize>,
-}
-
-impl Reader {
-    pub fn new(table: &Table<'_>) -> Reader {
-        let may = table.choice.kind.fields();
-        let columns = table.choice.columns.iter().enumerate();
-        let columns = columns.filter_map(|(i, field)| Some((field.filter(|field| may.contains(field))?, i))).collect();
-        Reader { sheet: table.sheet, kind: table.choice.kind, goes_by_name: table.choice.goes_by_name, columns }
-    }
-
-    pub fn has(&self, field: Field) -> bool {
-        self.columns.contains_key(&field)
-    }
-
-    /// What stands there; what people write for nothing is nothing.
-    pub fn raw<'r>(&self, row: &'r Row, field: Field) -> &'r str {
-        let cell = self.columns.get(&field).map_or("", |column| row.cell(*column));
-        if matches!(cell, "-" | "—" | "——" | "/" | "无" | "暂无" | "N/A") { "" } else { cell }
-    }
-
-    pub fn place(&self, row: &Row) -> Place {
-        Place { sheet: self.sheet, row: row.number }
-    }
-}
-
 pub(super) struct Draft<'a> {
     pub world: &'a World,
     mode: Mode,
@@ -298,15 +145,6 @@ struct Person {
     unit: Option<UnitId>,
     /// Said in so many words, so that it counts also for somebody who is there already.
     is_home: bool,
-}
-
-/// Who holds what, as the file has it.
-struct FileTerm {
-    place: Place,
-    post: PostId,
-    email: String,
-    from: Option<At>,
-    until: Option<At>,
 }
 
 impl<'a> Draft<'a> {
@@ -511,7 +349,7 @@ impl<'a> Draft<'a> {
         if typed.is_empty() {
             return Some(None);
         }
-        match day(typed).and_then(|date| holding::start_of_day(&self.when.zone, date, days_later)) {
+        match day(typed).and_then(|date| start_of_day(&self.when.zone, date, days_later)) {
             Some(at) => Some(Some(at)),
             None => {
                 self.wrong(reader, row, field, Wrong::NotADate);
@@ -639,63 +477,6 @@ impl<'a> Draft<'a> {
         (known.is_activated && known.name != person.name).then(|| Odd::Renamed { before: known.name.clone() })
     }
 
-    /// Which post each line of the file means, and from when.
-    fn terms(&mut self, held: Vec<FileHeld>, posts: &Posts, by_seat: &BySeat, by_email: &ByEmail) -> Vec<FileTerm> {
-        let mut at_unit: HashMap<UnitId, Vec<(PostId, &str)>> = HashMap::new();
-        for post in self.world.posts.values() {
-            let title = posts.title_of(post.id).unwrap_or(&post.title);
-            at_unit.entry(post.unit_id).or_default().push((post.id, title));
-        }
-        posts.changes.iter().filter(|change| change.before.is_none()).filter_map(|change| change.after.as_ref()).for_each(|post| {
-            at_unit.entry(post.unit_id).or_default().push((post.id, &post.title));
-        });
-        let known: HashSet<&str> = self.world.staff.values().map(|person| person.email.as_str()).collect();
-        let mut terms: Vec<FileTerm> = Vec::new();
-        let mut said: HashMap<(PostId, String), usize> = HashMap::new();
-        for line in held {
-            let mistake = |field, value: &str, wrong| Mistake { place: line.place, field, value: value.chars().take(80).collect(), wrong };
-            if !by_email.contains_key(&line.email) && !known.contains(line.email.as_str()) {
-                self.mistakes.push(mistake(Field::Email, &line.email, Wrong::UnknownStaff));
-                continue;
-            }
-            let unit = line.unit;
-            let here = at_unit.get(&unit).map_or(&[][..], Vec::as_slice);
-            let titled = if line.said { line.title.clone() } else { None };
-            let by_title = line.title.as_ref().and_then(|title| here.iter().find(|(_, t)| t == title)).map(|(id, _)| *id);
-            let post = match by_seat.get(&(unit, titled)).copied().or(by_title) {
-                Some(post) => post,
-                None if line.said => {
-                    self.mistakes.push(mistake(Field::PostTitle, &line.title_cell, Wrong::UnknownPost));
-                    continue;
-                }
-                None => match here {
-                    [(only, _)] => *only,
-                    [] => {
-                        self.mistakes.push(mistake(Field::UnitName, &line.unit_cell, Wrong::NoPost));
-                        continue;
-                    }
-                    _ => {
-                        self.mistakes.push(mistake(Field::PostTitle, &line.title_cell, Wrong::AmbiguousPost));
-                        continue;
-                    }
-                },
-            };
-            let term = FileTerm { place: line.place, post, email: line.email, from: line.from, until: line.until };
-            match said.get(&(post, term.email.clone())).map(|i| &terms[*i]) {
-                Some(before) if (before.from, before.until) != (term.from, term.until) => {
-                    let wrong = Wrong::HoldingTwice { row: before.place.row };
-                    self.mistakes.push(Mistake { place: term.place, field: Field::Email, value: term.email, wrong });
-                }
-                Some(_) => {}
-                None => {
-                    said.insert((post, term.email.clone()), terms.len());
-                    terms.push(term);
-                }
-            }
-        }
-        terms
-    }
-
     /// Everything together, with what ends.
     fn finish(&mut self, mut file: Understood) -> Changes {
         let (staff, posts) = (mem::take(&mut file.staff), mem::take(&mut file.posts));
@@ -734,133 +515,6 @@ impl<'a> Draft<'a> {
         changes.posts.extend(ended.into_iter().map(over));
         gone
     }
-
-    /// Ends the logins of those who are missing from a full list, with all they hold.
-    fn ended_people(&mut self, file: &Understood, succeeded: &[Succeeded], changes: &mut Changes) {
-        // A list of units or posts alone says nothing of people.
-        let is_of_people = [Kind::Staff, Kind::Roster, Kind::Holdings].iter().any(|kind| file.kinds.contains(kind));
-        if self.mode != Mode::Replace || !is_of_people {
-            return;
-        }
-        let left = self.left(file, changes);
-        let gone: HashSet<StaffId> = left.iter().map(|person| person.id).collect();
-        let of_gone = changes.holdings.iter_mut().filter(|change| change.before.as_ref().is_some_and(|h| gone.contains(&h.staff_id)));
-        of_gone.for_each(|change| change.after = None);
-        let theirs = self.world.holdings.values().filter(|h| gone.contains(&h.staff_id));
-        let known: HashSet<HoldingId> = changes.holdings.iter().filter_map(|change| change.before.as_ref().map(Thing::id)).collect();
-        let mut theirs: Vec<&HoldingRow> = theirs.filter(|h| !known.contains(&h.id)).collect();
-        theirs.sort_by_key(|h| h.id);
-        changes.holdings.extend(theirs.into_iter().map(over));
-        changes.staff.extend(left.into_iter().map(over));
-        self.leave_later(file, succeeded, &gone, changes);
-    }
-
-    /// Whoever holds nothing any more from a day to come keeps their login until an admin says when they leave: that is told.
-    fn leave_later(&mut self, file: &Understood, succeeded: &[Succeeded], gone: &HashSet<StaffId>, changes: &Changes) {
-        let ending: HashSet<HoldingId> = succeeded.iter().map(|s| s.holding).chain(changes.holdings.iter().filter_map(ended_id)).collect();
-        let after =
-            self.world.holdings.values().chain(changes.holdings.iter().filter(|change| change.before.is_none()).filter_map(|change| change.after.as_ref()));
-        let busy: HashSet<StaffId> = after.filter(|h| !ending.contains(&h.id)).map(|h| h.staff_id).collect();
-        let mut last: BTreeMap<StaffId, &Succeeded> = BTreeMap::new();
-        for s in succeeded.iter().filter(|s| !busy.contains(&s.staff) && !gone.contains(&s.staff)) {
-            let latest = last.entry(s.staff).or_insert(s);
-            if latest.at < s.at {
-                *latest = s;
-            }
-        }
-        for (id, s) in last {
-            let Some(person) = self.world.staff.get(&id).filter(|person| file.lacks(person) && !self.world.outside.kept.contains(&id)) else { continue };
-            let last_day = s.at.plus_seconds(-1).timestamp().to_zoned(self.when.zone.clone()).date().to_string();
-            self.warnings.push(Warning { place: s.place, value: person.name.clone(), odd: Odd::KeepsLogin { last_day } });
-        }
-    }
-
-    fn holdings(&mut self, file: &Understood, changes: &Changes, gone_posts: &HashSet<PostId>) -> (Vec<Change<HoldingRow>>, Vec<Succeeded>) {
-        let (units, by_email) = (&file.units, &file.by_email);
-        let now = self.when.now;
-        let of_email: HashMap<&str, StaffId> = self.world.staff.values().map(|person| (person.email.as_str(), person.id)).collect();
-        let mut there: HashMap<PostId, Vec<&HoldingRow>> = HashMap::new();
-        self.world.holdings.values().for_each(|h| there.entry(h.post_id).or_default().push(h));
-        there.values_mut().for_each(|holdings| holdings.sort_by_key(|h| (h.from_at, h.id)));
-        let unit_of_new: HashMap<PostId, UnitId> =
-            changes.posts.iter().filter_map(|change| change.after.as_ref()).map(|post| (post.id, post.unit_id)).collect();
-        let world = self.world;
-        let unit_of = |post: PostId| unit_of_new.get(&post).copied().or_else(|| world.posts.get(&post).map(|post| post.unit_id));
-        let mut result: Vec<Change<HoldingRow>> = Vec::new();
-        let mut meant: HashSet<HoldingId> = HashSet::new();
-        // What the file makes of each seat for one.
-        let mut seats: BTreeMap<PostId, Vec<Seated>> = BTreeMap::new();
-        for term in &file.terms {
-            let Some(staff_id) = by_email.get(&term.email).map(|(id, _)| *id).or_else(|| of_email.get(term.email.as_str()).copied()) else { continue };
-            let before = there.get(&term.post).into_iter().flatten().find(|h| h.staff_id == staff_id).map(|h| (*h).clone());
-            let after = match &before {
-                Some(h) => {
-                    meant.insert(h.id);
-                    // Who holds it already goes on; who was to begin later begins as the file says.
-                    let from_at = if h.from_at > now { term.from.unwrap_or(now) } else { h.from_at };
-                    HoldingRow { from_at, until_at: term.until.or(h.until_at), ..h.clone() }
-                }
-                None => HoldingRow { id: HoldingId((self.new_id)()), post_id: term.post, staff_id, from_at: term.from.unwrap_or(now), until_at: term.until },
-            };
-            if unit_of(term.post).and_then(|unit| units.kind_of(unit)).is_some_and(has_one_holder) {
-                let is_news = before.as_ref() != Some(&after);
-                seats.entry(term.post).or_default().push(Seated {
-                    place: term.place,
-                    email: term.email.clone(),
-                    from: after.from_at,
-                    until: after.until_at,
-                    is_news,
-                });
-            }
-            push(&mut result, &mut self.unchanged.holdings, term.place, before, after);
-        }
-        seats.values().for_each(|seated| two_holders(seated, by_email, &mut self.mistakes));
-        let mut succeeded = Vec::new();
-        let mut others: Vec<&HoldingRow> = self.world.holdings.values().filter(|h| !meant.contains(&h.id)).collect();
-        others.sort_by_key(|h| h.id);
-        for h in others {
-            let kind = unit_of(h.post_id).and_then(|unit| units.kind_of(unit));
-            let is_missing = self.mode == Mode::Replace && kind.is_some_and(|kind| file.staffed_kinds.contains(&kind));
-            let seated = seats.get(&h.post_id).map_or(&[][..], Vec::as_slice);
-            // Who comes gets the seat from that day on; in a full list from whoever comes first.
-            let next = seated.iter().filter(|s| is_missing || s.is_news && s.meets(h)).min_by_key(|s| s.from);
-            match next.map(|next| next.from) {
-                _ if gone_posts.contains(&h.post_id) => result.push(over(h)),
-                // Over by then as it is.
-                Some(at) if at > now && h.from_at < at && h.until_at.is_some_and(|until| until <= at) => {}
-                Some(at) if at > now && h.from_at < at => {
-                    succeeded.extend(next.map(|next| Succeeded { holding: h.id, staff: h.staff_id, at, place: next.place }));
-                    result.push(Change { place: None, before: Some(h.clone()), after: Some(HoldingRow { until_at: Some(at), ..h.clone() }) });
-                }
-                Some(_) => result.push(over(h)),
-                None if is_missing => result.push(over(h)),
-                None => {}
-            }
-        }
-        (result, succeeded)
-    }
-
-    /// Whose login ends: those missing from a list of all staff, else those who lose everything they hold.
-    fn left(&self, file: &Understood, changes: &Changes) -> Vec<&'a StaffRow> {
-        let over: HashSet<HoldingId> = changes.holdings.iter().filter_map(ended_id).collect();
-        let mut losing: HashSet<StaffId> = HashSet::new();
-        let mut holding: HashSet<StaffId> = changes.holdings.iter().filter_map(|change| change.after.as_ref().map(|h| h.staff_id)).collect();
-        for h in self.world.holdings.values() {
-            if over.contains(&h.id) {
-                losing.insert(h.staff_id)
-            } else {
-                holding.insert(h.staff_id)
-            };
-        }
-        let lists_staff = file.kinds.contains(&Kind::Staff);
-        let has_left = |person: &&StaffRow| {
-            let loses_all = lists_staff || losing.contains(&person.id) && !holding.contains(&person.id);
-            loses_all && file.lacks(person) && !self.world.outside.kept.contains(&person.id)
-        };
-        let mut left: Vec<&StaffRow> = self.world.staff.values().filter(has_left).collect();
-        left.sort_by(|a, b| a.email.cmp(&b.email));
-        left
-    }
 }
 
 /// A file as it is understood: the tree it makes, what it says of posts, people and holdings, and what it is a full list of.
@@ -883,57 +537,6 @@ impl Understood {
     fn lacks(&self, person: &StaffRow) -> bool {
         !self.by_email.contains_key(&person.email) && !self.holders.contains(&person.email)
     }
-}
-
-/// A holding that ends on a day to come because somebody else has the seat from then on.
-struct Succeeded {
-    holding: HoldingId,
-    staff: StaffId,
-    at: At,
-    /// Where the successor stands.
-    place: Place,
-}
-
-/// Somebody on the one seat of a grid or class, as the file has it.
-struct Seated {
-    place: Place,
-    email: String,
-    from: At,
-    until: Option<At>,
-    /// They come, or stay longer than they would have.
-    is_news: bool,
-}
-
-impl Seated {
-    fn meets(&self, h: &HoldingRow) -> bool {
-        self.from < end(h.until_at) && h.from_at < end(self.until)
-    }
-}
-
-/// At a grid or class one person answers at a time.
-fn two_holders(seated: &[Seated], by_email: &ByEmail, mistakes: &mut Vec<Mistake>) {
-    for (i, one) in seated.iter().enumerate() {
-        let clash = seated[..i].iter().find(|other| other.from < end(one.until) && one.from < end(other.until));
-        if let Some(other) = clash {
-            let name = by_email.get(&other.email).map_or_else(|| other.email.clone(), |(_, name)| name.clone());
-            let wrong = Wrong::TwoHolders { row: other.place.row, name };
-            mistakes.push(Mistake { place: one.place, field: Field::Email, value: one.email.clone(), wrong });
-        }
-    }
-}
-
-/// A line that says who holds something, before it is known which post is meant.
-struct FileHeld {
-    place: Place,
-    unit: UnitId,
-    title: Option<String>,
-    /// The title stands in the row; otherwise it is the usual one, or the only post of the unit is meant.
-    said: bool,
-    email: String,
-    from: Option<At>,
-    until: Option<At>,
-    unit_cell: String,
-    title_cell: String,
 }
 
 type BySeat = HashMap<(UnitId, Option<String>), PostId>;
@@ -967,15 +570,6 @@ impl Posts {
     }
 }
 
-/// Whether a holding ends sooner than it would have.
-pub(super) fn is_cut_short(before: Option<&HoldingRow>, after: &HoldingRow) -> bool {
-    before.is_some_and(|before| end(after.until_at) < end(before.until_at))
-}
-
-fn ended_id(change: &Change<HoldingRow>) -> Option<HoldingId> {
-    change.before.as_ref().filter(|_| change.after.is_none()).map(Thing::id)
-}
-
 fn over<T: Clone>(thing: &T) -> Change<T> {
     Change { place: None, before: Some(thing.clone()), after: None }
 }
@@ -988,21 +582,8 @@ pub(super) fn push<T: PartialEq>(changes: &mut Vec<Change<T>>, unchanged: &mut u
     }
 }
 
-fn end(until: Option<At>) -> At {
-    until.unwrap_or(At(i64::MAX))
-}
-
 fn digits(phone: &str) -> String {
     phone.chars().filter(char::is_ascii_digit).collect()
-}
-
-pub(super) fn wrong_text(e: TextError) -> Wrong {
-    match e {
-        TextError::Empty | TextError::TooShort { .. } => Wrong::Empty,
-        TextError::TooLong { limit, length } => Wrong::TooLong { limit, over: length - limit },
-        TextError::Control => Wrong::Control,
-        TextError::NotEmail => Wrong::NotEmail,
-    }
 }
 
 /// The seat of one person: what the whole place is called after. Elsewhere several may hold a post together.
@@ -1017,17 +598,4 @@ fn usual_title(kind: UnitKind) -> Option<(&'static str, &'static str)> {
         UnitKind::Class => Some(("班主任", "Class teacher")),
         _ => None,
     }
-}
-
-/// 2026-12-31, 2026/12/31, 2026.12.31, 2026年12月31日 or 20261231.
-fn day(typed: &str) -> Option<Date> {
-    let typed = typed.split([' ', 'T']).next()?;
-    let parts: Vec<&str> = typed.split(['-', '/', '.', '年', '月', '日']).filter(|part| !part.is_empty()).collect();
-    let (year, month, day) = match parts[..] {
-        [year, month, day] => (year, month, day),
-        [all] if all.len() == 8 && all.is_ascii() => (&all[..4], &all[4..6], &all[6..]),
-        _ => return None,
-    };
-    let (year, month, day) = (year.parse().ok().filter(|year| (1900..2200).contains(year))?, month.parse().ok()?, day.parse().ok()?);
-    Date::new(year, month, day).ok()
 }

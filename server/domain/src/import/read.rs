@@ -1,10 +1,15 @@
 //! A file as its sheets of numbered rows. Whatever it is, it is read with limits that hold before anything is unpacked, and what cannot be taken is
 //! said in one sentence with the place where it is.
 
+mod bomb;
+mod csv;
+
+use self::{
+    bomb::{PART_LIMIT, PARTS_LIMIT, claims_many_parts, measure},
+    csv::read_csv,
+};
 use super::{merged::spread, oneroster::Sieve};
 use calamine::{DataRef, Reader, SheetType, SheetVisible, Xlsx, XlsxFormulaMetadata};
-use csv::ReaderBuilder;
-use encoding_rs::{Encoding, GB18030};
 use serde::{Deserialize, Serialize};
 use std::{
     borrow::Cow,
@@ -15,15 +20,6 @@ use zip::ZipArchive;
 
 /// Bytes of a file.
 pub const FILE_LIMIT: usize = 32 * 1024 * 1024;
-/// Bytes of what is packed inside: all of it, one sheet of it, the texts that sheets share, and what is no table (pictures).
-const UNPACKED_LIMIT: u64 = 256 * 1024 * 1024;
-const PART_LIMIT: u64 = 64 * 1024 * 1024;
-const STRINGS_LIMIT: u64 = 32 * 1024 * 1024;
-const OTHER_LIMIT: u64 = 16 * 1024 * 1024;
-/// Bytes between two brackets of XML: no cell that is taken has as many.
-const TEXT_LIMIT: usize = 1024 * 1024;
-/// Files packed inside.
-const PARTS_LIMIT: usize = 2_000;
 /// Bytes of the text of all cells together: a workbook may say one long text of a million cells.
 const CELLS_LIMIT: usize = 64 * 1024 * 1024;
 /// Rows of all sheets together, columns, and characters of a cell.
@@ -194,138 +190,6 @@ fn read_zip(bytes: &[u8]) -> Result<File, ReadError> {
     Ok(File { format: Format::OneRoster, sheets })
 }
 
-/// A ZIP of the large kind says at its end, in 64 bits, how many parts it has.
-fn claims_many_parts(bytes: &[u8]) -> bool {
-    // The record that leads there stands before the last one, which a comment of 64 KB may follow.
-    let end = &bytes[bytes.len().saturating_sub(66_000)..];
-    let is_large = end.windows(4).any(|four| four == b"PK\x06\x07");
-    let count = |record: &[u8]| record.get(32..40).and_then(|count| count.try_into().ok()).map_or(0, u64::from_le_bytes);
-    is_large && bytes.windows(40).any(|record| record.starts_with(b"PK\x06\x06") && count(record) > PARTS_LIMIT as u64)
-}
-
-/// What a ZIP would take unpacked: first as it says itself, then as it is, a piece at a time and kept nowhere.
-fn measure(archive: &mut ZipArchive<Cursor<&[u8]>>) -> Result<(), ReadError> {
-    if archive.len() > PARTS_LIMIT {
-        return Err(ReadError::Bomb);
-    }
-    let mut declared = 0_u64;
-    for i in 0..archive.len() {
-        let part = archive.by_index_raw(i).map_err(|_| ReadError::Damaged)?;
-        if part.encrypted() {
-            return Err(ReadError::OldExcel);
-        }
-        declared = declared.saturating_add(part.size());
-    }
-    if declared > UNPACKED_LIMIT {
-        return Err(ReadError::Bomb);
-    }
-    let mut unpacked = 0;
-    let mut buffer = vec![0; 64 * 1024];
-    for i in 0..archive.len() {
-        let mut part = archive.by_index(i).map_err(|_| ReadError::Damaged)?;
-        let mut meter = Meter::new(&part.name().map_err(|_| ReadError::Damaged)?.to_lowercase());
-        loop {
-            let count = part.read(&mut buffer).map_err(|_| ReadError::Damaged)?;
-            if count == 0 {
-                break;
-            }
-            unpacked += count as u64;
-            if unpacked > UNPACKED_LIMIT {
-                return Err(ReadError::Bomb);
-            }
-            meter.take(&buffer[..count])?;
-        }
-        meter.end()?;
-    }
-    Ok(())
-}
-
-/// What one part of a workbook would make of the memory when it is read.
-struct Meter {
-    limit: u64,
-    size: u64,
-    is_xml: bool,
-    /// Bytes since the last bracket.
-    quiet: usize,
-    texts: Option<Texts>,
-}
-
-impl Meter {
-    fn new(name: &str) -> Meter {
-        let shares_texts = name.ends_with("sharedstrings.xml");
-        let is_xml = [".xml", ".rels", ".vml"].iter().any(|end| name.ends_with(end));
-        let limit = match () {
-            () if shares_texts => STRINGS_LIMIT,
-            () if is_xml || name.ends_with(".csv") => PART_LIMIT,
-            () => OTHER_LIMIT,
-        };
-        Meter { limit, size: 0, is_xml, quiet: 0, texts: shares_texts.then(Texts::default) }
-    }
-
-    fn take(&mut self, piece: &[u8]) -> Result<(), ReadError> {
-        self.size += piece.len() as u64;
-        if self.size > self.limit {
-            return Err(ReadError::Bomb);
-        }
-        if !self.is_xml {
-            return Ok(());
-        }
-        for b in piece {
-            match b {
-                b'<' | b'>' => self.quiet = 0,
-                // No XML has them, except in encodings in which nothing here would be recognised.
-                0 | 0x1B => return Err(ReadError::Damaged),
-                _ => self.quiet += 1,
-            }
-            if self.quiet > TEXT_LIMIT {
-                return Err(ReadError::Bomb);
-            }
-            if let Some(texts) = &mut self.texts {
-                texts.take(*b);
-            }
-        }
-        Ok(())
-    }
-
-    fn end(self) -> Result<(), ReadError> {
-        // `<si/>` is the shortest text there is.
-        let is_true = self.texts.is_none_or(|texts| texts.most <= self.size / 5);
-        if is_true { Ok(()) } else { Err(ReadError::Damaged) }
-    }
-}
-
-/// How many texts a workbook says that its sheets share. Whoever reads it makes room for as many before there is one.
-#[derive(Default)]
-struct Texts {
-    /// Letters of the attribute's name that have gone by.
-    letters: usize,
-    /// The number that is being read.
-    number: Option<u64>,
-    most: u64,
-}
-
-impl Texts {
-    const NAME: &'static [u8] = b"uniqueCount";
-
-    fn take(&mut self, b: u8) {
-        if let Some(number) = &mut self.number {
-            match b {
-                b'0'..=b'9' => {
-                    *number = number.saturating_mul(10).saturating_add(u64::from(b - b'0'));
-                    self.most = self.most.max(*number);
-                    return;
-                }
-                b' ' | b'\t' | b'\r' | b'\n' | b'=' | b'"' | b'\'' | b'+' if *number == 0 => return,
-                _ => self.number = None,
-            }
-        }
-        self.letters = if b == Texts::NAME[self.letters] { self.letters + 1 } else { usize::from(b == Texts::NAME[0]) };
-        if self.letters == Texts::NAME.len() {
-            (self.letters, self.number) = (0, Some(0));
-        }
-    }
-}
-
 fn read_xlsx(bytes: &[u8]) -> Result<File, ReadError> {
     let until = Instant::now() + PATIENCE;
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(|_| ReadError::Damaged)?;
@@ -429,124 +293,11 @@ fn cell_text<'a>(value: &'a DataRef<'_>) -> Cow<'a, str> {
     }
 }
 
-/// The rows of a text that somebody wants kept, as far as there is room.
-fn read_csv(bytes: &[u8], room: &mut Room, keeps: &mut dyn FnMut(&Row) -> bool) -> Result<Vec<Row>, ReadError> {
-    let text = decoded(bytes)?;
-    // HTML and XML pretend to be tables, and a picture has zeros in it.
-    let start = text.trim_start();
-    if start.starts_with('<') || start.starts_with("%PDF") || text.contains('\0') {
-        return Err(ReadError::NotATable);
-    }
-    let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter(&text)).from_reader(text.as_bytes());
-    let mut rows = Vec::new();
-    let mut record = csv::StringRecord::new();
-    let mut number = 0_u32;
-    while reader.read_record(&mut record).map_err(|_| ReadError::NotATable)? {
-        let start = record.position().map_or(0, |position| usize::try_from(position.byte()).unwrap_or(usize::MAX));
-        number = number.saturating_add(1).saturating_add(blank_lines(text.as_bytes(), start));
-        let mut cells = Vec::with_capacity(record.len().min(COLUMN_LIMIT));
-        for (column, cell) in record.iter().enumerate() {
-            let long = cell.len() > CELL_LIMIT && cell.chars().count() > CELL_LIMIT;
-            if long {
-                return Err(ReadError::CellTooLong { row: number, column: column as u32 + 1 });
-            }
-            if column >= COLUMN_LIMIT && !cell.trim().is_empty() {
-                return Err(ReadError::TooManyColumns { row: number });
-            }
-            if column < COLUMN_LIMIT {
-                cells.push(kept_as_text(cell.trim()).to_owned());
-            }
-        }
-        let row = Row { number, cells };
-        if row.is_blank() || !keeps(&row) {
-            continue;
-        }
-        room.take_row()?;
-        row.cells.iter().try_for_each(|cell| room.take_text(cell))?;
-        rows.push(row);
-    }
-    Ok(rows)
-}
-
-/// Empty lines from here on: a spreadsheet counts them, the reader of records passes over them.
-fn blank_lines(text: &[u8], start: usize) -> u32 {
-    let mut rest = text.get(start..).unwrap_or_default();
-    // The second half of the line break that the record before has ended with.
-    if start > 0 && text.get(start - 1) == Some(&b'\r') {
-        rest = rest.strip_prefix(b"\n").unwrap_or(rest);
-    }
-    let mut count = 0;
-    while let Some(after) = rest.strip_prefix(b"\r\n").or_else(|| rest.strip_prefix(b"\n")).or_else(|| rest.strip_prefix(b"\r")) {
-        (rest, count) = (after, count + 1);
-    }
-    count
-}
-
-/// `="420502"` is how spreadsheets keep the zeros in front of a code; it is the code.
-fn kept_as_text(cell: &str) -> &str {
-    let inner = cell.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"'));
-    inner.filter(|text| text.chars().all(|c| c.is_alphanumeric() || "-_.@+ ".contains(c))).unwrap_or(cell)
-}
-
-/// The text of a CSV file: what its first bytes say, else UTF-8, else GB18030.
-fn decoded(bytes: &[u8]) -> Result<Cow<'_, str>, ReadError> {
-    if let Some((encoding, length)) = Encoding::for_bom(bytes) {
-        let rest = &bytes[length..];
-        let text = encoding.decode_without_bom_handling_and_without_replacement(rest);
-        return text.ok_or_else(|| mixed(rest).unwrap_or(ReadError::Encoding { row: first_bad_line(rest) }));
-    }
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        return Ok(Cow::Borrowed(text));
-    }
-    if bytes.contains(&0) {
-        return Err(ReadError::NotATable);
-    }
-    if let Some(e) = mixed(bytes) {
-        return Err(e);
-    }
-    let text = GB18030.decode_without_bom_handling_and_without_replacement(bytes);
-    text.ok_or_else(|| ReadError::Encoding { row: first_bad_line(bytes) })
-}
-
-fn lines(bytes: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
-    (1..).zip(bytes.split(|b| *b == b'\n'))
-}
-
-fn first_bad_line(bytes: &[u8]) -> u32 {
-    let is_bad = |line: &[u8]| std::str::from_utf8(line).is_err() && GB18030.decode_without_bom_handling_and_without_replacement(line).is_none();
-    let is_not_utf8 = |line: &[u8]| std::str::from_utf8(line).is_err();
-    let find = |is: &dyn Fn(&[u8]) -> bool| lines(bytes).find(|(_, line)| is(line)).map(|(number, _)| number);
-    find(&is_bad).or_else(|| find(&is_not_utf8)).unwrap_or(1)
-}
-
-/// Two files pasted together: a line that can only be UTF-8, and one that cannot be. GB18030 takes nearly every byte, so it would read the first
-/// kind as nonsense without a word.
-fn mixed(bytes: &[u8]) -> Option<ReadError> {
-    let is_surely_utf8 = |line: &[u8]| std::str::from_utf8(line).is_ok_and(|text| text.chars().filter(|c| ('\u{4E00}'..='\u{9FFF}').contains(c)).count() > 1);
-    let utf8 = lines(bytes).find(|(_, line)| is_surely_utf8(line))?.0;
-    let other = lines(bytes).find(|(_, line)| std::str::from_utf8(line).is_err())?.0;
-    Some(ReadError::Mixed { utf8, other })
-}
-
-/// The one of comma, tab and semicolon that stands most often outside quotation marks in the first lines.
-fn delimiter(text: &str) -> u8 {
-    let mut counts = [(b',', 0), (b'\t', 0), (b';', 0)];
-    let mut is_quoted = false;
-    for b in text.bytes().take(16 * 1024) {
-        match b {
-            b'"' => is_quoted = !is_quoted,
-            _ if is_quoted => {}
-            b => counts.iter_mut().filter(|(d, _)| *d == b).for_each(|(_, count)| *count += 1),
-        }
-    }
-    // The first of several that stand equally often.
-    counts.into_iter().rev().max_by_key(|(_, count)| *count).map_or(b',', |(d, _)| d)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{csv::mixed, *};
     use crate::import::workbook;
+    use encoding_rs::GB18030;
     use proptest::prelude::*;
     use std::io::Write;
 
@@ -784,7 +535,7 @@ mod tests {
         /// What is written as GB18030 or UTF-8 is read back, whichever delimiter.
         #[test]
         fn cells_come_back_as_they_were(rows in prop::collection::vec(prop::collection::vec("[一-龥A-Za-z0-9,;]{1,8}", 2..5), 2..8), gb in any::<bool>(), tab in any::<bool>()) {
-            let mut writer = csv::WriterBuilder::new().flexible(true).delimiter(if tab { b'\t' } else { b',' }).quote_style(csv::QuoteStyle::Always).from_writer(Vec::new());
+            let mut writer = ::csv::WriterBuilder::new().flexible(true).delimiter(if tab { b'\t' } else { b',' }).quote_style(::csv::QuoteStyle::Always).from_writer(Vec::new());
             rows.iter().for_each(|row| writer.write_record(row).unwrap());
             let text = String::from_utf8(writer.into_inner().unwrap()).unwrap();
             let bytes = if gb { GB18030.encode(&text).0.into_owned() } else { text.clone().into_bytes() };
