@@ -494,8 +494,11 @@ fn school(classes: &str, users: &str, roles: Option<&str>, enrollments: &str) ->
     super::read::File { format: super::read::Format::OneRoster, sheets }
 }
 
-/// Who holds what by a package: address, and the first moment after it.
-fn taught(file: &super::read::File) -> (Vec<(String, Option<At>)>, Vec<(String, Odd)>) {
+/// Somebody's address, and the first moment at which they do not hold a class any more.
+type Held = (String, Option<At>);
+
+/// Who holds what by a package, and what is odd about what.
+fn taught(file: &super::read::File) -> (Vec<Held>, Vec<(String, Odd)>) {
     let mut world = street();
     world.units = HashMap::from([(UnitId(uuid(1)), unit(1, None, UnitKind::District, "西陵区", None))]);
     (world.posts, world.staff, world.holdings) = Default::default();
