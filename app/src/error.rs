@@ -29,6 +29,9 @@ pub enum AppError {
     TooLarge,
     #[error("too many")]
     TooMany { seconds: u64 },
+    /// As many files are being uploaded as there is room for.
+    #[error("too many uploads")]
+    Uploads { seconds: u64 },
     /// Logged where it happened; the request id is in the header `x-request-id`.
     #[error("internal")]
     Internal,
@@ -49,6 +52,7 @@ impl AppError {
             AppError::BadRequest => StatusCode::BAD_REQUEST,
             AppError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             AppError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            AppError::Uploads { .. } => StatusCode::SERVICE_UNAVAILABLE,
             AppError::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -63,6 +67,7 @@ impl AppError {
             AppError::CrossSite => (t!(l, error.cross_site), t!(l, error.cross_site_text)),
             AppError::TooLarge => (t!(l, error.too_large), t!(l, error.too_large_text)),
             AppError::TooMany { seconds } => (t!(l, error.too_many), t!(l, error.too_many_text, seconds = *seconds)),
+            AppError::Uploads { seconds } => (t!(l, error.uploads), t!(l, error.uploads_text, seconds = *seconds)),
             AppError::Internal => (t!(l, error.internal), t!(l, error.internal_text)),
         }
     }
@@ -80,7 +85,7 @@ impl AppError {
         let page = Page::new(visit, title).status(self.status());
         let page = if let Some(staff) = &visit.staff { page.body_class("at-desk").beside(staff) } else { page };
         let mut response = page.render(body);
-        if let AppError::TooMany { seconds } = self {
+        if let AppError::TooMany { seconds } | AppError::Uploads { seconds } = self {
             response.headers_mut().insert(header::RETRY_AFTER, (*seconds).into());
         }
         response

@@ -38,9 +38,34 @@ pub async fn append_at(conn: &mut Conn, now: At, staff: Option<StaffId>, unit: U
     write(conn, now, staff, Some(unit), (action, target, detail)).await
 }
 
-async fn write(conn: &mut Conn, now: At, staff: Option<StaffId>, unit_id: Option<UnitId>, (action, target, detail): (&str, &str, &str)) -> Result<()> {
+/// One of many things done in one go, and in which unit.
+pub(crate) struct Deed {
+    pub unit: UnitId,
+    pub action: &'static str,
+    pub target: String,
+    pub detail: String,
+}
+
+/// An entry for each of many things, without asking for each where it belongs.
+pub(crate) async fn append_all(conn: &mut Conn, now: At, staff: Option<StaffId>, deeds: Vec<Deed>) -> Result<()> {
+    let mut last = store::audit::last(conn).await?;
+    let mut entries = Vec::with_capacity(deeds.len());
+    for Deed { unit, action, target, detail } in deeds {
+        let entry = following(last.as_ref(), now, staff, Some(unit), (action, &target, &detail));
+        entries.push(entry.clone());
+        last = Some(entry);
+    }
+    store::audit::append_all(conn, &entries).await
+}
+
+async fn write(conn: &mut Conn, now: At, staff: Option<StaffId>, unit_id: Option<UnitId>, said: (&str, &str, &str)) -> Result<()> {
     let last = store::audit::last(conn).await?;
-    let (seq, previous_hash) = last.map_or((1, Vec::new()), |e| (e.seq + 1, e.hash));
+    store::audit::append(conn, &following(last.as_ref(), now, staff, unit_id, said)).await
+}
+
+/// The entry that comes after another one, or the first.
+fn following(last: Option<&Entry>, now: At, staff: Option<StaffId>, unit_id: Option<UnitId>, (action, target, detail): (&str, &str, &str)) -> Entry {
+    let (seq, previous_hash) = last.map_or((1, Vec::new()), |e| (e.seq + 1, e.hash.clone()));
     let mut entry = Entry {
         seq,
         at: now,
@@ -56,7 +81,7 @@ async fn write(conn: &mut Conn, now: At, staff: Option<StaffId>, unit_id: Option
     let digest = digest(&entry);
     entry.hash = hash(&entry, &digest);
     entry.digest = Some(digest);
-    store::audit::append(conn, &entry).await
+    entry
 }
 
 /// Appends an entry in a transaction of its own.

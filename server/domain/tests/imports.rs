@@ -6,19 +6,19 @@ mod common;
 
 use common::{Fresh, domains};
 use domain::{
-    Admin, Clock, caller, contact_point,
+    Admin, Clock, audit, caller, contact_point,
     conversation::{self, Typed},
-    holding,
+    grant, holding,
     import::{
         self, ImportError, Trouble, Upload, View,
         plan::{Mode, Odd},
         work,
     },
-    post, routing, staff, unit,
+    leaving, post, routing, staff, unit,
 };
 use model::{
-    At, ClientKey, ContactPointId, ConversationId, Event, GrantId, HoldingId, ImportId, ImportState, Language, MessageKind, PointCode, PostId, Role, SessionId,
-    StaffId, UnitId, UnitKind,
+    AbsenceId, AbsenceReason, At, ClientKey, ContactPointId, ConversationId, Event, GrantId, HoldingId, ImportId, ImportState, Language, MessageKind,
+    PointCode, PostId, Role, SessionId, StaffId, UnitId, UnitKind,
 };
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -130,9 +130,13 @@ async fn hold(domain: &Fresh, staff_id: StaffId, post_id: PostId) {
 
 /// Signed in, an admin of a unit.
 async fn admin(domain: &Fresh, name: &str, unit_id: UnitId) -> Admin {
+    signed_in(domain, name, Role::Admin, unit_id).await.admin().unwrap()
+}
+
+async fn signed_in(domain: &Fresh, name: &str, role: Role, unit_id: UnitId) -> domain::Staff {
     let (id, now) = (StaffId(domain.id()), domain.now());
     person(domain, id, name, unit_id).await;
-    let grant = store::staff::Grant { id: GrantId(domain.id()), staff_id: id, role: Role::Admin, unit_id, from_at: now, until_at: None };
+    let grant = store::staff::Grant { id: GrantId(domain.id()), staff_id: id, role, unit_id, from_at: now, until_at: None };
     let key = format!("{id}{}", domain.id().as_simple());
     let session = store::session::Session { id: SessionId(domain.id()), staff_id: id, agent: "test".into(), created_at: now, seen_at: now, ended_at: None };
     let hash = domain::Keys::hash(&key);
@@ -143,7 +147,7 @@ async fn admin(domain: &Fresh, name: &str, unit_id: UnitId) -> Admin {
         })
     });
     write.await.unwrap();
-    caller::staff(domain, &key).await.unwrap().unwrap().admin().unwrap()
+    caller::staff(domain, &key).await.unwrap().unwrap()
 }
 
 async fn sticker(domain: &Fresh, post_id: PostId) -> PointCode {
@@ -306,7 +310,7 @@ async fn what_others_have_done_since_stays_when_an_import_is_taken_back() {
         assert_eq!((stuck.import.state, stuck.trouble), (ImportState::Applied, Some(Trouble::CodeTaken("g2".into()))));
         unit::end(&town, &other, thief).await.unwrap();
         let undone = town.undone(&town.admin, view.import.id).await;
-        assert_eq!((undone.import.state, undone.trouble), (ImportState::Undone, Some(Trouble::LeftAlone(1))));
+        assert_eq!((undone.import.state, undone.trouble), (ImportState::Undone, Some(Trouble::LeftAlone { back: 1, gone: 0 })));
         let li = town.person(town.li).await;
         assert_eq!((li.name.as_str(), li.ended_at, town.home(town.li).await), ("李明亮", None, Some(town.b)), "they work elsewhere now");
         assert!(town.holders(second).await.is_empty(), "and hold nothing here");
@@ -538,5 +542,282 @@ async fn the_command_line_asks_which_of_several_topmost_units_is_meant_and_keeps
         let (packed, now) = (Steps { units: vec![second], ..Steps::default() }.packed(), town.now());
         town.db.write(move |c| Box::pin(async move { store::import::write(c, &packed, now, &|_| ()).await })).await.unwrap();
         assert!(matches!(work::order(&town, &ordered, upload()).await, Err(ImportError::SeveralRoots(2))));
+    }
+}
+
+impl Town {
+    /// A full list of the street's people, without some of them.
+    fn people_but(&self, missing: &[StaffId]) -> String {
+        let all = [(self.wang, "王芳"), (self.li, "李明")].into_iter().filter(|(id, _)| !missing.contains(id));
+        format!("姓名,邮箱\n{}\n", all.map(|(id, name)| format!("{name},{}\n", self.mail(id))).collect::<String>())
+    }
+
+    /// A full list without somebody, applied.
+    async fn without(&self, id: StaffId) -> View {
+        let view = self.compared(&self.admin, self.a, &self.people_but(&[id]), Mode::Replace).await;
+        let done = self.applied(&self.admin, &view).await;
+        assert_eq!(done.import.state, ImportState::Applied, "{:?}", done.trouble);
+        assert!(self.person(id).await.ended_at.is_some());
+        done
+    }
+
+    /// What the trail says of somebody or something, the oldest first, with who did it.
+    async fn trail(&self, target: &str) -> Vec<(String, Option<StaffId>, Option<UnitId>)> {
+        let auditor = signed_in(&self.domain, "审计员", Role::Auditor, self.q).await.auditor().unwrap();
+        let asked = audit::Asked { target: target.to_owned(), ..audit::Asked::default() };
+        let found = audit::find(self, &auditor, &asked).await.unwrap().unwrap();
+        found.lines.into_iter().rev().map(|line| (line.entry.action, line.entry.staff_id, line.entry.unit_id)).collect()
+    }
+
+    async fn chain_holds(&self) {
+        let mut c = self.db.read().await.unwrap();
+        let verified = audit::verify::verify(&mut c, Vec::new(), self.now()).await.unwrap().unwrap();
+        assert_eq!(verified.count, store::import::version(&mut c).await.unwrap());
+    }
+
+    async fn leaves_after(&self, id: StaffId, last_day: &str) {
+        let typed = leaving::Typed { last_day, successors: Vec::new() };
+        leaving::leave(self, &self.admin, id, typed).await.unwrap();
+    }
+
+    async fn propose(&self, id: StaffId, unit_id: UnitId) -> GrantId {
+        let (now, by) = (self.now(), self.admin.staff.id);
+        let row = store::staff::Grant { id: GrantId(self.id()), staff_id: id, role: Role::Admin, unit_id, from_at: now, until_at: None };
+        let proposed = row.id;
+        self.db.write(move |c| Box::pin(async move { store::grant::propose(c, &row, by, now, now.plus_days(7)).await })).await.unwrap();
+        proposed
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_loses_login_or_post_by_a_file_is_found_in_the_trail_as_if_it_had_been_done_by_hand() {
+    for town in towns().await {
+        let (id, key, now) = (SessionId(town.id()), format!("{}key", town.id().as_simple()), town.now());
+        let session = store::session::Session { id, staff_id: town.wang, agent: "test".into(), created_at: now, seen_at: now, ended_at: None };
+        let hash = domain::Keys::hash(&key);
+        town.db.write(move |c| Box::pin(async move { store::session::insert(c, &session, &hash).await })).await.unwrap();
+        town.propose(town.wang, town.a).await;
+        let held = store::holding::of_post(&mut town.db.read().await.unwrap(), town.first).await.unwrap().remove(0).id;
+        let done = town.without(town.wang).await;
+        let by = Some(town.admin.staff.id);
+        let entry = |action: &str, unit| (action.to_owned(), by, Some(unit));
+        assert_eq!(town.trail("王芳").await, [entry("grant.refuse", town.a), entry("staff.end", town.a1)]);
+        let grid = store::post::find(&mut town.db.read().await.unwrap(), town.first).await.unwrap().unwrap().unit_id;
+        assert_eq!(town.trail(&held.to_string()).await, [entry("holding.end", grid)]);
+        assert_eq!(town.trail(&id.to_string()).await, [entry("session.end", town.a1)]);
+
+        assert_eq!(town.undone(&town.admin, done.import.id).await.import.state, ImportState::Undone);
+        assert_eq!(town.trail("王芳").await.last(), Some(&entry("staff.come_back", town.a1)));
+        assert_eq!(town.trail(&held.to_string()).await.last(), Some(&entry("holding.add", grid)));
+        // Whose last day is another one.
+        let file = format!("单位代码,邮箱,结束日期\ng1,{},2026-12-31\n", town.mail(town.wang));
+        let view = town.compared(&town.admin, town.a, &file, Mode::Add).await;
+        let done = town.applied(&town.admin, &view).await;
+        assert_eq!(town.trail(&held.to_string()).await.last(), Some(&entry("holding.end", grid)));
+        town.undone(&town.admin, done.import.id).await;
+        assert_eq!(town.trail(&held.to_string()).await.last(), Some(&entry("holding.change", grid)));
+        town.chain_holds().await;
+    }
+}
+
+/// Takes an admin's grants away in a transaction that lasts until others have come to wait for it.
+async fn grants_being_taken(town: &Town, from: StaffId) -> tokio::task::JoinHandle<store::Result<()>> {
+    let (held, holding) = tokio::sync::oneshot::channel();
+    let (db, now) = (town.db.clone(), town.now());
+    let taken = tokio::spawn(async move {
+        let write = db.write(move |c| {
+            Box::pin(async move {
+                store::post::hold_routing(c).await?;
+                for grant in store::staff::grants(c, from, now).await? {
+                    store::staff::end_grant(c, grant.id, now).await?;
+                }
+                held.send(()).ok();
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                store::Result::Ok(())
+            })
+        });
+        write.await
+    });
+    holding.await.unwrap();
+    taken
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_applied_or_taken_back_for_whoever_is_no_admin_any_more_when_it_is_written() {
+    for town in towns().await {
+        let other = admin(&town.domain, "另一位管理员", town.a).await;
+        let view = town.compared(&other, town.a, &town.people_but(&[town.wang]), Mode::Replace).await;
+        let taken = grants_being_taken(&town, other.staff.id).await;
+        let number = view.shown.as_ref().unwrap().plan.ending().to_string();
+        import::apply(&town, &other, view.import.id, view.import.mark.as_deref().unwrap(), &number).await.unwrap();
+        taken.await.unwrap().unwrap();
+        let refused = town.finished(&town.admin, view.import.id).await;
+        assert_eq!((refused.import.state, refused.trouble), (ImportState::Ready, Some(Trouble::NoGrant)));
+        assert!(town.person(town.wang).await.ended_at.is_none());
+
+        let other = admin(&town.domain, "第三位管理员", town.a).await;
+        let done = town.without(town.wang).await;
+        let taken = grants_being_taken(&town, other.staff.id).await;
+        import::undo(&town, &other, done.import.id).await.unwrap();
+        taken.await.unwrap().unwrap();
+        let refused = town.finished(&town.admin, done.import.id).await;
+        assert_eq!((refused.import.state, refused.trouble), (ImportState::Applied, Some(Trouble::NoGrant)));
+        assert!(town.person(town.wang).await.ended_at.is_some());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leaving_that_was_planned_does_not_end_a_login_that_was_given_again_since() {
+    for town in towns().await {
+        town.leaves_after(town.wang, "2026-12-19").await;
+        town.clock.set(at("2026-12-01T09:00"));
+        town.without(town.wang).await;
+        town.clock.set(at("2026-12-05T09:00"));
+        let back = staff::Typed { name: "王芳", email: &town.mail(town.wang), language: Language::Chinese };
+        assert_eq!(staff::invite(&town, &town.admin, back, None).await.unwrap(), town.wang);
+        // And another one, whom a register names again.
+        town.leaves_after(town.li, "2026-12-19").await;
+        town.without(town.li).await;
+        let view = town.compared(&town.admin, town.a, &format!("姓名,邮箱\n李明,{}\n", town.mail(town.li)), Mode::Add).await;
+        town.applied(&town.admin, &view).await;
+        town.clock.set(at("2026-12-20T09:00"));
+        leaving::end_due(&town).await.unwrap();
+        assert_eq!((town.person(town.wang).await.ended_at, town.person(town.li).await.ended_at), (None, None));
+        town.clock.set(at(NOW));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leaving_that_was_planned_holds_again_when_an_import_is_taken_back_and_ends_nobody_twice() {
+    for town in towns().await {
+        town.leaves_after(town.wang, "2026-12-19").await;
+        town.leaves_after(town.li, "2026-12-19").await;
+        town.clock.set(at("2026-12-01T09:00"));
+        let done = town.without(town.wang).await;
+        assert_eq!(town.undone(&town.admin, done.import.id).await.import.state, ImportState::Undone);
+        assert_eq!((town.person(town.wang).await.ended_at, town.holders(town.first).await), (None, vec!["王芳".to_owned()]));
+        town.without(town.li).await;
+        town.clock.set(at("2026-12-19T23:59"));
+        leaving::end_due(&town).await.unwrap();
+        assert_eq!((town.person(town.wang).await.ended_at, town.holders(town.first).await), (None, vec!["王芳".to_owned()]));
+        town.clock.set(at("2026-12-20T00:00"));
+        leaving::end_due(&town).await.unwrap();
+        assert_eq!((town.person(town.wang).await.ended_at, town.holders(town.first).await), (Some(town.now()), vec![]));
+        assert_eq!(town.person(town.li).await.ended_at, Some(at("2026-12-01T09:00")), "ended once, by the import");
+        assert_eq!(town.trail("李明").await.iter().filter(|(action, ..)| action == "staff.end").count(), 1);
+        town.clock.set(at(NOW));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_somebody_and_their_absences_end_with_their_login() {
+    for town in towns().await {
+        let district = [admin(&town.domain, "区管理员", town.q).await, admin(&town.domain, "另一位", town.q).await];
+        let here = town.propose(town.wang, town.a).await;
+        let (wang, by) = (town.wang, town.admin.staff.id);
+        let absence = |from: &str, until: &str| store::absence::Absence {
+            id: AbsenceId(town.id()),
+            staff_id: wang,
+            from_at: at(from),
+            until_at: at(until),
+            reason: AbsenceReason::Training,
+            substitute_id: Some(town.second),
+            created_by: by,
+            created_at: town.now(),
+        };
+        let planned = [absence("2026-11-20T00:00", "2026-11-30T00:00"), absence("2026-12-10T00:00", "2026-12-12T00:00")];
+        let rows = planned.clone();
+        let write = town.db.write(move |c| {
+            Box::pin(async move {
+                for row in &rows {
+                    store::absence::insert(c, row).await?;
+                }
+                store::Result::Ok(())
+            })
+        });
+        write.await.unwrap();
+        let absences = async || {
+            let all = store::absence::of_staff(&mut town.db.read().await.unwrap(), wang, town.now()).await.unwrap();
+            all.into_iter().map(|absence| (absence.id, absence.until_at, absence.substitute_id)).collect::<Vec<_>>()
+        };
+        let before = planned.each_ref().map(|absence| (absence.id, absence.until_at, Some(town.second)));
+        assert_eq!(absences().await, before);
+        let done = town.without(town.wang).await;
+        assert_eq!(absences().await, []);
+        assert!(store::grant::proposals_for(&mut town.db.read().await.unwrap(), wang, town.now()).await.unwrap().is_empty());
+        assert!(matches!(grant::confirm(&town, &district[0], here).await, Err(grant::GrantError::NotFound)));
+        town.undone(&town.admin, done.import.id).await;
+        assert_eq!(absences().await, before);
+
+        // Whoever waits to be admin elsewhere is not this admin's to end.
+        let above = town.propose(town.wang, town.q).await;
+        let view = town.compared(&town.admin, town.a, &town.people_but(&[town.wang]), Mode::Replace).await;
+        assert!(view.shown.unwrap().plan.changes.is_empty());
+        // And whoever has left in another way is granted nothing.
+        let now = town.now();
+        town.db.write(move |c| Box::pin(async move { store::staff::end(c, wang, now).await })).await.unwrap();
+        assert!(matches!(grant::confirm(&town, &district[1], above).await, Err(grant::GrantError::NotFound)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_was_ended_since_does_not_hold_anything_again_when_an_import_is_taken_back() {
+    for town in towns().await {
+        // 王芳 gives the grid to 李明 and keeps the desk.
+        hold(&town.domain, town.wang, town.desk).await;
+        let view = town.compared(&town.admin, town.a, &format!("单位代码,邮箱\ng1,{}\n", town.mail(town.li)), Mode::Add).await;
+        town.applied(&town.admin, &view).await;
+        staff::end(&town, &town.admin, town.wang).await.unwrap();
+        let undone = town.undone(&town.admin, view.import.id).await;
+        assert_eq!((undone.import.state, undone.trouble), (ImportState::Undone, Some(Trouble::LeftAlone { back: 0, gone: 1 })));
+        assert!(town.holders(town.first).await.is_empty());
+
+        // Ended by the import, invited again, and ended once more.
+        let done = town.without(town.li).await;
+        town.clock.set(at("2026-11-24T09:00"));
+        let back = staff::Typed { name: "李明", email: &town.mail(town.li), language: Language::Chinese };
+        staff::invite(&town, &town.admin, back, None).await.unwrap();
+        staff::end(&town, &town.admin, town.li).await.unwrap();
+        let undone = town.undone(&town.admin, done.import.id).await;
+        assert_eq!(undone.trouble, Some(Trouble::LeftAlone { back: 0, gone: 1 }));
+        assert_eq!(town.person(town.li).await.ended_at, Some(town.now()));
+        town.clock.set(at(NOW));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_being_written_is_begun_anew_only_after_a_long_silence() {
+    for town in towns().await {
+        let view = town.compared(&town.admin, town.a, &town.people_but(&[town.wang]), Mode::Replace).await;
+        let id = view.import.id;
+        let begin = async |from, silent: At| {
+            let now = town.now();
+            town.db.write(move |c| Box::pin(async move { store::import::begin(c, id, from, ImportState::Applying, silent, now).await })).await.unwrap()
+        };
+        let (now, long_ago) = (town.now(), town.now().plus_minutes(-1));
+        assert!(begin(ImportState::Ready, long_ago).await);
+        assert!(!begin(ImportState::Applying, long_ago).await, "somebody is at it");
+        assert!(!begin(ImportState::Ready, long_ago).await);
+        assert!(begin(ImportState::Applying, now.plus_seconds(1)).await, "whoever was has gone");
+    }
+}
+
+/// A street with thousands of grids, of which each is given a holder, and then another one.
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_holdings_have_their_entries_in_one_transaction_that_does_not_get_long() {
+    const COUNT: usize = 3_000;
+    for town in towns().await {
+        let roster = |who: &str| {
+            let rows: String = (0..COUNT).map(|n| format!("第{n}网格,桃花岭社区,{who}{n},{who}{n}@x.cn\n")).collect();
+            format!("网格名称,所属社区,姓名,邮箱\n{rows}")
+        };
+        for who in ["a", "b"] {
+            let view = town.compared(&town.admin, town.a, &roster(who), Mode::Add).await;
+            let done = town.applied(&town.admin, &view).await;
+            assert_eq!(done.import.state, ImportState::Applied, "{:?}", done.trouble);
+            println!("{} rows, {} entries: {:?}", COUNT, store::import::version(&mut town.db.read().await.unwrap()).await.unwrap(), town.imports.took());
+            assert!(town.imports.took() < Duration::from_secs(30), "{:?}", town.imports.took());
+        }
+        town.chain_holds().await;
     }
 }

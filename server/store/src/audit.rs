@@ -69,6 +69,62 @@ pub async fn append(conn: &mut Conn, entry: &Entry) -> Result<()> {
     .map(|_| ())
 }
 
+/// Entries of one statement.
+const ROWS: usize = 2_000;
+
+/// Appends many, in the order of their numbers.
+pub async fn append_all(conn: &mut Conn, entries: &[Entry]) -> Result<()> {
+    #[derive(serde::Serialize)]
+    struct EntryJson<'a> {
+        seq: i64,
+        at: i64,
+        staff_id: Option<String>,
+        unit_id: Option<String>,
+        action: &'a str,
+        target: &'a str,
+        detail: &'a str,
+        digest: Option<String>,
+        previous_hash: String,
+        hash: String,
+    }
+    fn hex(bytes: &[u8]) -> String {
+        data_encoding::HEXLOWER.encode(bytes)
+    }
+    fn row(entry: &Entry) -> EntryJson<'_> {
+        EntryJson {
+            seq: entry.seq,
+            at: entry.at.0,
+            staff_id: entry.staff_id.map(|id| id.to_string()),
+            unit_id: entry.unit_id.map(|id| id.to_string()),
+            action: &entry.action,
+            target: &entry.target,
+            detail: &entry.detail,
+            digest: entry.digest.as_deref().map(hex),
+            previous_hash: hex(&entry.previous_hash),
+            hash: hex(&entry.hash),
+        }
+    }
+    for some in entries.chunks(ROWS) {
+        let text = match conn.either() {
+            Either::Sqlite(_) => {
+                "insert into audit_entries (seq, at, staff_id, unit_id, action, target, detail, digest, previous_hash, hash)
+                 select value ->> 'seq', value ->> 'at', unhex(value ->> 'staff_id'), unhex(value ->> 'unit_id'), value ->> 'action', value ->> 'target',
+                    value ->> 'detail', unhex(value ->> 'digest'), unhex(value ->> 'previous_hash'), unhex(value ->> 'hash')
+                 from json_each($1) order by value ->> 'seq'"
+            }
+            Either::Postgres(_) => {
+                "insert into audit_entries (seq, at, staff_id, unit_id, action, target, detail, digest, previous_hash, hash)
+                 select seq, at, staff_id, unit_id, action, target, detail, decode(digest, 'hex'), decode(previous_hash, 'hex'), decode(hash, 'hex')
+                 from jsonb_to_recordset($1::jsonb) as n (seq bigint, at bigint, staff_id uuid, unit_id uuid, action text, target text, detail text,
+                    digest text, previous_hash text, hash text)
+                 order by seq"
+            }
+        };
+        execute!(conn, text, json(some.iter().map(row).collect::<Vec<_>>())?)?;
+    }
+    Ok(())
+}
+
 /// The unit that something belongs to: a unit itself, and whatever hangs on a post or a member of staff.
 pub async fn unit_of(conn: &mut Conn, id: Uuid) -> Result<Option<UnitId>> {
     macro_rules! of_staff {

@@ -178,8 +178,9 @@ pub async fn proposals_for(conn: &mut Conn, staff: StaffId, now: At) -> Result<V
     fetch_all!(conn, Proposal, proposals!("where g.staff_id = $1 and g.decided_at is null and g.expires_at > $2 order by g.proposed_at, g.id"), staff, now)
 }
 
+/// One that waits; whoever has left is not granted anything.
 pub async fn proposal(conn: &mut Conn, id: GrantId, now: At) -> Result<Option<Proposal>> {
-    fetch_optional!(conn, Proposal, proposals!("where g.id = $1 and g.decided_at is null and g.expires_at > $2"), id, now)
+    fetch_optional!(conn, Proposal, proposals!("where g.id = $1 and g.decided_at is null and g.expires_at > $2 and s.ended_at is null"), id, now)
 }
 
 /// False if somebody else was first.

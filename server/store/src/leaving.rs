@@ -32,9 +32,14 @@ pub async fn delete(conn: &mut Conn, staff: StaffId) -> Result<bool> {
     Ok(execute!(conn, "delete from leavings where staff_id = $1", staff)? > 0)
 }
 
-/// Whose day has come.
+/// Whose day has come, and who has a login still.
 pub async fn due(conn: &mut Conn, now: At) -> Result<Vec<StaffId>> {
-    let rows = fetch_all!(conn, (StaffId,), "select staff_id from leavings where leaves_at <= $1 order by leaves_at, staff_id", now)?;
+    let rows = fetch_all!(
+        conn,
+        (StaffId,),
+        "select l.staff_id from leavings l join staff s on s.id = l.staff_id where l.leaves_at <= $1 and s.ended_at is null order by l.leaves_at, l.staff_id",
+        now
+    )?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 

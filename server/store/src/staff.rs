@@ -126,8 +126,9 @@ pub async fn activate(conn: &mut Conn, id: StaffId, name: &str, password_hash: &
         .map(|_| ())
 }
 
-/// Somebody who had left is back.
+/// Somebody who had left is back, and does not leave on a day that was planned before.
 pub async fn reinstate(conn: &mut Conn, id: StaffId) -> Result<()> {
+    crate::leaving::delete(conn, id).await?;
     execute!(conn, "update staff set ended_at = null where id = $1", id).map(|_| ())
 }
 
@@ -242,8 +243,9 @@ pub async fn end_grant(conn: &mut Conn, id: GrantId, now: At) -> Result<()> {
     execute!(conn, "update grants set until_at = $2 where id = $1", id, now).map(|_| ())
 }
 
-/// Somebody who had left is back, without a login until they take up an invitation.
+/// Somebody who had left is back, without a login until they take up an invitation, and does not leave on a day that was planned before.
 pub async fn come_back(conn: &mut Conn, id: StaffId, name: &str) -> Result<()> {
+    crate::leaving::delete(conn, id).await?;
     execute!(
         conn,
         "update staff set ended_at = null, activated_at = null, password_hash = null, off_duty_since = null, off_duty_until = null, name = $2 where id = $1",

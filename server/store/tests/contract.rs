@@ -959,7 +959,8 @@ async fn a_register_is_written_in_one_go_changed_ended_and_brought_back() {
         assert_eq!(store::import::with_codes(&mut c, &["2".to_owned(), "9".to_owned()]).await.unwrap(), [(grid, "2".to_owned())]);
         assert_eq!(store::import::with_emails(&mut c, &["wang@x.cn".to_owned()]).await.unwrap().len(), 1);
         let now = NOW.plus_minutes(2);
-        assert_eq!(store::import::present(&mut c, &[person_id, model::StaffId(id())]).await.unwrap(), [person_id]);
+        assert_eq!(store::import::ended(&mut c, &[person_id, model::StaffId(id())]).await.unwrap(), [(person_id, None)]);
+        assert_eq!(store::import::units_of(&mut c, &[post.id, model::PostId(id())]).await.unwrap(), HashMap::from([(post.id, post.unit_id)]));
         assert_eq!(store::import::ties(&mut c, top, now).await.unwrap(), [], "at home here, with a post here");
         assert_eq!(store::import::ties(&mut c, other, now).await.unwrap(), [], "they have nothing to do with it");
         drop(c);
@@ -1030,6 +1031,23 @@ async fn audit_entries_are_found_by_what_they_speak_of() {
         let found = store::audit::find(&mut conn, &named("第一网格 网格员"), 10).await.unwrap();
         assert_eq!(found.iter().map(|line| line.entry.seq).collect::<Vec<_>>(), [5, 4, 3, 2, 1], "a conversation by the name under which it is shown");
         assert!(store::audit::find(&mut conn, &named("第二网格"), 10).await.unwrap().is_empty());
+        drop(conn);
+
+        // More than one statement takes, with all that an entry has.
+        let full = |seq: i64| store::audit::Entry {
+            digest: Some(vec![1; 32]),
+            previous_hash: vec![u8::try_from(seq % 251).unwrap(); 32],
+            hash: vec![u8::try_from((seq + 1) % 251).unwrap(); 32],
+            detail: format!("“{seq}” → 'x'"),
+            ..entry(seq, "holding.add")
+        };
+        let many: Vec<_> = (6..2_106).map(full).collect();
+        let last = many.clone();
+        db.write(move |c| Box::pin(async move { store::audit::append_all(c, &many).await })).await.unwrap();
+        let mut conn = db.read().await.unwrap();
+        assert_eq!(store::audit::after(&mut conn, 5, 5_000).await.unwrap(), last);
+        let head = store::audit::head(&mut conn).await.unwrap();
+        assert_eq!((head.seq, head.hash), (2_105, last.last().unwrap().hash.clone()));
     })
     .await;
 }

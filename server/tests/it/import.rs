@@ -315,3 +315,66 @@ async fn nothing_of_a_file_is_kept_once_it_is_given_up_or_its_time_is_over() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_typed_is_shown_again_whenever_it_is_not_saved() {
+    on_both(async |app| {
+        let (sticker, mut admin) = admin(&app).await;
+        let wrong = ROSTER.replace("li.qiang@x.cn", "=HYPERLINK(1)").replace("第一网格,云集路社区", "第一网格,不知道社区");
+        let path = upload(&mut admin, &sticker, "add", wrong.as_bytes()).await.location();
+        settled(&mut admin, &path).await.has("2 处错误");
+        let long = "长".repeat(1_001);
+        let page = admin.post(&path, &[("intent", "edit"), ("page", "0"), ("cell-0-3-1", &long), ("cell-0-4-3", "right@x.cn")]).await;
+        page.is(422).has("第 3 行 B 列最多 1000 个字").has(&format!("value=\"{long}\"")).has("value=\"right@x.cn\"").has_not("没有保存</h2>");
+        settled(&mut admin, &path).await.has("2 处错误").has_not("right@x.cn");
+
+        // A cell that is right by now, or that another page has: it stands beside the form.
+        let mut many: Vec<(String, String)> = (10..2_011).map(|row| (format!("cell-0-{row}-3"), format!("n{row}@x.cn"))).collect();
+        many.push(("intent".to_owned(), "edit".to_owned()));
+        let many: Vec<(&str, &str)> = many.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        admin.post(&path, &many).await.is(422).has("最多改 2000 处").has("您填的这些没有保存").has("第 2010 行 D 列").has("n2010@x.cn");
+
+        // Somebody else has it compared at this moment.
+        let id: model::ImportId = path.rsplit('/').next().unwrap().parse().unwrap();
+        let (db, now) = (app.domain.db.clone(), app.domain.now());
+        let begin =
+            db.write(move |c| Box::pin(async move { store::import::begin(c, id, model::ImportState::Ready, model::ImportState::Planning, now, now).await }));
+        assert!(begin.await.unwrap());
+        let page = admin.post(&path, &[("intent", "edit"), ("cell-0-4-3", "right@x.cn")]).await;
+        page.is(422).has("这一步现在做不了").has("您填的这些没有保存").has("第 4 行 D 列").has("right@x.cn");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn taking_the_mistakes_out_is_on_record() {
+    on_both(async |app| {
+        let (sticker, mut admin) = admin(&app).await;
+        let path = upload(&mut admin, &sticker, "add", ROSTER.replace("li.qiang@x.cn", "nobody").as_bytes()).await.location();
+        settled(&mut admin, &path).await.has("1 处错误");
+        admin.get(&format!("{path}/mistakes.csv")).await.is(200).has("nobody");
+        let auditor = app.staff("审计员").await;
+        app.grant(auditor, Role::Auditor, sticker.street).await;
+        let mut auditor = app.signed_in(auditor).await;
+        auditor.get("/admin/audit?what=export").await.is(200).has("下载导入的错误清单").has("赵敏").has_not("nobody");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_uploads_while_as_many_files_as_there_is_room_for_are_uploaded_is_told_that_nothing_is_lost() {
+    on_both(async |app| {
+        let (sticker, mut admin) = admin(&app).await;
+        let places = app.domain.imports.uploads.clone();
+        let all = places.clone().acquire_many_owned(domain::import::work::UPLOADS as u32).await.unwrap();
+        let page = upload(&mut admin, &sticker, "add", ROSTER.as_bytes()).await;
+        page.is(503).has("正在上传的文件太多").has("什么都没有改，也没有丢");
+        assert_eq!(page.headers["retry-after"], "20");
+        admin.get("/admin/imports").await.has("还没有导入过");
+        drop(all);
+        let path = upload(&mut admin, &sticker, "add", ROSTER.as_bytes()).await.location();
+        settled(&mut admin, &path).await.has("会改什么");
+        assert_eq!(places.available_permits(), domain::import::work::UPLOADS, "given back with the answer");
+    })
+    .await;
+}

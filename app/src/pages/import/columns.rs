@@ -107,7 +107,7 @@ pub fn read(settings: &Settings, posted: &[(String, String)]) -> Vec<Choice> {
             Some(chosen) => chosen.parse().ok(),
             None => *field,
         };
-        Choice { kind, head, columns: before.columns.iter().enumerate().map(column).collect(), by_name: before.by_name }
+        Choice { kind, head, columns: before.columns.iter().enumerate().map(column).collect(), goes_by_name: before.goes_by_name }
     };
     settings.choices.iter().enumerate().map(read).collect()
 }

@@ -73,7 +73,7 @@ fn row(visit: &Visit, line: &Import) -> impl IntoView + use<> {
         <tr>
             <th scope="row"><a href=format!("/admin/imports/{}", line.id)>{line.file_name.clone()}</a></th>
             <td data-l=t!(l, import.into)>{line.unit_name.clone()}</td>
-            <td data-l=t!(l, import.state)>{words::state(l, line, visit.now)}</td>
+            <td data-l=t!(l, import.state)>{words::state(visit, line)}</td>
             <td data-l=t!(l, import.changes)>{words::short_summary(l, line)}</td>
             <td data-l=t!(l, import.when)><span>{moment(visit, line.created_at)}<small>{who}</small></span></td>
         </tr>

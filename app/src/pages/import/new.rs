@@ -43,7 +43,7 @@ pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin, Query(draft): Query<Dra
 
 pub async fn create(visit: Visit, AsAdmin(admin): AsAdmin, request: Request) -> Result<Response, AppError> {
     let l = visit.language;
-    let form = Form::read(request).await?;
+    let form = Form::read(&visit, request).await?;
     let mut draft = Draft { unit: form.get("unit").to_owned(), mode: form.get("mode").to_owned(), kind: form.get("kind").to_owned(), error: None };
     let unit: UnitId = draft.unit.parse().map_err(|_| AppError::NotFound)?;
     let mode = if draft.mode == Mode::Replace.as_str() { Mode::Replace } else { Mode::Add };

@@ -24,6 +24,7 @@ use domain::{
         change::{Change, Place, What},
         heads::Field,
         plan::{Mistake, Mode, Plan},
+        read::CELL_LIMIT,
         shown::{Line, Noun, Shown},
     },
     row::{HoldingRow, PostRow, StaffRow, UnitRow},
@@ -32,7 +33,7 @@ use i18n::{t, when};
 use leptos::prelude::*;
 use model::{At, ImportId, ImportState, Language, UnitId, calendar::Calendar};
 use serde::Deserialize;
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 /// Lines of the comparison, and mistakes, on one page.
 const LINES: usize = 100;
@@ -53,6 +54,8 @@ struct Said {
     number: Option<String>,
     file: Option<String>,
     undo: Option<String>,
+    /// What was typed over cells and is not saved.
+    typed: Vec<Edit>,
 }
 
 pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<ImportId>, Query(asked): Query<Asked>) -> Result<Response, AppError> {
@@ -68,13 +71,14 @@ pub async fn change(
     let (domain, l) = (&visit.app.domain, visit.language);
     let get = |name: &str| posted.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
     let view = import::view(domain, &admin, id).await.map_err(not_found)?;
+    let typed = edits(&posted);
     let (intent, is_sure) = (get("intent"), get("confirm") == "yes");
     let result = match intent {
         "correct" => {
             let mode = if get("mode") == Mode::Replace.as_str() { Mode::Replace } else { Mode::Add };
             import::correct(domain, &admin, id, columns::read(&view.settings, &posted), mode).await
         }
-        "edit" => import::edit(domain, &admin, id, edits(&posted)).await,
+        "edit" => import::edit(domain, &admin, id, typed.clone()).await,
         "restart" => import::restart(domain, &admin, id).await,
         "apply" => import::apply(domain, &admin, id, get("mark"), get("number")).await,
         "undo" if is_sure => import::undo(domain, &admin, id).await,
@@ -90,11 +94,17 @@ pub async fn change(
         Err(ImportError::Number(count)) => Said { number: Some(t!(l, import.apply_number_wrong, count = count)), ..Said::default() },
         Err(ImportError::Later) => Said { undo: Some(t!(l, import.undo_later)), ..Said::default() },
         Err(ImportError::TooLate) => Said { error: Some(t!(l, import.undo_too_late)), ..Said::default() },
-        Err(ImportError::NotNow | ImportError::Mistakes) => Said { error: Some(t!(l, import.not_now)), ..Said::default() },
+        Err(ImportError::NotNow | ImportError::Mistakes) => Said { error: Some(t!(l, import.not_now)), typed, ..Said::default() },
+        Err(ImportError::TooManyEdits) => Said { error: Some(t!(l, import.too_many_edits, limit = import::EDIT_LIMIT)), typed, ..Said::default() },
+        Err(ImportError::EditTooLong { place, column }) => {
+            let cell = words::cell(l, &view.settings, place, column);
+            Said { error: Some(t!(l, import.edit_too_long, cell = cell, limit = CELL_LIMIT)), typed, ..Said::default() }
+        }
         Err(ImportError::Read(e)) => Said { error: Some(words::read_error(l, &e)), ..Said::default() },
         Err(e) => return Err(not_found(e)),
     };
-    page(&visit, &admin, id, &Asked::default(), said, StatusCode::UNPROCESSABLE_ENTITY).await
+    let asked = Asked { page: Some(get("page").to_owned()), ..Asked::default() };
+    page(&visit, &admin, id, &asked, said, StatusCode::UNPROCESSABLE_ENTITY).await
 }
 
 /// Another file in place of the one that was wrong.
@@ -102,7 +112,8 @@ pub async fn replace_file(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<
     let (domain, l) = (&visit.app.domain, visit.language);
     // Whose import it is comes before what was sent.
     import::view(domain, &admin, id).await.map_err(not_found)?;
-    let file = match Form::read(request).await?.upload {
+    let form = Form::read(&visit, request).await?;
+    let file = match form.upload {
         None => words::read_error(l, &import::read::ReadError::TooLarge),
         Some(upload) if upload.bytes.is_empty() => t!(l, import.no_file),
         Some(upload) => match import::replace_file(domain, &admin, id, upload).await {
@@ -119,15 +130,10 @@ pub async fn replace_file(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<
 /// The mistakes as a file, safe to open in a spreadsheet.
 pub async fn mistakes_file(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<ImportId>) -> Result<Response, AppError> {
     let l = visit.language;
-    let view = import::view(&visit.app.domain, &admin, id).await.map_err(not_found)?;
-    let shown = view.shown.clone().ok_or(AppError::NotFound)?;
+    let (settings, shown) = import::export_mistakes(&visit.app.domain, &admin, id).await.map_err(not_found)?;
     let mut rows = vec![vec![t!(l, import.row_head), t!(l, import.column), t!(l, import.value), t!(l, import.problem)]];
     rows.extend(
-        shown
-            .plan
-            .mistakes
-            .iter()
-            .map(|m| vec![words::place(l, &view.settings, m.place), words::field(l, m.field), m.value.clone(), words::wrong(l, &m.wrong)]),
+        shown.plan.mistakes.iter().map(|m| vec![words::place(l, &settings, m.place), words::field(l, m.field), m.value.clone(), words::wrong(l, &m.wrong)]),
     );
     Ok(template::file(&format!("{}.csv", t!(l, import.mistakes)), import::template::to_csv(&rows)))
 }
@@ -144,7 +150,7 @@ fn edits(posted: &[(String, String)]) -> Vec<Edit> {
     let edit = |(key, value): &(String, String)| {
         let mut parts = key.strip_prefix("cell-")?.split('-');
         let place = Place { sheet: parts.next()?.parse().ok()?, row: parts.next()?.parse().ok()? };
-        Some(Edit { place, column: parts.next()?.parse().ok()?, value: value.trim().chars().take(import::read::CELL_LIMIT).collect() })
+        Some(Edit { place, column: parts.next()?.parse().ok()?, value: value.trim().to_owned() })
     };
     posted.iter().filter_map(edit).collect()
 }
@@ -154,6 +160,7 @@ async fn page(visit: &Visit, admin: &Admin, id: ImportId, asked: &Asked, said: S
     let l = visit.language;
     let is_working = view.is_working();
     let error = said.error.clone().map(|text| banner("banner bad", Icon::Alert, text));
+    let unsaved = unsaved(l, &view, asked, &said.typed);
     let trouble = view.trouble.as_ref().map(|trouble| banner("banner bad", Icon::Alert, words::trouble(l, trouble)));
     let body = if view.is_interrupted {
         interrupted(visit, &view)
@@ -171,10 +178,11 @@ async fn page(visit: &Visit, admin: &Admin, id: ImportId, asked: &Asked, said: S
     let main = view! {
         <main id="main" class="wide">
             {crumb_links(l, vec![("/admin/imports".to_owned(), t!(l, import.imports))])}
-            <div class="head"><h1>{view.import.file_name.clone()}</h1>{words::state(l, &view.import, visit.now)}</div>
+            <div class="head"><h1>{view.import.file_name.clone()}</h1>{words::state(visit, &view.import)}</div>
             <p class="soft">{view.import.unit_name.clone()}" · "{mode}" · "{who}" · "{moment(visit, view.import.created_at)}</p>
             {error}
             {trouble}
+            {unsaved}
             {body}
         </main>
     };
@@ -239,7 +247,7 @@ fn ready(visit: &Visit, view: &View, shown: &Arc<Shown>, asked: &Asked, said: Sa
     let plan = &shown.plan;
     let has_mistakes = !plan.mistakes.is_empty();
     let first = if has_mistakes {
-        mistakes(visit, view, plan, asked)
+        mistakes(visit, view, plan, asked, &said.typed)
     } else if plan.changes.is_empty() {
         view! { {numbers(l, plan)} {banner("banner", Icon::Tick, t!(l, import.nothing))} }.into_any()
     } else {
@@ -366,12 +374,38 @@ fn apply_form(visit: &Visit, view: &View, plan: &Plan, error: Option<String>) ->
     .into_any()
 }
 
+fn page_of(asked: &Asked) -> usize {
+    usize::try_from(page_number(asked.page.as_deref())).unwrap_or(0)
+}
+
+fn on_page<'p>(plan: &'p Plan, asked: &Asked) -> impl Iterator<Item = &'p Mistake> + use<'p> {
+    plan.mistakes.iter().skip(page_of(asked) * MISTAKES).take(MISTAKES)
+}
+
+/// What was typed and is not saved, as far as it does not stand in a field of this page: so that nobody has to think of it once more.
+fn unsaved(l: Language, view: &View, asked: &Asked, typed: &[Edit]) -> Option<AnyView> {
+    let shown = view.shown.as_ref().filter(|_| view.import.state == ImportState::Ready && !view.is_working());
+    let fields: HashSet<_> = shown.into_iter().flat_map(|shown| on_page(&shown.plan, asked)).filter_map(|mistake| cell_of(view, mistake)).collect();
+    let lost: Vec<_> = typed
+        .iter()
+        .filter(|edit| !edit.value.is_empty() && !fields.contains(&(edit.place, edit.column)))
+        .map(|edit| view! { <li><span>{words::cell(l, &view.settings, edit.place, edit.column)}</span><span>{edit.value.clone()}</span></li> })
+        .collect();
+    (!lost.is_empty()).then(|| view! { <section class="task"><h2>{t!(l, import.unsaved)}</h2><ul class="items">{lost}</ul></section> }.into_any())
+}
+
+/// The cell that a mistake is about, if it can be typed over.
+fn cell_of(view: &View, mistake: &Mistake) -> Option<(Place, usize)> {
+    let column = column_of(view, mistake.place.sheet, mistake.field).filter(|_| mistake.wrong != import::plan::Wrong::NoColumn)?;
+    Some((mistake.place, column))
+}
+
 /// Every wrong cell with what is wrong, to be typed over.
-fn mistakes(visit: &Visit, view: &View, plan: &Plan, asked: &Asked) -> AnyView {
+fn mistakes(visit: &Visit, view: &View, plan: &Plan, asked: &Asked, typed: &[Edit]) -> AnyView {
     let l = visit.language;
-    let page = usize::try_from(page_number(asked.page.as_deref())).unwrap_or(0);
+    let page = page_of(asked);
     let count = plan.mistakes.len();
-    let lines: Vec<_> = plan.mistakes.iter().skip(page * MISTAKES).take(MISTAKES).enumerate().map(|(i, mistake)| mistake_line(l, view, i, mistake)).collect();
+    let lines: Vec<_> = on_page(plan, asked).enumerate().map(|(i, mistake)| mistake_line(l, view, i, mistake, typed)).collect();
     let many = (count >= 2_000).then(|| view! { <p>{t!(l, import.mistakes_many, count = count)}</p> });
     let base = format!("/admin/imports/{}", view.import.id);
     view! {
@@ -382,6 +416,7 @@ fn mistakes(visit: &Visit, view: &View, plan: &Plan, asked: &Asked) -> AnyView {
         <form method="post" action=base.clone()>
             {visit.csrf_field()}
             <input type="hidden" name="intent" value="edit"/>
+            <input type="hidden" name="page" value=page.to_string()/>
             <table class="tab">
                 <thead>
                     <tr>
@@ -403,15 +438,16 @@ fn mistakes(visit: &Visit, view: &View, plan: &Plan, asked: &Asked) -> AnyView {
     .into_any()
 }
 
-fn mistake_line(l: Language, view: &View, i: usize, mistake: &Mistake) -> impl IntoView + use<> {
+fn mistake_line(l: Language, view: &View, i: usize, mistake: &Mistake, typed: &[Edit]) -> impl IntoView + use<> {
     let place = words::place(l, &view.settings, mistake.place);
-    let column = column_of(view, mistake.place.sheet, mistake.field).filter(|_| mistake.wrong != import::plan::Wrong::NoColumn);
     let (why, name) = (format!("why-{i}"), words::field(l, mistake.field));
-    let cell = match column {
-        Some(column) => {
+    let cell = match cell_of(view, mistake) {
+        Some((cell, column)) => {
+            let typed = typed.iter().find(|edit| (edit.place, edit.column) == (cell, column));
+            let value = typed.map_or(&mistake.value, |edit| &edit.value).clone();
             let label = format!("{place} {name}");
             let field = format!("cell-{}-{}-{column}", mistake.place.sheet, mistake.place.row);
-            view! { <input class="in" name=field value=mistake.value.clone() aria-label=label aria-invalid="true" aria-describedby=why.clone() autocomplete="off"/> }.into_any()
+            view! { <input class="in" name=field value=value aria-label=label aria-invalid="true" aria-describedby=why.clone() autocomplete="off"/> }.into_any()
         }
         None => mistake.value.clone().into_any(),
     };

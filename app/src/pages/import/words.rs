@@ -1,8 +1,11 @@
 //! What an import is in, what is wrong with it and what it does, in the reader's words.
 
-use crate::components::{
-    admin::kind_name,
-    icon::{Icon, icon},
+use crate::{
+    components::{
+        admin::kind_name,
+        icon::{Icon, icon},
+    },
+    visit::Visit,
 };
 use domain::import::{
     self, Settings, Trouble,
@@ -12,11 +15,12 @@ use domain::import::{
     read::{CELL_LIMIT, COLUMN_LIMIT, FILE_LIMIT, ROW_LIMIT, ReadError, SHEET_LIMIT},
     shown::Noun,
     work::Summary,
+    workbook::letters,
 };
 use domain::row::Import;
 use i18n::t;
 use leptos::prelude::*;
-use model::{At, ImportState, Language};
+use model::{ImportState, Language};
 
 pub fn read_error(l: Language, e: &ReadError) -> String {
     match *e {
@@ -43,7 +47,12 @@ pub fn trouble(l: Language, trouble: &Trouble) -> String {
         Trouble::InUse(name) => t!(l, import.t_in_use, name = name.clone()),
         Trouble::CodeTaken(code) => t!(l, import.t_code_taken, name = code.clone()),
         Trouble::Orphan(name) => t!(l, import.t_orphan, name = name.clone()),
-        Trouble::LeftAlone(count) => t!(l, import.t_left_alone, count = *count),
+        Trouble::LeftAlone { back, gone } => {
+            let back = (*back > 0).then(|| t!(l, import.t_back, count = *back));
+            let gone = (*gone > 0).then(|| t!(l, import.t_gone, count = *gone));
+            back.into_iter().chain(gone).collect::<Vec<_>>().join(" ")
+        }
+        Trouble::NoGrant => t!(l, import.t_no_grant),
         Trouble::Failed => t!(l, import.t_failed),
     }
 }
@@ -86,6 +95,7 @@ pub fn wrong(l: Language, wrong: &Wrong) -> String {
         Wrong::Control => t!(l, import.m_control),
         Wrong::NotEmail => t!(l, import.m_not_email),
         Wrong::Formula => t!(l, import.m_formula),
+        Wrong::Failed => t!(l, import.m_failed),
         Wrong::NoColumn => t!(l, import.m_no_column),
         Wrong::UnknownParent => t!(l, import.m_unknown_parent),
         Wrong::AmbiguousParent => t!(l, import.m_ambiguous_parent),
@@ -96,6 +106,7 @@ pub fn wrong(l: Language, wrong: &Wrong) -> String {
         Wrong::UnknownKind => t!(l, import.m_unknown_kind),
         Wrong::NoKind => t!(l, import.m_no_kind),
         Wrong::KindBelow { kind, parent } => t!(l, import.m_kind_below, kind = kind_name(l, *kind), parent = kind_name(l, *parent)),
+        Wrong::DistrictLevel { before, kind } => t!(l, import.m_district_level, before = kind_name(l, *before), kind = kind_name(l, *kind)),
         Wrong::KindAbove { kind, child } => t!(l, import.m_kind_above, kind = kind_name(l, *kind), child = kind_name(l, *child)),
         Wrong::UnknownUnit => t!(l, import.m_unknown_unit),
         Wrong::AmbiguousUnit => t!(l, import.m_ambiguous_unit),
@@ -122,6 +133,9 @@ pub fn warning(l: Language, warning: &Warning) -> String {
         Odd::Elsewhere { name } => t!(l, import.w_elsewhere, name = name.clone()),
         Odd::Scheduled { count } => t!(l, import.w_scheduled, count = *count),
         Odd::NoEmail => t!(l, import.w_no_email),
+        Odd::ChosenTeacher { name } => t!(l, import.w_chosen_teacher, name = name.clone()),
+        Odd::NoTeacher => t!(l, import.w_no_teacher),
+        Odd::KeepsLogin { last_day } => t!(l, import.w_keeps_login, day = last_day.clone()),
     }
 }
 
@@ -133,6 +147,11 @@ pub fn place(l: Language, settings: &Settings, place: Place) -> String {
     } else {
         t!(l, import.row, row = place.row)
     }
+}
+
+/// One cell, as a spreadsheet names it.
+pub fn cell(l: Language, settings: &Settings, cell: Place, column: usize) -> String {
+    format!("{} {}", place(l, settings, cell), t!(l, import.column_n, letter = letters(column)))
 }
 
 pub fn what(l: Language, what: What) -> String {
@@ -169,8 +188,9 @@ pub fn summary(import: &Import) -> Option<Summary> {
 }
 
 /// Where an import stands, as a word with its picture.
-pub fn state(l: Language, import: &Import, now: At) -> AnyView {
-    if import::is_interrupted(import, now) {
+pub fn state(visit: &Visit, import: &Import) -> AnyView {
+    let l = visit.language;
+    if import::is_interrupted(&visit.app.domain, import) {
         return view! { <span class="tag bad">{icon(Icon::Alert)}{t!(l, import.state_interrupted)}</span> }.into_any();
     }
     let has_mistakes = summary(import).is_some_and(|summary| summary.mistakes > 0);

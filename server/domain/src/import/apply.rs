@@ -3,17 +3,22 @@
 use super::{
     Settings, Trouble,
     change::{Change, Changes, HoldingRow, PostRow, Undo, UnitRow},
-    moves, settings_of,
+    moves,
+    plan::is_cut_short,
+    settings_of,
     shown::Shown,
     work::{Progress, packed},
 };
 use crate::{
-    Domain, audit, holding, routing,
+    Domain,
+    audit::{self, Deed},
+    holding, routing,
     routing::{Ended, Gaps, Orphan},
     session,
     trial::{self, NewUnit},
+    unit,
 };
-use model::{At, ImportId, PostId, SessionId, StaffId, UnitId};
+use model::{At, ImportId, PostId, StaffId, UnitId};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -35,6 +40,9 @@ pub(super) enum Refused {
     /// Somebody is waiting whom nobody would answer.
     #[error("ownerless")]
     Ownerless(Vec<Orphan>),
+    /// Whoever asked for it is no admin of the unit any more.
+    #[error("no grant")]
+    NoGrant,
     #[error(transparent)]
     Store(#[from] store::Error),
 }
@@ -70,13 +78,15 @@ pub(super) async fn apply(domain: &Domain, import: &Import, shown: Shown, by: Op
     domain.imports.set_total(id, rows);
     let detail = detail(unit, &changes);
     let districts = new_districts(&changes);
+    let record = Record::new(domain, unit, &changes).await?;
+    let order = Order { id, unit, by, version, now };
     let inner = domain.clone();
     let done = domain
         .db
         .write_within(PATIENCE, move |c| {
             Box::pin(async move {
                 let began = Instant::now();
-                let (written, touched, moved) = write(&inner, c, id, &ready, &[], version, now).await?;
+                let written = write(&inner, c, &order, &ready, &[]).await?;
                 let mut on_trial = Vec::new();
                 for district in districts {
                     if trial::begin_new(c, district, now).await? {
@@ -84,9 +94,10 @@ pub(super) async fn apply(domain: &Domain, import: &Import, shown: Shown, by: Op
                     }
                 }
                 let moves = moves_json(&written.moves)?;
-                let extra = serde_json::to_string(&Extra { touched, moved }).map_err(store::Error::from)?;
-                unchanged(c, version).await?;
+                let extra = serde_json::to_string(&written.extra).map_err(store::Error::from)?;
+                refuse_if_changed(c, version).await?;
                 audit::append(c, now, by, "import.apply", &id.to_string(), &detail).await?;
+                audit::append_all(c, now, by, record.deeds(&written.extra.touched)).await?;
                 for unit in on_trial {
                     audit::append(c, now, by, "trial.begin", &unit.to_string(), "").await?;
                 }
@@ -105,24 +116,28 @@ pub(super) async fn apply(domain: &Domain, import: &Import, shown: Shown, by: Op
     Ok(())
 }
 
-/// `left` people are not what they were: they are back by now, and stay as they are.
+/// Takes an import back, except for people who are not what it has left them as.
 pub(super) async fn undo(domain: &Domain, import: &Import, undo: Undo, extra: &str, version: i64, by: Option<StaffId>) -> Result<(), Refused> {
     let (id, unit, now) = (import.id, import.unit_id, domain.now());
     let extra: Extra = serde_json::from_str(extra).map_err(store::Error::from)?;
-    let Undo { changes, left } = undo;
+    let Undo { changes, back, gone } = undo;
     let ready = Ready::new(&changes, &extra);
     domain.imports.set_total(id, ready.rows);
     let detail = detail(unit, &changes);
-    let trouble = (left > 0).then(|| serde_json::to_string(&Trouble::LeftAlone(left))).transpose().map_err(store::Error::from)?;
+    let trouble = (back + gone > 0).then(|| serde_json::to_string(&Trouble::LeftAlone { back, gone })).transpose().map_err(store::Error::from)?;
+    let home: Vec<Move> = extra.moved.iter().map(|m| Move { id: m.id, from: m.to, to: m.from }).collect();
+    let record = Record::new(domain, unit, &changes).await?;
+    let order = Order { id, unit, by, version, now };
     let inner = domain.clone();
     let written = domain
         .db
         .write_within(PATIENCE, move |c| {
             Box::pin(async move {
-                let (written, ..) = write(&inner, c, id, &ready, &extra.moved, version, now).await?;
+                let written = write(&inner, c, &order, &ready, &home).await?;
                 let moves = moves_json(&written.moves)?;
-                unchanged(c, version).await?;
+                refuse_if_changed(c, version).await?;
                 audit::append(c, now, by, "import.undo", &id.to_string(), &detail).await?;
+                audit::append_all(c, now, by, record.deeds(&written.extra.touched)).await?;
                 if !store::import::undone(c, id, moves.as_deref(), trouble.as_deref(), now).await? {
                     return Err(Refused::Changed);
                 }
@@ -146,7 +161,7 @@ fn moves_json(moves: &[Move]) -> store::Result<Option<String>> {
 }
 
 /// Asked once more when nobody else can append to the trail any more: what was changed beside this and before it, is there by now.
-async fn unchanged(c: &mut Conn, version: i64) -> Result<(), Refused> {
+async fn refuse_if_changed(c: &mut Conn, version: i64) -> Result<(), Refused> {
     store::audit::hold(c).await?;
     if store::import::has_changed(c, version).await? { Err(Refused::Changed) } else { Ok(()) }
 }
@@ -156,6 +171,58 @@ fn detail(unit: UnitId, changes: &Changes) -> String {
     use super::change::What::{Added, Changed, Ended, Moved};
     let count = |what| changes.count(what).sum();
     format!("{unit} +{} ~{} >{} -{}", count(Added), count(Changed), count(Moved), count(Ended))
+}
+
+/// What the trail says of an import besides its numbers: who has got or lost a post, and whose login has ended or is back, each as the pages say it.
+struct Record {
+    /// Where it belongs if somebody has no home.
+    top: UnitId,
+    homes: HashMap<StaffId, UnitId>,
+    left: Vec<StaffId>,
+    holdings: Vec<Deed>,
+}
+
+impl Record {
+    async fn new(domain: &Domain, top: UnitId, changes: &Changes) -> store::Result<Record> {
+        let fresh = changes.posts.iter().filter_map(|change| change.shown()).map(|post| (post.id, post.unit_id));
+        let mut units: HashMap<PostId, UnitId> = fresh.collect();
+        let others: HashSet<PostId> =
+            changes.holdings.iter().filter_map(|change| Some(change.shown()?.post_id)).filter(|post| !units.contains_key(post)).collect();
+        units.extend(store::import::units_of(&mut domain.db.read().await?, &Vec::from_iter(others)).await?);
+        let deed = |change: &Change<HoldingRow>| {
+            let h = change.shown()?;
+            let action = match (&change.before, &change.after) {
+                (None, _) => "holding.add",
+                (Some(_), Some(after)) if !is_cut_short(change.before.as_ref(), after) => "holding.change",
+                _ => "holding.end",
+            };
+            let unit = units.get(&h.post_id).copied().unwrap_or(top);
+            Some(Deed { unit, action, target: h.id.to_string(), detail: format!("{} {}", h.post_id, h.staff_id) })
+        };
+        let people = || changes.staff.iter().filter_map(|change| Some((change.shown()?, change.after.is_none())));
+        Ok(Record {
+            top,
+            homes: people().filter_map(|(person, _)| Some((person.id, person.unit_id?))).collect(),
+            left: people().filter(|(_, has_left)| *has_left).map(|(person, _)| person.id).collect(),
+            holdings: changes.holdings.iter().filter_map(deed).collect(),
+        })
+    }
+
+    fn deeds(self, touched: &Touched) -> Vec<Deed> {
+        let home = |id: &StaffId| self.homes.get(id).copied().unwrap_or(self.top);
+        let back = touched.back.iter().map(|id| Deed { unit: home(id), action: "staff.come_back", target: id.to_string(), detail: String::new() });
+        let refused = touched.proposals.iter().map(|(id, role, unit)| Deed {
+            unit: *unit,
+            action: "grant.refuse",
+            target: id.to_string(),
+            detail: format!("{role} {unit}"),
+        });
+        let sessions =
+            touched.sessions.iter().map(|(id, staff)| Deed { unit: home(staff), action: "session.end", target: id.to_string(), detail: String::new() });
+        let left = self.left.iter().map(|id| Deed { unit: home(id), action: "staff.end", target: id.to_string(), detail: String::new() });
+        let of_people: Vec<Deed> = back.chain(refused).chain(sessions).chain(left).collect();
+        self.holdings.into_iter().chain(of_people).collect()
+    }
 }
 
 /// Who was to begin at once begins now.
@@ -193,6 +260,8 @@ fn steps(changes: &Changes, extra: &Extra) -> Steps {
         let (before, after) = (change.before.as_ref()?, change.after.as_ref()?);
         (before.code.is_some() && before.code != after.code).then_some(before.id)
     });
+    // Whoever has been given their login again by somebody else begins anew.
+    let back: HashSet<StaffId> = changes.staff.iter().filter(|change| change.before.is_none()).filter_map(|change| Some(change.after.as_ref()?.id)).collect();
     Steps {
         freed: freed.collect(),
         units: parents_first(units),
@@ -206,6 +275,7 @@ fn steps(changes: &Changes, extra: &Extra) -> Steps {
         points_back: extra.touched.points.clone(),
         substitutes: extra.touched.substitutes.clone(),
         absences: extra.touched.absences.clone(),
+        absences_back: extra.touched.ended_absences.iter().filter(|absence| back.contains(&absence.staff_id)).cloned().collect(),
     }
 }
 
@@ -226,49 +296,56 @@ fn parents_first(units: Vec<UnitRow>) -> Vec<UnitRow> {
     in_order.into_iter().map(|(_, unit)| unit).collect()
 }
 
-/// What the transaction did that is to be told after it.
-struct Written {
-    routes: Vec<routing::Change>,
-    sessions: Vec<SessionId>,
-    /// Conversations that are at another post now.
-    moves: Vec<Move>,
-}
-
-/// Writes everything; `back` are conversations that go where they came from, if that is what is done. Gives also what was touched besides, and
-/// which conversations of ended posts went to whom.
-async fn write(
-    domain: &Domain,
-    c: &mut Conn,
+/// Which import is written, where, for whom, and what it was compared with.
+struct Order {
     id: ImportId,
-    ready: &Ready,
-    back: &[Move],
+    unit: UnitId,
+    /// Nobody for the command line.
+    by: Option<StaffId>,
     version: i64,
     now: At,
-) -> Result<(Written, Touched, Vec<Move>), Refused> {
+}
+
+/// What the transaction did.
+struct Written {
+    routes: Vec<routing::Change>,
+    /// Conversations that are at another post now.
+    moves: Vec<Move>,
+    /// What it takes to take it back.
+    extra: Extra,
+}
+
+/// Writes everything; `home` are conversations that go where they came from, if that is what is done.
+async fn write(domain: &Domain, c: &mut Conn, order: &Order, ready: &Ready, home: &[Move]) -> Result<Written, Refused> {
+    let now = order.now;
     // Whoever changes who answers takes this first and the audit trail last, here as everywhere: so no two wait for each other.
     store::post::hold_routing(c).await?;
-    if store::import::has_changed(c, version).await? {
+    if store::import::has_changed(c, order.version).await? {
         return Err(Refused::Changed);
+    }
+    // It was asked for a while ago.
+    if let Some(by) = order.by
+        && !unit::covers(c, by, order.unit, now).await?
+    {
+        return Err(Refused::NoGrant);
     }
     // What would be so without this is not refused because of this.
     let before = routing::gaps(c, now).await?;
     store::import::hold_ending(c, &ready.packed).await?;
-    let mut touched = store::import::write(c, &ready.packed, now, &|rows| domain.imports.advance(id, rows)).await?;
-    let sessions = std::mem::take(&mut touched.sessions);
+    let touched = store::import::write(c, &ready.packed, now, &|rows| domain.imports.advance(order.id, rows)).await?;
     let routes = routing::settle(c, now).await?;
-    let back: Vec<Move> = back.iter().map(|m| Move { id: m.id, from: m.to, to: m.from }).collect();
-    let back = store::import::move_conversations(c, &back).await?;
+    let returned = store::import::move_conversations(c, home).await?;
     let left = store::import::left_behind(c, &ready.packed).await?;
     let heirs = heirs(c, ready, &touched, left.iter().map(|(_, post)| *post).collect(), now).await?;
-    let moves: Vec<Move> = left.iter().filter_map(|(id, from)| Some(Move { id: *id, from: *from, to: *heirs.get(from)? })).collect();
-    let moved = store::import::move_conversations(c, &moves).await?;
+    let inherited: Vec<Move> = left.iter().filter_map(|(id, from)| Some(Move { id: *id, from: *from, to: *heirs.get(from)? })).collect();
+    let moved = store::import::move_conversations(c, &inherited).await?;
     let unclaimed = left.iter().map(|(_, post)| *post).filter(|post| !heirs.contains_key(post)).collect();
-    let orphans = orphans(c, &before, unclaimed, back.iter().map(|m| m.to).collect(), now).await?;
+    let orphans = orphans(c, &before, unclaimed, returned.iter().map(|m| m.to).collect(), now).await?;
     if !orphans.is_empty() {
         return Err(Refused::Ownerless(orphans));
     }
-    let moves = back.into_iter().chain(moved.iter().copied()).collect();
-    Ok((Written { routes, sessions, moves }, touched, moved))
+    let moves = returned.into_iter().chain(moved.iter().copied()).collect();
+    Ok(Written { routes, moves, extra: Extra { touched, moved } })
 }
 
 /// Who answers instead of ended posts that have conversations.
@@ -307,7 +384,7 @@ async fn after(domain: &Domain, changes: &Changes, written: Written, now: At) {
     domain.settings.clear();
     domain.figures.clear();
     routing::wake(domain, &written.routes);
-    session::wake(domain, written.sessions);
+    session::wake(domain, written.extra.touched.sessions.into_iter().map(|(id, _)| id));
     // Whoever is new has not signed in, so only what others held concerns anybody who is looking.
     let held = changes.holdings.iter().filter_map(|change| change.before.as_ref());
     holding::wake(domain, held.map(|h| (h.post_id, h.staff_id)));

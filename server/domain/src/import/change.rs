@@ -175,6 +175,8 @@ pub struct Outside {
     pub elsewhere: HashSet<StaffId>,
     /// Of those whom the import has ended, whoever is back by now.
     pub back: HashSet<StaffId>,
+    /// Of those who would be back or hold something again, whoever somebody else has ended since.
+    pub gone_since: HashSet<StaffId>,
 }
 
 impl World {
@@ -219,16 +221,19 @@ pub enum Stuck {
     Orphan(String),
 }
 
-/// What takes changes back, and how many people are left as they are because they are back by now.
+/// What takes changes back, and how many people are left as they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Undo {
     pub changes: Changes,
-    pub left: usize,
+    /// They are back by now.
+    pub back: usize,
+    /// Somebody else has ended them since.
+    pub gone: usize,
 }
 
 /// What takes changes back in the world as it is now. What somebody has changed since is left as they made it.
 /// `since` is when they were made.
-pub fn undo(world: &World, done: &Changes, since: At, now: At) -> Result<Undo, Stuck> {
+pub fn turned_round(world: &World, done: &Changes, since: At, now: At) -> Result<Undo, Stuck> {
     let units = turned(&world.units, &done.units, |before, after, current| UnitRow {
         parent_id: back(&before.parent_id, &after.parent_id, &current.parent_id),
         kind: back(&before.kind, &after.kind, &current.kind),
@@ -245,6 +250,8 @@ pub fn undo(world: &World, done: &Changes, since: At, now: At) -> Result<Undo, S
     });
     let is_back = |id: &StaffId| world.outside.back.contains(id);
     let left: HashSet<StaffId> = ended(&done.staff).into_iter().filter(is_back).collect();
+    let is_gone = |id: &StaffId| world.outside.gone_since.contains(id);
+    let mut gone: HashSet<StaffId> = ended(&done.staff).into_iter().filter(is_gone).collect();
     let mut staff = turned(&world.staff, &done.staff, |before, after, current| StaffRow {
         email: back(&before.email, &after.email, &current.email),
         name: back(&before.name, &after.name, &current.name),
@@ -264,6 +271,10 @@ pub fn undo(world: &World, done: &Changes, since: At, now: At) -> Result<Undo, S
     changes.holdings.retain(|change| change.after.as_ref().is_none_or(|after| after.until_at.is_none_or(|until| until > now)));
     // Whoever is back has been given what they hold now by somebody else.
     changes.holdings.retain(|change| change.before.is_some() || change.after.as_ref().is_none_or(|after| !left.contains(&after.staff_id)));
+    // Whoever has left since holds nothing again.
+    let back_to = |change: &Change<HoldingRow>| change.after.as_ref().filter(|_| change.before.is_none()).map(|h| h.staff_id);
+    gone.extend(changes.holdings.iter().filter_map(back_to).filter(is_gone));
+    changes.holdings.retain(|change| back_to(change).is_none_or(|id| !gone.contains(&id)));
     let ended_posts: HashSet<PostId> = ended(&changes.posts);
     let known: HashSet<HoldingId> = ended(&changes.holdings);
     let later = world.holdings.values().filter(|h| ended_posts.contains(&h.post_id) && !known.contains(&h.id));
@@ -276,10 +287,10 @@ pub fn undo(world: &World, done: &Changes, since: At, now: At) -> Result<Undo, S
     staff.retain(|change| {
         let id = change.before.as_ref().filter(|_| change.after.is_none()).map(|s| s.id);
         let is_free = id.is_none_or(|id| !busy.contains(&id) && !world.outside.kept.contains(&id));
-        is_free && change.shown().is_none_or(|person| !left.contains(&person.id) && !world.outside.elsewhere.contains(&person.id))
+        is_free && change.shown().is_none_or(|person| !left.contains(&person.id) && !gone.contains(&person.id) && !world.outside.elsewhere.contains(&person.id))
     });
     changes.staff = staff;
-    stuck(world, &changes).map_or(Ok(Undo { changes, left: left.len() }), Err)
+    stuck(world, &changes).map_or(Ok(Undo { changes, back: left.len(), gone: gone.len() }), Err)
 }
 
 /// Holdings that would come back to a seat for one that somebody else has been given since.

@@ -123,8 +123,8 @@ pub struct Choice {
     /// What each column holds.
     pub columns: Vec<Option<Field>>,
     /// A unit is known by its name where it is there under another code: the codes are those of another program.
-    #[serde(default)]
-    pub by_name: bool,
+    #[serde(default, alias = "by_name")]
+    pub goes_by_name: bool,
 }
 
 /// Heads people use, without spaces and in lower case. `Name` and `Title` alone mean what the sheet is about.
@@ -239,17 +239,17 @@ const TOP: usize = 10;
 pub fn guess(sheet: &Sheet) -> Choice {
     let count = |row: &Row| row.cells.iter().filter(|cell| field_of(cell).is_some() || is_plain_name(cell) || is_plain_title(cell)).count();
     let best = sheet.rows.iter().take(TOP).map(|row| (count(row), row)).rev().max_by_key(|(count, _)| *count);
-    let Some((_, head)) = best else { return Choice { kind: Kind::Nothing, head: 1, columns: Vec::new(), by_name: false } };
+    let Some((_, head)) = best else { return Choice { kind: Kind::Nothing, head: 1, columns: Vec::new(), goes_by_name: false } };
     let columns = columns(&head.cells, width(sheet));
     let kind = kind_of(&sheet.name, &columns);
-    Choice { kind, head: head.number, columns, by_name: false }
+    Choice { kind, head: head.number, columns, goes_by_name: false }
 }
 
 /// The same with another row as the heads.
 pub fn guess_from(sheet: &Sheet, head: u32) -> Choice {
     let Some(row) = sheet.rows.iter().find(|row| row.number == head) else { return guess(sheet) };
     let columns = columns(&row.cells, width(sheet));
-    Choice { kind: kind_of(&sheet.name, &columns), head, columns, by_name: false }
+    Choice { kind: kind_of(&sheet.name, &columns), head, columns, goes_by_name: false }
 }
 
 pub fn width(sheet: &Sheet) -> usize {

@@ -21,6 +21,7 @@ mod tests;
 use crate::{Admin, Domain, audit, unit};
 use change::Place;
 use heads::{Choice, Kind};
+use jiff::civil::Date;
 use model::{ImportId, ImportState, StaffId, UnitId};
 use plan::Mode;
 use read::{File, Format, ReadError, Row, Sheet};
@@ -51,12 +52,19 @@ pub enum ImportError {
     /// There are mistakes in it.
     #[error("mistakes")]
     Mistakes,
+    /// A cell was typed over with more than a cell may hold.
+    #[error("too long")]
+    EditTooLong { place: Place, column: usize },
+    /// More cells are typed over than a page is for.
+    #[error("too many edits")]
+    TooManyEdits,
     /// So much ends that its number has to be typed.
     #[error("{0} things would end")]
     Number(usize),
-    /// The time is over, or a later import stands on it.
+    /// A later import stands on it.
     #[error("a later import has to be undone first")]
     Later,
+    /// Its thirty days are over.
     #[error("too late to undo")]
     TooLate,
     /// Nobody said into which of them.
@@ -80,8 +88,10 @@ pub enum Trouble {
     CodeTaken(String),
     /// It cannot be undone: the unit above this one has gone.
     Orphan(String),
-    /// It was taken back, but for so many people who are back by now.
-    LeftAlone(usize),
+    /// It was taken back, but for so many people who are back by now, and so many whom somebody else has ended since.
+    LeftAlone { back: usize, gone: usize },
+    /// Whoever asked for it was no admin of the unit any more.
+    NoGrant,
     /// The database did not take it.
     Failed,
 }
@@ -150,7 +160,7 @@ impl Settings {
 }
 
 /// Cells typed over in one import.
-const EDIT_LIMIT: usize = 2_000;
+pub const EDIT_LIMIT: usize = 2_000;
 
 /// Where an import stands.
 #[derive(Clone, Debug)]
@@ -195,9 +205,9 @@ impl Upload {
 }
 
 /// Reads a file and guesses how it is meant, every sheet as `kind` if one is given.
-pub(crate) fn settle_choices(file: &File, kind: Option<Kind>) -> Settings {
+pub(crate) fn settle_choices(file: &File, kind: Option<Kind>, today: Date) -> Settings {
     if file.format == Format::OneRoster {
-        let package = oneroster::convert(file);
+        let package = oneroster::convert(file, today);
         return Settings::new(&package.sheets, package.choices, true);
     }
     let mut choices: Vec<Choice> = file.sheets.iter().map(heads::guess).collect();
@@ -261,16 +271,16 @@ pub async fn list(domain: &Domain, admin: &Admin, page: i64) -> Result<unit::Pag
     Ok(unit::Page::cut(rows, page, PAGE))
 }
 
-/// Whether somebody was at it and has gone.
-pub fn is_interrupted(import: &Import, now: model::At) -> bool {
-    is_working(import.state) && import.beat_at < now.plus_seconds(-SILENCE)
+/// Whether somebody was at it and has gone. While this node writes, it has no sign of life to give on SQLite, but knows.
+pub fn is_interrupted(domain: &Domain, import: &Import) -> bool {
+    is_working(import.state) && import.beat_at < domain.now().plus_seconds(-SILENCE) && domain.imports.progress(import.id).is_none()
 }
 
 pub async fn view(domain: &Domain, admin: &Admin, id: ImportId) -> Result<View, ImportError> {
     let import = mine(domain, admin, id).await?;
     let settings = settings_of(&import)?;
     let running = domain.imports.progress(id);
-    let is_interrupted = running.is_none() && is_interrupted(&import, domain.now());
+    let is_interrupted = is_interrupted(domain, &import);
     let progress = is_working(import.state).then(|| running.unwrap_or(Progress { done: import.done, total: import.total }));
     let shown = if import.state == ImportState::Planning { None } else { shown::load(domain, &import).await? };
     let undo_until = import.applied_at.filter(|_| import.has_undo).map(|at| at.plus_days(UNDO_DAYS));
@@ -294,6 +304,14 @@ pub fn mode_of(import: &Import) -> Mode {
     if import.mode == Mode::Replace.as_str() { Mode::Replace } else { Mode::Add }
 }
 
+/// The mistakes of a file, to be taken out, which is on record.
+pub async fn export_mistakes(domain: &Domain, admin: &Admin, id: ImportId) -> Result<(Settings, Arc<Shown>), ImportError> {
+    let View { settings, shown, .. } = view(domain, admin, id).await?;
+    let shown = shown.ok_or(ImportError::NotFound)?;
+    audit::record(domain, Some(admin.staff.id), "import.export", id.to_string(), shown.plan.mistakes.len().to_string()).await?;
+    Ok((settings, shown))
+}
+
 /// Reads the columns otherwise, or what is missing from the file otherwise.
 pub async fn correct(domain: &Domain, admin: &Admin, id: ImportId, choices: Vec<Choice>, mode: Mode) -> Result<(), ImportError> {
     let import = mine(domain, admin, id).await?;
@@ -308,13 +326,16 @@ pub async fn correct(domain: &Domain, admin: &Admin, id: ImportId, choices: Vec<
 /// Types over cells that are wrong.
 pub async fn edit(domain: &Domain, admin: &Admin, id: ImportId, edits: Vec<Edit>) -> Result<(), ImportError> {
     let import = mine(domain, admin, id).await?;
+    if let Some(long) = edits.iter().find(|edit| edit.value.chars().count() > read::CELL_LIMIT) {
+        return Err(ImportError::EditTooLong { place: long.place, column: long.column });
+    }
     let mut settings = settings_of(&import)?;
     for edit in edits {
         settings.edits.retain(|known| (known.place, known.column) != (edit.place, edit.column));
         settings.edits.push(edit);
     }
     if settings.edits.len() > EDIT_LIMIT {
-        return Err(ImportError::NotNow);
+        return Err(ImportError::TooManyEdits);
     }
     again(domain, &import, None, &settings, mode_of(&import)).await
 }
@@ -335,7 +356,7 @@ pub async fn replace_file(domain: &Domain, admin: &Admin, id: ImportId, upload: 
 /// Compares once more, after an interruption or a change.
 pub async fn restart(domain: &Domain, admin: &Admin, id: ImportId) -> Result<(), ImportError> {
     let import = mine(domain, admin, id).await?;
-    if is_working(import.state) && !is_interrupted(&import, domain.now()) {
+    if is_working(import.state) && !is_interrupted(domain, &import) {
         return Err(ImportError::NotNow);
     }
     match import.state {
@@ -443,7 +464,7 @@ pub async fn undo(domain: &Domain, admin: &Admin, id: ImportId) -> Result<(), Im
     drop(conn);
     step(domain, id, ImportState::Applied, ImportState::Undoing).await?;
     let inner = domain.clone();
-    tokio::spawn(async move { work::undo(&inner, id, Some(by)).await });
+    tokio::spawn(async move { work::take_back(&inner, id, Some(by)).await });
     Ok(())
 }
 

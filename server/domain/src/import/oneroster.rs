@@ -8,7 +8,11 @@ use super::{
     plan::{Odd, Warning},
     read::{File, Row, Sheet},
 };
-use std::collections::{HashMap, HashSet};
+use jiff::civil::Date;
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+};
 
 /// Lets through what is used, row by row while a part is read: a district has thirty students to each teacher.
 #[derive(Default)]
@@ -64,20 +68,22 @@ pub struct Package {
     pub left_out: Vec<Warning>,
 }
 
-pub fn convert(file: &File) -> Package {
+/// `today` says whose enrolment is over.
+pub fn convert(file: &File, today: Date) -> Package {
     let part = |name: &str| file.sheets.iter().find(|sheet| sheet.name == name).map_or_else(Part::default, Part::new);
     let (orgs, users, roles) = (part("orgs.csv"), part("users.csv"), part("roles.csv"));
     let (classes, enrollments, sessions) = (part("classes.csv"), part("enrollments.csv"), part("academicsessions.csv"));
     let codes = codes(&orgs);
     let (classes, scheduled) = homerooms(classes);
     let (users, unreachable) = reachable(users, &roles);
-    let teaching = teaching(&enrollments, &users, &classes);
+    let terms = Terms::new(&classes, &sessions);
+    let leads = leads(&enrollments, &users, &classes, &terms, today);
     let pages = [
         org_page(&orgs, &codes),
         class_page(&classes, &codes),
-        seat_page(&classes, &teaching),
+        seat_page(&classes, &leads),
         staff_page(&users),
-        held_page(&enrollments, &users, &classes, &sessions, &teaching),
+        held_page(&enrollments, &users, &terms, &leads),
     ];
     let pages: Vec<Page> = pages.into_iter().filter(|page| !page.rows.is_empty()).collect();
     let place = |name: &str, row: &Row| Place { sheet: pages.iter().position(|page| page.name == name).unwrap_or(0), row: row.number };
@@ -85,7 +91,18 @@ pub fn convert(file: &File) -> Package {
     if let Some(first) = scheduled.first() {
         left_out.push(Warning { place: place("classes.csv", first), value: String::new(), odd: Odd::Scheduled { count: scheduled.len() } });
     }
-    left_out.extend(unreachable.into_iter().map(|(row, name)| Warning { place: place("users.csv", row), value: name, odd: Odd::NoEmail }));
+    let without_address: HashSet<&str> = unreachable.iter().map(|(user, _)| users.get(user, "sourcedid")).collect();
+    left_out.extend(unreachable.iter().map(|(row, name)| Warning { place: place("users.csv", row), value: name.clone(), odd: Odd::NoEmail }));
+    let is_without = |line: &&Row| without_address.contains(enrollments.get(line, "usersourcedid"));
+    let led_by_nobody: HashSet<&str> = enrollments.teachers().filter(is_without).map(|line| enrollments.get(line, "classsourcedid")).collect();
+    for class in classes.live() {
+        let id = classes.get(class, "sourcedid");
+        let odd = match leads.get(id) {
+            Some(lead) => lead.is_guess.then(|| Odd::ChosenTeacher { name: name(&users, lead.user) }),
+            None => led_by_nobody.contains(id).then_some(Odd::NoTeacher),
+        };
+        left_out.extend(odd.map(|odd| Warning { place: place("classes.csv", class), value: classes.get(class, "title").to_owned(), odd }));
+    }
     let (sheets, choices) = pages.into_iter().map(Page::done).unzip();
     Package { sheets, choices, left_out }
 }
@@ -143,6 +160,11 @@ impl<'a> Part<'a> {
     fn live(&self) -> impl Iterator<Item = &'a Row> + '_ {
         self.rows.iter().copied().filter(|row| !self.get(row, "status").eq_ignore_ascii_case("tobedeleted"))
     }
+
+    /// Of enrolments those of teachers.
+    fn teachers(&self) -> impl Iterator<Item = &'a Row> + '_ {
+        self.live().filter(|line| self.get(line, "role").eq_ignore_ascii_case("teacher"))
+    }
 }
 
 struct Page {
@@ -154,7 +176,7 @@ struct Page {
 
 impl Page {
     fn done(self) -> (Sheet, Choice) {
-        let choice = Choice { kind: self.kind, head: 1, columns: self.columns.iter().copied().map(Some).collect(), by_name: true };
+        let choice = Choice { kind: self.kind, head: 1, columns: self.columns.iter().copied().map(Some).collect(), goes_by_name: true };
         (Sheet { name: self.name.to_owned(), rows: self.rows }, choice)
     }
 }
@@ -185,29 +207,74 @@ fn class_page(classes: &Part<'_>, codes: &HashMap<&str, &str>) -> Page {
     Page { name: "classes.csv", kind: Kind::Units, columns, rows: classes.live().map(cells).collect() }
 }
 
-/// The post of every class's teacher.
-fn seat_page(classes: &Part<'_>, teaching: &HashMap<String, String>) -> Page {
-    let with_teacher = classes.live().filter(|class| teaching.contains_key(classes.get(class, "sourcedid")));
-    let rows = with_teacher.map(|class| row(class, [classes.get(class, "sourcedid"), "班主任", "Class teacher"])).collect();
-    Page { name: "classes.csv", kind: Kind::Posts, columns: &[Field::UnitCode, Field::PostTitle, Field::PostTitleEn], rows }
+/// When classes begin and end by their terms.
+struct Terms<'a> {
+    of_class: HashMap<&'a str, &'a str>,
+    days: HashMap<&'a str, (&'a str, &'a str)>,
 }
 
-/// The enrolment that makes somebody the teacher of a class: the one marked primary, or the only one.
-fn teaching(enrollments: &Part<'_>, users: &Part<'_>, classes: &Part<'_>) -> HashMap<String, String> {
-    let mut of_class: HashMap<&str, Vec<(&str, bool)>> = HashMap::new();
-    let known: HashSet<&str> = users.live().map(|user| users.get(user, "sourcedid")).collect();
-    let rooms: HashSet<&str> = classes.live().map(|class| classes.get(class, "sourcedid")).collect();
-    let is_of_both = |line: &&Row| known.contains(enrollments.get(line, "usersourcedid")) && rooms.contains(enrollments.get(line, "classsourcedid"));
-    let is_teacher = |line: &&Row| enrollments.get(line, "role").eq_ignore_ascii_case("teacher");
-    for line in enrollments.live().filter(is_teacher).filter(is_of_both) {
-        let is_primary = enrollments.get(line, "primary").eq_ignore_ascii_case("true");
-        of_class.entry(enrollments.get(line, "classsourcedid")).or_default().push((enrollments.get(line, "sourcedid"), is_primary));
+impl<'a> Terms<'a> {
+    fn new(classes: &Part<'a>, sessions: &Part<'a>) -> Terms<'a> {
+        let of_class = classes.live().map(|class| (classes.get(class, "sourcedid"), classes.get(class, "termsourcedids"))).collect();
+        let days = |session| (sessions.get(session, "sourcedid"), (sessions.get(session, "startdate"), sessions.get(session, "enddate")));
+        Terms { of_class, days: sessions.live().map(days).collect() }
     }
-    let chosen = |lines: Vec<(&str, bool)>| match lines[..] {
-        [(only, _)] => Some(only.to_owned()),
-        _ => lines.iter().find(|(_, is_primary)| *is_primary).map(|(id, _)| (*id).to_owned()),
+
+    /// The first day of an enrolment and the one after the last, its own or those of the class's terms.
+    fn of(&self, enrollments: &Part<'a>, line: &'a Row) -> (&'a str, &'a str) {
+        let class = enrollments.get(line, "classsourcedid");
+        let of_terms = || self.of_class.get(class).into_iter().flat_map(|terms| terms.split(',')).filter_map(|term| self.days.get(term.trim()));
+        // ISO dates stand in the order of time.
+        let first = of_terms().map(|(start, _)| *start).filter(|day| !day.is_empty()).min().unwrap_or("");
+        let end = of_terms().map(|(_, end)| *end).filter(|day| !day.is_empty()).max().unwrap_or("");
+        let or = |own: &'a str, term: &'a str| if own.is_empty() { term } else { own };
+        (or(enrollments.get(line, "begindate"), first), or(enrollments.get(line, "enddate"), end))
+    }
+}
+
+/// Who leads a class: the enrolment, and whose it is.
+struct Lead<'a> {
+    line: &'a Row,
+    user: &'a Row,
+    /// Several could be meant.
+    is_guess: bool,
+}
+
+/// A teacher's enrolment in a class.
+struct Candidate<'a> {
+    line: &'a Row,
+    user: &'a Row,
+    goes_on: bool,
+    is_primary: bool,
+    begin: &'a str,
+}
+
+/// For each class who leads it: of those whose time is not over the one marked primary, and of several whoever began last.
+fn leads<'a>(enrollments: &Part<'a>, users: &Part<'a>, classes: &Part<'a>, terms: &Terms<'a>, today: Date) -> HashMap<&'a str, Lead<'a>> {
+    let known: HashMap<&str, &Row> = users.live().map(|user| (users.get(user, "sourcedid"), user)).collect();
+    let rooms: HashSet<&str> = classes.live().map(|class| classes.get(class, "sourcedid")).collect();
+    let mut of_class: HashMap<&str, Vec<Candidate<'_>>> = HashMap::new();
+    for line in enrollments.teachers() {
+        let class = enrollments.get(line, "classsourcedid");
+        let Some(user) = known.get(enrollments.get(line, "usersourcedid")).filter(|_| rooms.contains(class)) else { continue };
+        let (begin, end) = terms.of(enrollments, line);
+        let goes_on = end.parse::<Date>().map_or(true, |end| end > today);
+        let is_primary = enrollments.get(line, "primary").eq_ignore_ascii_case("true");
+        of_class.entry(class).or_default().push(Candidate { line, user, goes_on, is_primary, begin });
+    }
+    let chosen = |candidates: Vec<Candidate<'a>>| {
+        let best = candidates.iter().max_by_key(|c| (c.goes_on, c.is_primary, c.begin, Reverse(c.line.number)))?;
+        let is_guess = !best.is_primary && candidates.iter().filter(|c| c.goes_on == best.goes_on).count() > 1;
+        Some(Lead { line: best.line, user: best.user, is_guess })
     };
-    of_class.into_iter().filter_map(|(class, lines)| Some((class.to_owned(), chosen(lines)?))).collect()
+    of_class.into_iter().filter_map(|(class, candidates)| Some((class, chosen(candidates)?))).collect()
+}
+
+/// The post of every class's teacher.
+fn seat_page(classes: &Part<'_>, leads: &HashMap<&str, Lead<'_>>) -> Page {
+    let with_teacher = classes.live().filter(|class| leads.contains_key(classes.get(class, "sourcedid")));
+    let rows = with_teacher.map(|class| row(class, [classes.get(class, "sourcedid"), "班主任", "Class teacher"])).collect();
+    Page { name: "classes.csv", kind: Kind::Posts, columns: &[Field::UnitCode, Field::PostTitle, Field::PostTitleEn], rows }
 }
 
 fn staff_page(users: &Part<'_>) -> Page {
@@ -225,23 +292,19 @@ fn name(users: &Part<'_>, user: &Row) -> String {
     if is_chinese { format!("{family}{given}") } else { format!("{given} {family}").trim().to_owned() }
 }
 
-fn held_page(enrollments: &Part<'_>, users: &Part<'_>, classes: &Part<'_>, sessions: &Part<'_>, teaching: &HashMap<String, String>) -> Page {
-    let emails: HashMap<&str, &str> = users.live().map(|user| (users.get(user, "sourcedid"), users.get(user, "email"))).collect();
-    let terms: HashMap<&str, &str> = classes.live().map(|class| (classes.get(class, "sourcedid"), classes.get(class, "termsourcedids"))).collect();
-    let days: HashMap<&str, (&str, &str)> =
-        sessions.live().map(|session| (sessions.get(session, "sourcedid"), (sessions.get(session, "startdate"), sessions.get(session, "enddate")))).collect();
-    let chosen: HashSet<&str> = teaching.values().map(String::as_str).collect();
-    let cells = |line| {
-        let class = enrollments.get(line, "classsourcedid");
-        let of_terms = || terms.get(class).into_iter().flat_map(|terms| terms.split(',')).filter_map(|term| days.get(term.trim()));
-        // ISO dates stand in the order of time.
-        let first = of_terms().map(|(start, _)| *start).filter(|day| !day.is_empty()).min().unwrap_or("");
-        let last = of_terms().map(|(_, end)| *end).filter(|day| !day.is_empty()).max().unwrap_or("");
-        let or = |own: &'_ str, term: &str| if own.is_empty() { term.to_owned() } else { own.to_owned() };
-        let (from, until) = (or(enrollments.get(line, "begindate"), first), or(enrollments.get(line, "enddate"), last));
-        let email = emails.get(enrollments.get(line, "usersourcedid")).copied().unwrap_or("");
-        row(line, [class, "班主任", email, &from, &until])
+fn held_page<'a>(enrollments: &Part<'a>, users: &Part<'a>, terms: &Terms<'a>, leads: &HashMap<&str, Lead<'a>>) -> Page {
+    let mut leads: Vec<&Lead<'_>> = leads.values().collect();
+    leads.sort_by_key(|lead| lead.line.number);
+    let cells = |lead: &Lead<'a>| {
+        let (from, end) = terms.of(enrollments, lead.line);
+        let class = enrollments.get(lead.line, "classsourcedid");
+        row(lead.line, [class, "班主任", users.get(lead.user, "email"), from, &last_day(end)])
     };
-    let rows = enrollments.live().filter(|line| chosen.contains(enrollments.get(line, "sourcedid"))).map(cells).collect();
-    Page { name: "enrollments.csv", kind: Kind::Holdings, columns: &[Field::UnitCode, Field::PostTitle, Field::Email, Field::From, Field::Until], rows }
+    let columns = &[Field::UnitCode, Field::PostTitle, Field::Email, Field::From, Field::Until];
+    Page { name: "enrollments.csv", kind: Kind::Holdings, columns, rows: leads.into_iter().map(cells).collect() }
+}
+
+/// OneRoster names the first day on which something is over; in a register the last one stands on which it holds.
+fn last_day(end: &str) -> String {
+    end.parse::<Date>().and_then(Date::yesterday).map_or_else(|_| end.to_owned(), |day| day.to_string())
 }

@@ -1,20 +1,34 @@
 //! What a file would change. A pure function of what is there, the rows, the mode and the moment, so that it can be shown before anything is done,
 //! and done as it was shown.
 
+mod holding;
+mod mistake;
+mod reader;
+
+pub(super) use holding::is_cut_short;
+pub(super) use mistake::wrong_text;
+pub use mistake::{Mistake, Odd, Warning, Wrong};
+pub(super) use reader::Reader;
+pub use reader::{Table, tables};
+
+use self::{
+    holding::{FileHeld, FileTerm},
+    reader::day,
+};
 use super::{
-    change::{Change, Changes, Counts, HoldingRow, Place, PostRow, StaffRow, Thing, UnitRow, World},
-    heads::{Choice, Field, Kind},
-    read::{Row, Sheet},
+    change::{Change, Changes, Counts, Place, PostRow, StaffRow, Thing, UnitRow, World},
+    heads::{Field, Kind},
+    read::Row,
     units::Units,
 };
-use crate::{holding, invitation, post, profile, unit::CODE_LIMIT};
-use jiff::{civil::Date, tz::TimeZone};
-use model::{
-    At, HoldingId, Language, PostId, StaffId, UnitId, UnitKind,
-    text::{self, TextError},
-};
+use crate::{holding::start_of_day, invitation, post, profile, unit::CODE_LIMIT};
+use jiff::tz::TimeZone;
+use model::{At, Language, PostId, StaffId, UnitId, UnitKind, text};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    mem,
+};
 use uuid::Uuid;
 
 /// Characters of a phone number.
@@ -37,126 +51,6 @@ impl Mode {
     }
 }
 
-/// A sheet with how it is to be read.
-pub struct Table<'a> {
-    pub sheet: usize,
-    pub choice: &'a Choice,
-    pub rows: &'a [Row],
-}
-
-/// The sheets of a file as they are chosen to be read, without heads and what stands above them.
-pub fn tables<'a>(sheets: &'a [Sheet], choices: &'a [Choice]) -> Vec<Table<'a>> {
-    let table = |(sheet, (page, choice)): (usize, (&'a Sheet, &'a Choice))| {
-        let first = page.rows.partition_point(|row| row.number <= choice.head);
-        Table { sheet, choice, rows: &page.rows[first..] }
-    };
-    sheets.iter().zip(choices).enumerate().filter(|(_, (_, choice))| choice.kind != Kind::Nothing).map(table).collect()
-}
-
-/// What is wrong with a row.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Wrong {
-    Empty,
-    TooLong {
-        limit: usize,
-        over: usize,
-    },
-    Control,
-    NotEmail,
-    /// A formula, or what a spreadsheet shows in place of one that failed.
-    Formula,
-    /// The sheet lacks a column.
-    NoColumn,
-    UnknownParent,
-    /// Several units have this name: the code is needed.
-    AmbiguousParent,
-    /// A unit stands below itself.
-    Loop,
-    /// A row before has the same code.
-    DuplicateCode {
-        row: u32,
-    },
-    DuplicateUnit {
-        row: u32,
-    },
-    /// A unit outside has the code.
-    CodeElsewhere,
-    UnknownKind,
-    /// No kind is given and none follows.
-    NoKind,
-    /// Such a unit does not stand below such another.
-    KindBelow {
-        kind: UnitKind,
-        parent: UnitKind,
-    },
-    /// A unit below does not stand below this kind.
-    KindAbove {
-        kind: UnitKind,
-        child: UnitKind,
-    },
-    UnknownUnit,
-    AmbiguousUnit,
-    UnknownPost,
-    /// Several posts are there: the title is needed.
-    AmbiguousPost,
-    NoPost,
-    /// Somebody elsewhere has the address.
-    EmailElsewhere,
-    /// A row before gives the address to somebody else.
-    DuplicateEmail {
-        row: u32,
-        name: String,
-    },
-    UnknownStaff,
-    UnknownLanguage,
-    NotADate,
-    EndsBefore,
-    /// A row before gives the post to somebody else at that time.
-    TwoHolders {
-        row: u32,
-        name: String,
-    },
-    /// The same person and post with other dates.
-    HoldingTwice {
-        row: u32,
-    },
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mistake {
-    pub place: Place,
-    pub field: Field,
-    /// As typed.
-    pub value: String,
-    pub wrong: Wrong,
-}
-
-/// What is taken, but looks odd.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Odd {
-    /// The same name and phone with another address, in a row before or already there.
-    SamePerson { row: Option<u32>, email: String },
-    /// It was over before today, and is left out.
-    Past,
-    /// Somebody who has signed in gets another name.
-    Renamed { before: String },
-    /// They belong to a unit elsewhere too: how they are called and reached is theirs and that unit's to say.
-    Elsewhere { name: String },
-    /// Lessons are no units, and are left out.
-    Scheduled { count: usize },
-    /// Nobody could reach them, and they are left out.
-    NoEmail,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Warning {
-    pub place: Place,
-    pub value: String,
-    pub odd: Odd,
-}
-
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// Empty if anything is wrong.
@@ -170,14 +64,20 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// How many things end.
+    /// How many things end, holdings also on a day to come that is sooner than they would have.
     pub fn ending(&self) -> usize {
-        self.changes.count(super::change::What::Ended).sum()
+        self.ended().sum()
+    }
+
+    fn ended(&self) -> Counts {
+        let ended = self.changes.count(super::change::What::Ended);
+        let sooner = self.changes.holdings.iter().filter(|change| change.after.as_ref().is_some_and(|after| is_cut_short(change.before.as_ref(), after)));
+        Counts { holdings: ended.holdings + sooner.count(), ..ended }
     }
 
     /// Whether so much ends that the number has to be typed: more than a tenth of anything.
     pub fn ends_much(&self) -> bool {
-        let (ended, there) = (self.changes.count(super::change::What::Ended), self.there);
+        let (ended, there) = (self.ended(), self.there);
         [(ended.units, there.units), (ended.posts, there.posts), (ended.staff, there.staff), (ended.holdings, there.holdings)]
             .into_iter()
             .any(|(ended, there)| ended * 10 > there)
@@ -216,37 +116,6 @@ pub fn plan(world: &World, tables: &[Table<'_>], mode: Mode, when: &When, new_id
     Plan { changes, mistakes, warnings, unchanged, there: world.counts() }
 }
 
-/// The cells of a table by what they hold.
-pub(super) struct Reader {
-    pub sheet: usize,
-    pub kind: Kind,
-    pub by_name: bool,
-    columns: HashMap<Field, usize>,
-}
-
-impl Reader {
-    pub fn new(table: &Table<'_>) -> Reader {
-        let may = table.choice.kind.fields();
-        let columns = table.choice.columns.iter().enumerate();
-        let columns = columns.filter_map(|(i, field)| Some((field.filter(|field| may.contains(field))?, i))).collect();
-        Reader { sheet: table.sheet, kind: table.choice.kind, by_name: table.choice.by_name, columns }
-    }
-
-    pub fn has(&self, field: Field) -> bool {
-        self.columns.contains_key(&field)
-    }
-
-    /// What stands there; what people write for nothing is nothing.
-    pub fn raw<'r>(&self, row: &'r Row, field: Field) -> &'r str {
-        let cell = self.columns.get(&field).map_or("", |column| row.cell(*column));
-        if matches!(cell, "-" | "—" | "——" | "/" | "无" | "暂无" | "N/A") { "" } else { cell }
-    }
-
-    pub fn place(&self, row: &Row) -> Place {
-        Place { sheet: self.sheet, row: row.number }
-    }
-}
-
 pub(super) struct Draft<'a> {
     pub world: &'a World,
     mode: Mode,
@@ -258,7 +127,7 @@ pub(super) struct Draft<'a> {
 }
 
 /// A post of the file.
-struct Seat {
+struct FileSeat {
     place: Place,
     unit: UnitId,
     /// Empty where the one post of the unit is meant, whatever it is called.
@@ -278,15 +147,6 @@ struct Person {
     is_home: bool,
 }
 
-/// Who holds what, as the file has it.
-struct Term {
-    place: Place,
-    post: PostId,
-    email: String,
-    from: Option<At>,
-    until: Option<At>,
-}
-
 impl<'a> Draft<'a> {
     fn all(&mut self, tables: &[Table<'a>]) -> Changes {
         let readers: Vec<(Reader, &'a [Row])> = tables.iter().map(|table| (Reader::new(table), table.rows)).collect();
@@ -300,7 +160,7 @@ impl<'a> Draft<'a> {
             return Changes::default();
         }
         let units = Units::read(self, &readers);
-        let mut seats: BTreeMap<(UnitId, Option<String>), Seat> = BTreeMap::new();
+        let mut seats: BTreeMap<(UnitId, Option<String>), FileSeat> = BTreeMap::new();
         let mut people: BTreeMap<String, Person> = BTreeMap::new();
         let mut held = Vec::new();
         for (reader, rows) in &readers {
@@ -312,18 +172,22 @@ impl<'a> Draft<'a> {
         let (posts, by_seat) = self.posts(&units, seats);
         let (staff, by_email) = self.staff(people);
         let terms = self.terms(held, &posts, &by_seat, &by_email);
-        self.finish(&units, posts, staff, terms, &by_email, &staffed_kinds, &readers)
+        let kinds: HashSet<Kind> = readers.iter().map(|(reader, _)| reader.kind).collect();
+        let holders = terms.iter().map(|term| term.email.clone()).collect();
+        self.finish(Understood { units, posts, staff, terms, by_email, holders, staffed_kinds, kinds })
     }
 
     /// A cell that must not be a formula.
     pub fn cell(&mut self, reader: &Reader, row: &'a Row, field: Field) -> &'a str {
         let text = reader.raw(row, field);
-        let is_failed = text.starts_with('#') && (text.ends_with('!') || text.ends_with('?') || text == "#N/A");
-        if text.starts_with('=') || is_failed {
-            self.wrong(reader, row, field, Wrong::Formula);
-            return "";
-        }
-        text
+        let has_failed = text.starts_with('#') && (text.ends_with('!') || text.ends_with('?') || text == "#N/A");
+        let wrong = match () {
+            () if text.starts_with('=') => Wrong::Formula,
+            () if has_failed => Wrong::Failed,
+            () => return text,
+        };
+        self.wrong(reader, row, field, wrong);
+        ""
     }
 
     pub fn wrong(&mut self, reader: &Reader, row: &'a Row, field: Field, wrong: Wrong) {
@@ -351,9 +215,9 @@ impl<'a> Draft<'a> {
         reader: &Reader,
         row: &'a Row,
         units: &Units,
-        seats: &mut BTreeMap<(UnitId, Option<String>), Seat>,
+        seats: &mut BTreeMap<(UnitId, Option<String>), FileSeat>,
         people: &mut BTreeMap<String, Person>,
-        held: &mut Vec<Held>,
+        held: &mut Vec<FileHeld>,
     ) {
         let place = reader.place(row);
         let is_roster = reader.kind == Kind::Roster;
@@ -387,7 +251,7 @@ impl<'a> Draft<'a> {
         let said = !reader.raw(row, Field::PostTitle).is_empty();
         let Some((from, until)) = self.dates(reader, row) else { return };
         let cells = (reader.raw(row, Field::UnitName).to_owned(), reader.raw(row, Field::PostTitle).to_owned());
-        held.push(Held { place, unit, title, said, email, from, until, unit_cell: cells.0, title_cell: cells.1 });
+        held.push(FileHeld { place, unit, title, said, email, from, until, unit_cell: cells.0, title_cell: cells.1 });
     }
 
     fn email(&mut self, reader: &Reader, row: &'a Row) -> Option<String> {
@@ -400,7 +264,7 @@ impl<'a> Draft<'a> {
         None
     }
 
-    fn seat(&mut self, reader: &Reader, row: &'a Row, units: &Units, unit: UnitId, has_person: bool, seats: &mut BTreeMap<(UnitId, Option<String>), Seat>) {
+    fn seat(&mut self, reader: &Reader, row: &'a Row, units: &Units, unit: UnitId, has_person: bool, seats: &mut BTreeMap<(UnitId, Option<String>), FileSeat>) {
         let title = self.line(reader, row, Field::PostTitle, post::TITLE_LIMIT);
         let title_en = self.line(reader, row, Field::PostTitleEn, post::TITLE_EN_LIMIT);
         let Some(kind) = units.kind_of(unit) else { return };
@@ -411,7 +275,7 @@ impl<'a> Draft<'a> {
             _ => {}
         }
         let key = (unit, title.clone());
-        let seat = Seat { place: reader.place(row), unit, title_en: title_en.clone(), title };
+        let seat = FileSeat { place: reader.place(row), unit, title_en: title_en.clone(), title };
         let known = seats.entry(key).or_insert(seat);
         // Several rows of a roster may speak of one post.
         known.title_en = known.title_en.take().or(title_en);
@@ -485,7 +349,7 @@ impl<'a> Draft<'a> {
         if typed.is_empty() {
             return Some(None);
         }
-        match day(typed).and_then(|date| holding::start_of_day(&self.when.zone, date, days_later)) {
+        match day(typed).and_then(|date| start_of_day(&self.when.zone, date, days_later)) {
             Some(at) => Some(Some(at)),
             None => {
                 self.wrong(reader, row, field, Wrong::NotADate);
@@ -495,11 +359,11 @@ impl<'a> Draft<'a> {
     }
 
     /// The posts as they are to be, and which of them each unit and title means.
-    fn posts(&mut self, units: &Units, seats: BTreeMap<(UnitId, Option<String>), Seat>) -> (Posts, BySeat) {
+    fn posts(&mut self, units: &Units, seats: BTreeMap<(UnitId, Option<String>), FileSeat>) -> (Posts, BySeat) {
         let mut there: HashMap<UnitId, Vec<&PostRow>> = HashMap::new();
         self.world.posts.values().for_each(|post| there.entry(post.unit_id).or_default().push(post));
         there.values_mut().for_each(|posts| posts.sort_by_key(|post| post.id));
-        let mut of_unit: BTreeMap<UnitId, Vec<Seat>> = BTreeMap::new();
+        let mut of_unit: BTreeMap<UnitId, Vec<FileSeat>> = BTreeMap::new();
         seats.into_iter().for_each(|((unit, _), seat)| of_unit.entry(unit).or_default().push(seat));
         let (mut posts, mut by_seat) = (Posts::default(), BySeat::new());
         for (unit, mut seats) in of_unit {
@@ -613,245 +477,66 @@ impl<'a> Draft<'a> {
         (known.is_activated && known.name != person.name).then(|| Odd::Renamed { before: known.name.clone() })
     }
 
-    /// Which post each line of the file means, and from when.
-    fn terms(&mut self, held: Vec<Held>, posts: &Posts, by_seat: &BySeat, by_email: &ByEmail) -> Vec<Term> {
-        let mut at_unit: HashMap<UnitId, Vec<(PostId, &str)>> = HashMap::new();
-        for post in self.world.posts.values() {
-            let title = posts.title_of(post.id).unwrap_or(&post.title);
-            at_unit.entry(post.unit_id).or_default().push((post.id, title));
-        }
-        posts.changes.iter().filter(|change| change.before.is_none()).filter_map(|change| change.after.as_ref()).for_each(|post| {
-            at_unit.entry(post.unit_id).or_default().push((post.id, &post.title));
-        });
-        let known: HashSet<&str> = self.world.staff.values().map(|person| person.email.as_str()).collect();
-        let mut terms: Vec<Term> = Vec::new();
-        let mut said: HashMap<(PostId, String), usize> = HashMap::new();
-        for line in held {
-            let mistake = |field, value: &str, wrong| Mistake { place: line.place, field, value: value.chars().take(80).collect(), wrong };
-            if !by_email.contains_key(&line.email) && !known.contains(line.email.as_str()) {
-                self.mistakes.push(mistake(Field::Email, &line.email, Wrong::UnknownStaff));
-                continue;
-            }
-            let unit = line.unit;
-            let here = at_unit.get(&unit).map_or(&[][..], Vec::as_slice);
-            let titled = if line.said { line.title.clone() } else { None };
-            let by_title = line.title.as_ref().and_then(|title| here.iter().find(|(_, t)| t == title)).map(|(id, _)| *id);
-            let post = match by_seat.get(&(unit, titled)).copied().or(by_title) {
-                Some(post) => post,
-                None if line.said => {
-                    self.mistakes.push(mistake(Field::PostTitle, &line.title_cell, Wrong::UnknownPost));
-                    continue;
-                }
-                None => match here {
-                    [(only, _)] => *only,
-                    [] => {
-                        self.mistakes.push(mistake(Field::UnitName, &line.unit_cell, Wrong::NoPost));
-                        continue;
-                    }
-                    _ => {
-                        self.mistakes.push(mistake(Field::PostTitle, &line.title_cell, Wrong::AmbiguousPost));
-                        continue;
-                    }
-                },
-            };
-            let term = Term { place: line.place, post, email: line.email, from: line.from, until: line.until };
-            match said.get(&(post, term.email.clone())).map(|i| &terms[*i]) {
-                Some(before) if (before.from, before.until) != (term.from, term.until) => {
-                    let wrong = Wrong::HoldingTwice { row: before.place.row };
-                    self.mistakes.push(Mistake { place: term.place, field: Field::Email, value: term.email, wrong });
-                }
-                Some(_) => {}
-                None => {
-                    said.insert((post, term.email.clone()), terms.len());
-                    terms.push(term);
-                }
-            }
-        }
-        terms
-    }
-
     /// Everything together, with what ends.
-    #[allow(clippy::too_many_arguments)]
-    fn finish(
-        &mut self,
-        units: &Units,
-        posts: Posts,
-        staff: Vec<Change<StaffRow>>,
-        terms: Vec<Term>,
-        by_email: &ByEmail,
-        staffed_kinds: &HashSet<UnitKind>,
-        readers: &[(Reader, &'a [Row])],
-    ) -> Changes {
-        let mut changes = Changes { units: units.changes(&mut self.unchanged.units), staff, ..Changes::default() };
-        let is_replaced = self.mode == Mode::Replace;
-        let gone_units: HashSet<UnitId> = if is_replaced { units.missing() } else { HashSet::new() };
-        let mut ended: Vec<&UnitRow> = self.world.units.values().filter(|unit| gone_units.contains(&unit.id)).collect();
-        ended.sort_by_key(|unit| (&unit.code, &unit.name, unit.id));
-        changes.units.extend(ended.into_iter().map(over));
-
-        let seated_kinds: HashSet<UnitKind> = posts.changes.iter().chain(&posts.same).filter_map(|change| units.kind_of(change.shown()?.unit_id)).collect();
-        let meant: HashSet<PostId> =
-            posts.changes.iter().chain(&posts.same).filter_map(|change| change.shown().map(Thing::id)).chain(terms.iter().map(|term| term.post)).collect();
-        self.unchanged.posts += posts.same.len();
-        changes.posts = posts.changes;
-        let is_gone = |post: &&PostRow| {
-            let listed = units.kind_of(post.unit_id).is_some_and(|kind| seated_kinds.contains(&kind));
-            gone_units.contains(&post.unit_id) || is_replaced && listed && !meant.contains(&post.id)
-        };
-        let mut ended: Vec<&PostRow> = self.world.posts.values().filter(is_gone).collect();
-        ended.sort_by_key(|post| post.id);
-        let gone_posts: HashSet<PostId> = ended.iter().map(|post| post.id).collect();
-        changes.posts.extend(ended.into_iter().map(over));
-
-        let holders: HashSet<String> = terms.iter().map(|term| term.email.clone()).collect();
-        changes.holdings = self.holdings(units, &changes, terms, by_email, &gone_posts, staffed_kinds);
-        // A list of units or posts alone says nothing of people.
-        let is_of_people = readers.iter().any(|(reader, _)| matches!(reader.kind, Kind::Staff | Kind::Roster | Kind::Holdings));
-        if is_replaced && is_of_people {
-            let lists_staff = readers.iter().any(|(reader, _)| reader.kind == Kind::Staff);
-            let left = self.left(&changes, by_email, &holders, lists_staff);
-            let gone: HashSet<StaffId> = left.iter().map(|person| person.id).collect();
-            let of_gone = changes.holdings.iter_mut().filter(|change| change.before.as_ref().is_some_and(|h| gone.contains(&h.staff_id)));
-            of_gone.for_each(|change| change.after = None);
-            let theirs = self.world.holdings.values().filter(|h| gone.contains(&h.staff_id));
-            let known: HashSet<HoldingId> = changes.holdings.iter().filter_map(|change| change.before.as_ref().map(Thing::id)).collect();
-            let mut theirs: Vec<&HoldingRow> = theirs.filter(|h| !known.contains(&h.id)).collect();
-            theirs.sort_by_key(|h| h.id);
-            changes.holdings.extend(theirs.into_iter().map(over));
-            changes.staff.extend(left.into_iter().map(over));
-        }
+    fn finish(&mut self, mut file: Understood) -> Changes {
+        let (staff, posts) = (mem::take(&mut file.staff), mem::take(&mut file.posts));
+        let mut changes = Changes { units: file.units.changes(&mut self.unchanged.units), staff, ..Changes::default() };
+        let gone_units = self.ended_units(&file, &mut changes);
+        let gone_posts = self.ended_posts(&file, posts, &gone_units, &mut changes);
+        let (holdings, succeeded) = self.holdings(&file, &changes, &gone_posts);
+        changes.holdings = holdings;
+        self.ended_people(&file, &succeeded, &mut changes);
         changes
     }
 
-    fn holdings(
-        &mut self,
-        units: &Units,
-        changes: &Changes,
-        terms: Vec<Term>,
-        by_email: &ByEmail,
-        gone_posts: &HashSet<PostId>,
-        staffed_kinds: &HashSet<UnitKind>,
-    ) -> Vec<Change<HoldingRow>> {
-        let now = self.when.now;
-        let of_email: HashMap<&str, StaffId> = self.world.staff.values().map(|person| (person.email.as_str(), person.id)).collect();
-        let mut there: HashMap<PostId, Vec<&HoldingRow>> = HashMap::new();
-        self.world.holdings.values().for_each(|h| there.entry(h.post_id).or_default().push(h));
-        there.values_mut().for_each(|holdings| holdings.sort_by_key(|h| (h.from_at, h.id)));
-        let unit_of_new: HashMap<PostId, UnitId> =
-            changes.posts.iter().filter_map(|change| change.after.as_ref()).map(|post| (post.id, post.unit_id)).collect();
-        let world = self.world;
-        let unit_of = |post: PostId| unit_of_new.get(&post).copied().or_else(|| world.posts.get(&post).map(|post| post.unit_id));
-        let mut result: Vec<Change<HoldingRow>> = Vec::new();
-        let mut meant: HashSet<HoldingId> = HashSet::new();
-        // What the file makes of each seat for one.
-        let mut seats: BTreeMap<PostId, Vec<Seated>> = BTreeMap::new();
-        for term in terms {
-            let Some(staff_id) = by_email.get(&term.email).map(|(id, _)| *id).or_else(|| of_email.get(term.email.as_str()).copied()) else { continue };
-            let before = there.get(&term.post).into_iter().flatten().find(|h| h.staff_id == staff_id).map(|h| (*h).clone());
-            let after = match &before {
-                Some(h) => {
-                    meant.insert(h.id);
-                    // Who holds it already goes on; who was to begin later begins as the file says.
-                    let from_at = if h.from_at > now { term.from.unwrap_or(now) } else { h.from_at };
-                    HoldingRow { from_at, until_at: term.until.or(h.until_at), ..h.clone() }
-                }
-                None => HoldingRow { id: HoldingId((self.new_id)()), post_id: term.post, staff_id, from_at: term.from.unwrap_or(now), until_at: term.until },
-            };
-            if unit_of(term.post).and_then(|unit| units.kind_of(unit)).is_some_and(has_one_holder) {
-                let is_news = before.as_ref() != Some(&after);
-                seats.entry(term.post).or_default().push(Seated { place: term.place, email: term.email, from: after.from_at, until: after.until_at, is_news });
-            }
-            push(&mut result, &mut self.unchanged.holdings, term.place, before, after);
-        }
-        seats.values().for_each(|seated| two_holders(seated, by_email, &mut self.mistakes));
-        let mut others: Vec<&HoldingRow> = self.world.holdings.values().filter(|h| !meant.contains(&h.id)).collect();
-        others.sort_by_key(|h| h.id);
-        for h in others {
-            let kind = unit_of(h.post_id).and_then(|unit| units.kind_of(unit));
-            let is_missing = self.mode == Mode::Replace && kind.is_some_and(|kind| staffed_kinds.contains(&kind));
-            let seated = seats.get(&h.post_id).map_or(&[][..], Vec::as_slice);
-            // Who comes gets the seat from that day on; in a full list from whoever comes first.
-            let next = seated.iter().filter(|s| is_missing || s.is_news && s.meets(h)).map(|s| s.from).min();
-            match next {
-                _ if gone_posts.contains(&h.post_id) => result.push(over(h)),
-                // Over by then as it is.
-                Some(at) if at > now && h.from_at < at && h.until_at.is_some_and(|until| until <= at) => {}
-                Some(at) if at > now && h.from_at < at => {
-                    result.push(Change { place: None, before: Some(h.clone()), after: Some(HoldingRow { until_at: Some(at), ..h.clone() }) });
-                }
-                Some(_) => result.push(over(h)),
-                None if is_missing => result.push(over(h)),
-                None => {}
-            }
-        }
-        result
+    /// Ends the units that a full list lacks.
+    fn ended_units(&self, file: &Understood, changes: &mut Changes) -> HashSet<UnitId> {
+        let gone = if self.mode == Mode::Replace { file.units.missing() } else { HashSet::new() };
+        let mut ended: Vec<&UnitRow> = self.world.units.values().filter(|unit| gone.contains(&unit.id)).collect();
+        ended.sort_by_key(|unit| (&unit.code, &unit.name, unit.id));
+        changes.units.extend(ended.into_iter().map(over));
+        gone
     }
 
-    /// Whose login ends: those missing from a list of all staff, else those who lose everything they hold.
-    fn left(&self, changes: &Changes, by_email: &ByEmail, holders: &HashSet<String>, lists_staff: bool) -> Vec<&'a StaffRow> {
-        let over: HashSet<HoldingId> =
-            changes.holdings.iter().filter(|change| change.after.is_none()).filter_map(|change| change.before.as_ref().map(Thing::id)).collect();
-        let mut losing: HashSet<StaffId> = HashSet::new();
-        let mut holding: HashSet<StaffId> = changes.holdings.iter().filter_map(|change| change.after.as_ref().map(|h| h.staff_id)).collect();
-        for h in self.world.holdings.values() {
-            if over.contains(&h.id) {
-                losing.insert(h.staff_id)
-            } else {
-                holding.insert(h.staff_id)
-            };
-        }
-        let named: HashSet<StaffId> = by_email.values().map(|(id, _)| *id).collect();
-        let has_left = |person: &&StaffRow| {
-            let id = person.id;
-            let is_missing = if lists_staff { true } else { losing.contains(&id) && !holding.contains(&id) };
-            is_missing && !named.contains(&id) && !holders.contains(&person.email) && !self.world.outside.kept.contains(&id)
+    /// The posts of the file, and the end of those that a full list lacks or whose unit ends.
+    fn ended_posts(&mut self, file: &Understood, posts: Posts, gone_units: &HashSet<UnitId>, changes: &mut Changes) -> HashSet<PostId> {
+        let said = || posts.changes.iter().chain(&posts.same).filter_map(Change::shown);
+        let seated_kinds: HashSet<UnitKind> = said().filter_map(|post| file.units.kind_of(post.unit_id)).collect();
+        let meant: HashSet<PostId> = said().map(Thing::id).chain(file.terms.iter().map(|term| term.post)).collect();
+        let is_gone = |post: &&PostRow| {
+            let listed = file.units.kind_of(post.unit_id).is_some_and(|kind| seated_kinds.contains(&kind));
+            gone_units.contains(&post.unit_id) || self.mode == Mode::Replace && listed && !meant.contains(&post.id)
         };
-        let mut left: Vec<&StaffRow> = self.world.staff.values().filter(has_left).collect();
-        left.sort_by(|a, b| a.email.cmp(&b.email));
-        left
+        let mut ended: Vec<&PostRow> = self.world.posts.values().filter(is_gone).collect();
+        ended.sort_by_key(|post| post.id);
+        let gone = ended.iter().map(|post| post.id).collect();
+        self.unchanged.posts += posts.same.len();
+        changes.posts = posts.changes;
+        changes.posts.extend(ended.into_iter().map(over));
+        gone
     }
 }
 
-/// Somebody on the one seat of a grid or class, as the file has it.
-struct Seated {
-    place: Place,
-    email: String,
-    from: At,
-    until: Option<At>,
-    /// They come, or stay longer than they would have.
-    is_news: bool,
+/// A file as it is understood: the tree it makes, what it says of posts, people and holdings, and what it is a full list of.
+struct Understood {
+    units: Units,
+    posts: Posts,
+    staff: Vec<Change<StaffRow>>,
+    terms: Vec<FileTerm>,
+    by_email: ByEmail,
+    /// Addresses of all who hold something by it.
+    holders: HashSet<String>,
+    /// Kinds of units whose holders it lists.
+    staffed_kinds: HashSet<UnitKind>,
+    /// Of its sheets.
+    kinds: HashSet<Kind>,
 }
 
-impl Seated {
-    fn meets(&self, h: &HoldingRow) -> bool {
-        self.from < end(h.until_at) && h.from_at < end(self.until)
+impl Understood {
+    /// Whether somebody is nowhere in it.
+    fn lacks(&self, person: &StaffRow) -> bool {
+        !self.by_email.contains_key(&person.email) && !self.holders.contains(&person.email)
     }
-}
-
-/// At a grid or class one person answers at a time.
-fn two_holders(seated: &[Seated], by_email: &ByEmail, mistakes: &mut Vec<Mistake>) {
-    for (i, one) in seated.iter().enumerate() {
-        let clash = seated[..i].iter().find(|other| other.from < end(one.until) && one.from < end(other.until));
-        if let Some(other) = clash {
-            let name = by_email.get(&other.email).map_or_else(|| other.email.clone(), |(_, name)| name.clone());
-            let wrong = Wrong::TwoHolders { row: other.place.row, name };
-            mistakes.push(Mistake { place: one.place, field: Field::Email, value: one.email.clone(), wrong });
-        }
-    }
-}
-
-/// A line that says who holds something, before it is known which post is meant.
-struct Held {
-    place: Place,
-    unit: UnitId,
-    title: Option<String>,
-    /// The title stands in the row; otherwise it is the usual one, or the only post of the unit is meant.
-    said: bool,
-    email: String,
-    from: Option<At>,
-    until: Option<At>,
-    unit_cell: String,
-    title_cell: String,
 }
 
 type BySeat = HashMap<(UnitId, Option<String>), PostId>;
@@ -897,21 +582,8 @@ pub(super) fn push<T: PartialEq>(changes: &mut Vec<Change<T>>, unchanged: &mut u
     }
 }
 
-fn end(until: Option<At>) -> At {
-    until.unwrap_or(At(i64::MAX))
-}
-
 fn digits(phone: &str) -> String {
     phone.chars().filter(char::is_ascii_digit).collect()
-}
-
-pub(super) fn wrong_text(e: TextError) -> Wrong {
-    match e {
-        TextError::Empty | TextError::TooShort { .. } => Wrong::Empty,
-        TextError::TooLong { limit, length } => Wrong::TooLong { limit, over: length - limit },
-        TextError::Control => Wrong::Control,
-        TextError::NotEmail => Wrong::NotEmail,
-    }
 }
 
 /// The seat of one person: what the whole place is called after. Elsewhere several may hold a post together.
@@ -926,17 +598,4 @@ fn usual_title(kind: UnitKind) -> Option<(&'static str, &'static str)> {
         UnitKind::Class => Some(("班主任", "Class teacher")),
         _ => None,
     }
-}
-
-/// 2026-12-31, 2026/12/31, 2026.12.31, 2026年12月31日 or 20261231.
-fn day(typed: &str) -> Option<Date> {
-    let typed = typed.split([' ', 'T']).next()?;
-    let parts: Vec<&str> = typed.split(['-', '/', '.', '年', '月', '日']).filter(|part| !part.is_empty()).collect();
-    let (year, month, day) = match parts[..] {
-        [year, month, day] => (year, month, day),
-        [all] if all.len() == 8 && all.is_ascii() => (&all[..4], &all[4..6], &all[6..]),
-        _ => return None,
-    };
-    let (year, month, day) = (year.parse().ok().filter(|year| (1900..2200).contains(year))?, month.parse().ok()?, day.parse().ok()?);
-    Date::new(year, month, day).ok()
 }

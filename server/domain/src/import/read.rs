@@ -1,10 +1,15 @@
 //! A file as its sheets of numbered rows. Whatever it is, it is read with limits that hold before anything is unpacked, and what cannot be taken is
 //! said in one sentence with the place where it is.
 
+mod bomb;
+mod csv;
+
+use self::{
+    bomb::{PART_LIMIT, PARTS_LIMIT, claims_many_parts, measure},
+    csv::read_csv,
+};
 use super::{merged::spread, oneroster::Sieve};
-use calamine::{DataRef, Reader, SheetType, SheetVisible, Xlsx};
-use csv::ReaderBuilder;
-use encoding_rs::{Encoding, GB18030};
+use calamine::{DataRef, Reader, SheetType, SheetVisible, Xlsx, XlsxFormulaMetadata};
 use serde::{Deserialize, Serialize};
 use std::{
     borrow::Cow,
@@ -15,15 +20,8 @@ use zip::ZipArchive;
 
 /// Bytes of a file.
 pub const FILE_LIMIT: usize = 32 * 1024 * 1024;
-/// Bytes of what is packed inside: all of it, one sheet of it, the texts that sheets share, and what is no table (pictures).
-const UNPACKED_LIMIT: u64 = 256 * 1024 * 1024;
-const PART_LIMIT: u64 = 64 * 1024 * 1024;
-const STRINGS_LIMIT: u64 = 32 * 1024 * 1024;
-const OTHER_LIMIT: u64 = 16 * 1024 * 1024;
-/// Bytes between two brackets of XML: no cell that is taken has as many.
-const TEXT_LIMIT: usize = 1024 * 1024;
-/// Files packed inside.
-const PARTS_LIMIT: usize = 2_000;
+/// Bytes of the text of all cells together: a workbook may say one long text of a million cells.
+const CELLS_LIMIT: usize = 64 * 1024 * 1024;
 /// Rows of all sheets together, columns, and characters of a cell.
 pub const ROW_LIMIT: usize = 100_000;
 pub const COLUMN_LIMIT: usize = 60;
@@ -31,6 +29,8 @@ pub const CELL_LIMIT: usize = 1_000;
 pub const SHEET_LIMIT: usize = 30;
 /// How long a workbook may take. A register takes two seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Characters kept of a formula that has no value: enough to know it by.
+const FORMULA_TOP: usize = 60;
 
 /// Why a file cannot be taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,7 +48,7 @@ pub enum ReadError {
     #[error("it is damaged and cannot be opened")]
     Damaged,
     /// Unpacked it would be far larger than any register of a district.
-    #[error("unpacked it is larger than {} MB", UNPACKED_LIMIT / 1024 / 1024)]
+    #[error("unpacked it is far too large; keep only what is to be imported")]
     Bomb,
     #[error("it has more than {ROW_LIMIT} rows")]
     TooManyRows,
@@ -114,6 +114,31 @@ impl Row {
     }
 }
 
+/// What of a file may still be held: rows, and bytes of text.
+pub(super) struct Room {
+    rows: usize,
+    text: usize,
+}
+
+impl Default for Room {
+    fn default() -> Room {
+        Room { rows: ROW_LIMIT, text: CELLS_LIMIT }
+    }
+}
+
+impl Room {
+    fn take_row(&mut self) -> Result<(), ReadError> {
+        self.rows = self.rows.checked_sub(1).ok_or(ReadError::TooManyRows)?;
+        Ok(())
+    }
+
+    /// Asked before the text is copied.
+    pub(super) fn take_text(&mut self, text: &str) -> Result<(), ReadError> {
+        self.text = self.text.checked_sub(text.len()).ok_or(ReadError::Bomb)?;
+        Ok(())
+    }
+}
+
 /// Reads whatever it is.
 pub fn read(bytes: &[u8]) -> Result<File, ReadError> {
     if bytes.len() > FILE_LIMIT {
@@ -124,7 +149,7 @@ pub fn read(bytes: &[u8]) -> Result<File, ReadError> {
     } else if bytes.starts_with(&[0xD0, 0xCF, 0x11, 0xE0]) {
         return Err(ReadError::OldExcel);
     } else {
-        File { format: Format::Csv, sheets: vec![Sheet { name: String::new(), rows: read_csv(bytes, ROW_LIMIT, &mut |_| true)? }] }
+        File { format: Format::Csv, sheets: vec![Sheet { name: String::new(), rows: read_csv(bytes, &mut Room::default(), &mut |_| true)? }] }
     };
     if file.rows() == 0 { Err(ReadError::Empty) } else { Ok(file) }
 }
@@ -151,151 +176,18 @@ fn read_zip(bytes: &[u8]) -> Result<File, ReadError> {
     parts.retain(|(base, _)| ONE_ROSTER.contains(&base.as_str()) || base == "roles.csv");
     // Roles say who of the users is staff.
     parts.sort_by_key(|(base, _)| base != "roles.csv");
-    let (mut sheets, mut sieve) = (Vec::new(), Sieve::default());
+    let (mut sheets, mut sieve, mut room) = (Vec::new(), Sieve::default(), Room::default());
     for (base, name) in parts {
         let mut text = Vec::new();
         archive.by_name(name).map_err(|_| ReadError::Damaged)?.take(PART_LIMIT + 1).read_to_end(&mut text).map_err(|_| ReadError::Damaged)?;
         if text.len() as u64 > PART_LIMIT {
             return Err(ReadError::Bomb);
         }
-        let room = ROW_LIMIT.saturating_sub(sheets.iter().map(|sheet: &Sheet| sheet.rows.len()).sum());
         sieve.begin(&base);
-        let rows = read_csv(&text, room, &mut |row| sieve.keeps(row))?;
+        let rows = read_csv(&text, &mut room, &mut |row| sieve.keeps(row))?;
         sheets.push(Sheet { name: base, rows });
     }
     Ok(File { format: Format::OneRoster, sheets })
-}
-
-/// A ZIP of the large kind says at its end, in 64 bits, how many parts it has.
-fn claims_many_parts(bytes: &[u8]) -> bool {
-    // The record that leads there stands before the last one, which a comment of 64 KB may follow.
-    let end = &bytes[bytes.len().saturating_sub(66_000)..];
-    let is_large = end.windows(4).any(|four| four == b"PK\x06\x07");
-    let count = |record: &[u8]| record.get(32..40).and_then(|count| count.try_into().ok()).map_or(0, u64::from_le_bytes);
-    is_large && bytes.windows(40).any(|record| record.starts_with(b"PK\x06\x06") && count(record) > PARTS_LIMIT as u64)
-}
-
-/// What a ZIP would take unpacked: first as it says itself, then as it is, a piece at a time and kept nowhere.
-fn measure(archive: &mut ZipArchive<Cursor<&[u8]>>) -> Result<(), ReadError> {
-    if archive.len() > PARTS_LIMIT {
-        return Err(ReadError::Bomb);
-    }
-    let mut declared = 0_u64;
-    for i in 0..archive.len() {
-        let part = archive.by_index_raw(i).map_err(|_| ReadError::Damaged)?;
-        if part.encrypted() {
-            return Err(ReadError::OldExcel);
-        }
-        declared = declared.saturating_add(part.size());
-    }
-    if declared > UNPACKED_LIMIT {
-        return Err(ReadError::Bomb);
-    }
-    let mut unpacked = 0;
-    let mut buffer = vec![0; 64 * 1024];
-    for i in 0..archive.len() {
-        let mut part = archive.by_index(i).map_err(|_| ReadError::Damaged)?;
-        let mut meter = Meter::new(&part.name().map_err(|_| ReadError::Damaged)?.to_lowercase());
-        loop {
-            let count = part.read(&mut buffer).map_err(|_| ReadError::Damaged)?;
-            if count == 0 {
-                break;
-            }
-            unpacked += count as u64;
-            if unpacked > UNPACKED_LIMIT {
-                return Err(ReadError::Bomb);
-            }
-            meter.take(&buffer[..count])?;
-        }
-        meter.end()?;
-    }
-    Ok(())
-}
-
-/// What one part of a workbook would make of the memory when it is read.
-struct Meter {
-    limit: u64,
-    size: u64,
-    is_xml: bool,
-    /// Bytes since the last bracket.
-    quiet: usize,
-    texts: Option<Texts>,
-}
-
-impl Meter {
-    fn new(name: &str) -> Meter {
-        let shares_texts = name.ends_with("sharedstrings.xml");
-        let is_xml = [".xml", ".rels", ".vml"].iter().any(|end| name.ends_with(end));
-        let limit = match () {
-            () if shares_texts => STRINGS_LIMIT,
-            () if is_xml || name.ends_with(".csv") => PART_LIMIT,
-            () => OTHER_LIMIT,
-        };
-        Meter { limit, size: 0, is_xml, quiet: 0, texts: shares_texts.then(Texts::default) }
-    }
-
-    fn take(&mut self, piece: &[u8]) -> Result<(), ReadError> {
-        self.size += piece.len() as u64;
-        if self.size > self.limit {
-            return Err(ReadError::Bomb);
-        }
-        if !self.is_xml {
-            return Ok(());
-        }
-        for b in piece {
-            match b {
-                b'<' | b'>' => self.quiet = 0,
-                // No XML has them, except in encodings in which nothing here would be recognised.
-                0 | 0x1B => return Err(ReadError::Damaged),
-                _ => self.quiet += 1,
-            }
-            if self.quiet > TEXT_LIMIT {
-                return Err(ReadError::Bomb);
-            }
-            if let Some(texts) = &mut self.texts {
-                texts.take(*b);
-            }
-        }
-        Ok(())
-    }
-
-    fn end(self) -> Result<(), ReadError> {
-        // `<si/>` is the shortest text there is.
-        let is_true = self.texts.is_none_or(|texts| texts.most <= self.size / 5);
-        if is_true { Ok(()) } else { Err(ReadError::Damaged) }
-    }
-}
-
-/// How many texts a workbook says that its sheets share. Whoever reads it makes room for as many before there is one.
-#[derive(Default)]
-struct Texts {
-    /// Letters of the attribute's name that have gone by.
-    letters: usize,
-    /// The number that is being read.
-    number: Option<u64>,
-    most: u64,
-}
-
-impl Texts {
-    const NAME: &'static [u8] = b"uniqueCount";
-
-    fn take(&mut self, b: u8) {
-        if let Some(number) = &mut self.number {
-            match b {
-                b'0'..=b'9' => {
-                    *number = number.saturating_mul(10).saturating_add(u64::from(b - b'0'));
-                    self.most = self.most.max(*number);
-                    return;
-                }
-                b' ' | b'\t' | b'\r' | b'\n' | b'=' | b'"' | b'\'' | b'+' if *number == 0 => return,
-                _ => self.number = None,
-            }
-        }
-        self.letters = if b == Texts::NAME[self.letters] { self.letters + 1 } else { usize::from(b == Texts::NAME[0]) };
-        if self.letters == Texts::NAME.len() {
-            (self.letters, self.number) = (0, Some(0));
-        }
-    }
 }
 
 fn read_xlsx(bytes: &[u8]) -> Result<File, ReadError> {
@@ -308,18 +200,17 @@ fn read_xlsx(bytes: &[u8]) -> Result<File, ReadError> {
         return Err(ReadError::TooManySheets);
     }
     let mut sheets = Vec::new();
-    let mut room = ROW_LIMIT;
+    let mut room = Room::default();
     for name in names {
         if Instant::now() > until {
             return Err(ReadError::TooSlow);
         }
-        let mut rows = sheet_rows(&mut book, &name, room, until)?;
-        room -= rows.len();
+        let mut rows = sheet_rows(&mut book, &name, &mut room, until)?;
         let merged = book.merge_cells_by_sheet_name(&name).unwrap_or_default();
         if merged.len() > ROW_LIMIT {
             return Err(ReadError::TooManyRows);
         }
-        spread(&mut rows, merged.iter().map(|d| (d.start, d.end)));
+        spread(&mut rows, merged.iter().map(|d| (d.start, d.end)), &mut room)?;
         rows.retain(|row| !row.is_blank());
         if !rows.is_empty() {
             sheets.push(Sheet { name, rows });
@@ -329,17 +220,20 @@ fn read_xlsx(bytes: &[u8]) -> Result<File, ReadError> {
 }
 
 /// Cell after cell, so that no more than the limit is ever held.
-fn sheet_rows<R: Read + std::io::Seek>(book: &mut Xlsx<R>, name: &str, room: usize, until: Instant) -> Result<Vec<Row>, ReadError> {
+fn sheet_rows<R: Read + std::io::Seek>(book: &mut Xlsx<R>, name: &str, room: &mut Room, until: Instant) -> Result<Vec<Row>, ReadError> {
     let mut rows: Vec<Row> = Vec::new();
     let mut reader = book.worksheet_cells_reader(name).map_err(|_| ReadError::Damaged)?;
     let mut cells = 0_usize;
-    while let Some(cell) = reader.next_cell().map_err(|_| ReadError::Damaged)? {
+    while let Some(cell) = reader.next_cell_with_formula_metadata().map_err(|_| ReadError::Damaged)? {
         if cells.is_multiple_of(1_000) && Instant::now() > until {
             return Err(ReadError::TooSlow);
         }
         cells += 1;
-        let (row, column) = cell.get_position();
-        let text = cell_text(cell.get_value());
+        let (row, column) = cell.pos;
+        let text = match (&cell.value, &cell.formula) {
+            (DataRef::Empty, Some(formula)) => Cow::Owned(formula_text(formula)),
+            (value, _) => cell_text(value),
+        };
         if text.is_empty() {
             continue;
         }
@@ -351,11 +245,10 @@ fn sheet_rows<R: Read + std::io::Seek>(book: &mut Xlsx<R>, name: &str, room: usi
             return Err(ReadError::CellTooLong { row: number, column: column as u32 + 1 });
         }
         if rows.last().is_none_or(|last| last.number != number) {
-            if rows.len() >= room {
-                return Err(ReadError::TooManyRows);
-            }
+            room.take_row()?;
             rows.push(Row { number, cells: Vec::new() });
         }
+        room.take_text(&text)?;
         if let Some(last) = rows.last_mut() {
             if last.cells.len() <= column {
                 last.cells.resize(column + 1, String::new());
@@ -366,6 +259,17 @@ fn sheet_rows<R: Read + std::io::Seek>(book: &mut Xlsx<R>, name: &str, room: usi
     // A damaged or hostile sheet may have its rows in any order.
     rows.sort_by_key(|row| row.number);
     Ok(rows)
+}
+
+/// A formula that no spreadsheet program has worked out yet, as somebody would type it: only its own program knows what it comes to, and nothing is
+/// not what it means.
+fn formula_text(formula: &XlsxFormulaMetadata) -> String {
+    let text = match formula {
+        XlsxFormulaMetadata::Normal { formula } | XlsxFormulaMetadata::Shared { formula, .. } => formula.as_str(),
+        // The same as in a cell before, moved along.
+        _ => "…",
+    };
+    format!("={}", text.trim().chars().take(FORMULA_TOP).collect::<String>())
 }
 
 /// A cell as people see it: a code that Excel took for a number without its point, a date as 2026-12-31.
@@ -389,125 +293,11 @@ fn cell_text<'a>(value: &'a DataRef<'_>) -> Cow<'a, str> {
     }
 }
 
-/// The rows of a text that somebody wants kept, `room` of them at most.
-fn read_csv(bytes: &[u8], room: usize, keeps: &mut dyn FnMut(&Row) -> bool) -> Result<Vec<Row>, ReadError> {
-    let text = decoded(bytes)?;
-    // HTML and XML pretend to be tables, and a picture has zeros in it.
-    let start = text.trim_start();
-    if start.starts_with('<') || start.starts_with("%PDF") || text.contains('\0') {
-        return Err(ReadError::NotATable);
-    }
-    let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter(&text)).from_reader(text.as_bytes());
-    let mut rows = Vec::new();
-    let mut record = csv::StringRecord::new();
-    let mut number = 0_u32;
-    while reader.read_record(&mut record).map_err(|_| ReadError::NotATable)? {
-        let start = record.position().map_or(0, |position| usize::try_from(position.byte()).unwrap_or(usize::MAX));
-        number = number.saturating_add(1).saturating_add(blank_lines(text.as_bytes(), start));
-        let mut cells = Vec::with_capacity(record.len().min(COLUMN_LIMIT));
-        for (column, cell) in record.iter().enumerate() {
-            let long = cell.len() > CELL_LIMIT && cell.chars().count() > CELL_LIMIT;
-            if long {
-                return Err(ReadError::CellTooLong { row: number, column: column as u32 + 1 });
-            }
-            if column >= COLUMN_LIMIT && !cell.trim().is_empty() {
-                return Err(ReadError::TooManyColumns { row: number });
-            }
-            if column < COLUMN_LIMIT {
-                cells.push(kept_as_text(cell.trim()).to_owned());
-            }
-        }
-        let row = Row { number, cells };
-        if row.is_blank() || !keeps(&row) {
-            continue;
-        }
-        if rows.len() >= room {
-            return Err(ReadError::TooManyRows);
-        }
-        rows.push(row);
-    }
-    Ok(rows)
-}
-
-/// Empty lines from here on: a spreadsheet counts them, the reader of records passes over them.
-fn blank_lines(text: &[u8], start: usize) -> u32 {
-    let mut rest = text.get(start..).unwrap_or_default();
-    // The second half of the line break that the record before has ended with.
-    if start > 0 && text.get(start - 1) == Some(&b'\r') {
-        rest = rest.strip_prefix(b"\n").unwrap_or(rest);
-    }
-    let mut count = 0;
-    while let Some(after) = rest.strip_prefix(b"\r\n").or_else(|| rest.strip_prefix(b"\n")).or_else(|| rest.strip_prefix(b"\r")) {
-        (rest, count) = (after, count + 1);
-    }
-    count
-}
-
-/// `="420502"` is how spreadsheets keep the zeros in front of a code; it is the code.
-fn kept_as_text(cell: &str) -> &str {
-    let inner = cell.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"'));
-    inner.filter(|text| text.chars().all(|c| c.is_alphanumeric() || "-_.@+ ".contains(c))).unwrap_or(cell)
-}
-
-/// The text of a CSV file: what its first bytes say, else UTF-8, else GB18030.
-fn decoded(bytes: &[u8]) -> Result<Cow<'_, str>, ReadError> {
-    if let Some((encoding, length)) = Encoding::for_bom(bytes) {
-        let rest = &bytes[length..];
-        let text = encoding.decode_without_bom_handling_and_without_replacement(rest);
-        return text.ok_or_else(|| mixed(rest).unwrap_or(ReadError::Encoding { row: first_bad_line(rest) }));
-    }
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        return Ok(Cow::Borrowed(text));
-    }
-    if bytes.contains(&0) {
-        return Err(ReadError::NotATable);
-    }
-    if let Some(e) = mixed(bytes) {
-        return Err(e);
-    }
-    let text = GB18030.decode_without_bom_handling_and_without_replacement(bytes);
-    text.ok_or_else(|| ReadError::Encoding { row: first_bad_line(bytes) })
-}
-
-fn lines(bytes: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
-    (1..).zip(bytes.split(|b| *b == b'\n'))
-}
-
-fn first_bad_line(bytes: &[u8]) -> u32 {
-    let is_bad = |line: &[u8]| std::str::from_utf8(line).is_err() && GB18030.decode_without_bom_handling_and_without_replacement(line).is_none();
-    let is_not_utf8 = |line: &[u8]| std::str::from_utf8(line).is_err();
-    let find = |is: &dyn Fn(&[u8]) -> bool| lines(bytes).find(|(_, line)| is(line)).map(|(number, _)| number);
-    find(&is_bad).or_else(|| find(&is_not_utf8)).unwrap_or(1)
-}
-
-/// Two files pasted together: a line that can only be UTF-8, and one that cannot be. GB18030 takes nearly every byte, so it would read the first
-/// kind as nonsense without a word.
-fn mixed(bytes: &[u8]) -> Option<ReadError> {
-    let is_surely_utf8 = |line: &[u8]| std::str::from_utf8(line).is_ok_and(|text| text.chars().filter(|c| ('\u{4E00}'..='\u{9FFF}').contains(c)).count() > 1);
-    let utf8 = lines(bytes).find(|(_, line)| is_surely_utf8(line))?.0;
-    let other = lines(bytes).find(|(_, line)| std::str::from_utf8(line).is_err())?.0;
-    Some(ReadError::Mixed { utf8, other })
-}
-
-/// The one of comma, tab and semicolon that stands most often outside quotation marks in the first lines.
-fn delimiter(text: &str) -> u8 {
-    let mut counts = [(b',', 0), (b'\t', 0), (b';', 0)];
-    let mut is_quoted = false;
-    for b in text.bytes().take(16 * 1024) {
-        match b {
-            b'"' => is_quoted = !is_quoted,
-            _ if is_quoted => {}
-            b => counts.iter_mut().filter(|(d, _)| *d == b).for_each(|(_, count)| *count += 1),
-        }
-    }
-    // The first of several that stand equally often.
-    counts.into_iter().rev().max_by_key(|(_, count)| *count).map_or(b',', |(d, _)| d)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{csv::mixed, *};
     use crate::import::workbook;
+    use encoding_rs::GB18030;
     use proptest::prelude::*;
     use std::io::Write;
 
@@ -688,6 +478,50 @@ mod tests {
         assert!(file.sheets[0].rows.iter().all(|row| row.cells == ["1"]));
     }
 
+    /// Three kilobytes as UTF-8.
+    fn long() -> String {
+        "长".repeat(CELL_LIMIT)
+    }
+
+    #[test]
+    fn one_long_text_that_very_many_cells_share_is_refused_before_each_of_them_has_it() {
+        let texts = format!("<sst count='1' uniqueCount='1'><si><t>{}</t></si></sst>", long());
+        let cells = |row: usize| workbook_columns().map(|letter| format!("<c r='{letter}{row}' t='s'><v>0</v></c>")).collect::<String>();
+        let sheet = |rows: usize| {
+            let rows: String = (1..=rows).map(|n| format!("<row r='{n}'>{}</row>", cells(n))).collect();
+            format!("<worksheet><sheetData>{rows}</sheetData></worksheet>")
+        };
+        let file = |rows| book(&[("xl/sharedStrings.xml", texts.as_bytes()), ("xl/worksheets/sheet1.xml", sheet(rows).as_bytes())]);
+        // 26 columns of three kilobytes: 800 rows are 60 MB, 1,000 are 75 MB.
+        assert_eq!(read(&file(800)).map(|file| file.rows()), Ok(800));
+        assert_eq!(read(&file(1_000)), Err(ReadError::Bomb));
+    }
+
+    fn workbook_columns() -> impl Iterator<Item = char> {
+        'A'..='Z'
+    }
+
+    #[test]
+    fn one_long_text_merged_over_very_many_rows_is_refused_before_each_of_them_has_it() {
+        let sheet = |rows: usize| {
+            let first = format!("<row r='1'><c r='A1' t='inlineStr'><is><t>{}</t></is></c></row>", long());
+            let others: String = (2..=rows).map(|n| format!("<row r='{n}'><c r='B{n}'><v>{n}</v></c></row>")).collect();
+            format!("<worksheet><sheetData>{first}{others}</sheetData><mergeCells><mergeCell ref='A1:A{rows}'/></mergeCells></worksheet>")
+        };
+        let file = |rows| book(&[("xl/worksheets/sheet1.xml", sheet(rows).as_bytes())]);
+        assert_eq!(read(&file(20_000)).map(|file| file.rows()), Ok(20_000));
+        assert_eq!(read(&file(24_000)), Err(ReadError::Bomb));
+    }
+
+    #[test]
+    fn a_formula_that_was_never_worked_out_is_not_an_empty_cell() {
+        let row = "<c r='A1'><f>B1&amp;C1</f></c><c r='B1'><f t='shared' ref='B1:B2' si='0'>C1</f><v></v></c><c r='C1'><f t='shared' si='0'/></c>\
+                   <c r='D1' t='str'><f>IF(1,\"\",\"\")</f><v></v></c><c r='E1' t='str'><f>A1</f><v>王芳</v></c><c r='F1'/>";
+        let text = format!("<worksheet><sheetData><row r='1'>{row}</row></sheetData></worksheet>");
+        let file = read(&book(&[("xl/worksheets/sheet1.xml", text.as_bytes())])).unwrap();
+        assert_eq!(cells(&file), [["=B1&C1", "=C1", "=…", "", "王芳"]]);
+    }
+
     proptest! {
         /// Whatever is thrown at it, an answer comes and no panic.
         #[test]
@@ -701,7 +535,7 @@ mod tests {
         /// What is written as GB18030 or UTF-8 is read back, whichever delimiter.
         #[test]
         fn cells_come_back_as_they_were(rows in prop::collection::vec(prop::collection::vec("[一-龥A-Za-z0-9,;]{1,8}", 2..5), 2..8), gb in any::<bool>(), tab in any::<bool>()) {
-            let mut writer = csv::WriterBuilder::new().flexible(true).delimiter(if tab { b'\t' } else { b',' }).quote_style(csv::QuoteStyle::Always).from_writer(Vec::new());
+            let mut writer = ::csv::WriterBuilder::new().flexible(true).delimiter(if tab { b'\t' } else { b',' }).quote_style(::csv::QuoteStyle::Always).from_writer(Vec::new());
             rows.iter().for_each(|row| writer.write_record(row).unwrap());
             let text = String::from_utf8(writer.into_inner().unwrap()).unwrap();
             let bytes = if gb { GB18030.encode(&text).0.into_owned() } else { text.clone().into_bytes() };

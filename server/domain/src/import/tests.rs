@@ -7,7 +7,7 @@ use super::{
     plan::{Mode, Odd, Plan, Table, When, Wrong, plan, tables},
     read::{Row, Sheet, read},
 };
-use jiff::tz::TimeZone;
+use jiff::{civil::Date, tz::TimeZone};
 use model::{At, HoldingId, Language, PostId, StaffId, UnitId, UnitKind};
 use proptest::prelude::*;
 use std::collections::{HashMap, HashSet};
@@ -17,6 +17,10 @@ const NOW: At = At(1_795_140_000_000);
 
 fn when() -> When {
     When { now: NOW, zone: TimeZone::get("Asia/Shanghai").unwrap() }
+}
+
+fn today() -> Date {
+    NOW.timestamp().to_zoned(when().zone).date()
 }
 
 fn uuid(n: u128) -> Uuid {
@@ -72,7 +76,7 @@ fn street() -> World {
 
 /// Takes back what was done at this very moment.
 fn undo(world: &World, done: &Changes, now: At) -> Result<Changes, Stuck> {
-    super::change::undo(world, done, now, now).map(|undo| undo.changes)
+    super::change::turned_round(world, done, now, now).map(|undo| undo.changes)
 }
 
 fn sheet(text: &str) -> Sheet {
@@ -307,7 +311,7 @@ fn a_oneroster_package_brings_schools_classes_teachers_and_who_leads_which_class
     let mut world = street();
     world.units = HashMap::from([(UnitId(uuid(1)), unit(1, None, UnitKind::District, "西陵区", None))]);
     (world.posts, world.staff, world.holdings) = Default::default();
-    let oneroster::Package { sheets, choices, .. } = oneroster::convert(&file);
+    let oneroster::Package { sheets, choices, .. } = oneroster::convert(&file, today());
     let plan = run(&world, &tables(&sheets, &choices), Mode::Add);
     assert_eq!(plan.mistakes, []);
     assert_eq!(counts(&plan.changes, What::Added), [3, 1, 2, 1]);
@@ -344,7 +348,7 @@ fn package() -> Vec<u8> {
 fn a_package_with_more_students_than_rows_are_taken_is_read_without_them_and_schools_are_known_by_name() {
     let file = read(&package()).unwrap();
     assert!(file.rows() < 20, "{}", file.rows());
-    let package = oneroster::convert(&file);
+    let package = oneroster::convert(&file, today());
     let odd: Vec<_> = package.left_out.iter().map(|warning| (warning.odd.clone(), warning.value.as_str())).collect();
     assert_eq!(odd, [(Odd::Scheduled { count: 2 }, ""), (Odd::NoEmail, "无邮")]);
     let mut world = street();
@@ -364,6 +368,190 @@ fn a_package_with_more_students_than_rows_are_taken_is_read_without_them_and_sch
     assert_eq!(after.staff.values().map(|person| person.name.as_str()).collect::<Vec<_>>(), ["何静"], "who can be reached leads the class");
     let again = run(&after, &tables(&package.sheets, &package.choices), Mode::Replace);
     assert!(again.changes.is_empty() && again.mistakes.is_empty());
+}
+
+#[test]
+fn no_file_makes_a_district_of_what_is_there_or_less_of_a_district() {
+    let mut world = street();
+    let units = [
+        unit(1, None, UnitKind::District, "西陵区", Some("420502")),
+        unit(7, Some(1), UnitKind::School, "桃花岭小学", Some("s7")),
+        unit(8, Some(1), UnitKind::Bureau, "西陵区教育局", Some("b8")),
+    ];
+    world.units = units.into_iter().map(|unit| (unit.id, unit)).collect();
+    (world.posts, world.staff, world.holdings) = Default::default();
+    let plan = added(&world, "代码,名称,类别,上级代码\ns7,桃花岭小学,教育局,420502\nb8,西陵区教育局,学校,420502\nb9,第二教育局,教育局,420502\n");
+    let crosses = |before, kind| Wrong::DistrictLevel { before, kind };
+    let wrong = [(2, Field::UnitKind, crosses(UnitKind::School, UnitKind::Bureau)), (3, Field::UnitKind, crosses(UnitKind::Bureau, UnitKind::School))];
+    assert_eq!(mistakes(&plan), wrong, "a new one is on trial, and nobody is its admin");
+}
+
+/// Two schools that both have a third grade with a first class.
+fn two_schools() -> World {
+    let mut world = street();
+    let units = [
+        unit(7, Some(1), UnitKind::School, "第一小学", None),
+        unit(8, Some(7), UnitKind::Grade, "三年级", None),
+        unit(9, Some(8), UnitKind::Class, "三（1）班", None),
+        unit(17, Some(1), UnitKind::School, "第二小学", None),
+        unit(18, Some(17), UnitKind::Grade, "三年级", None),
+        unit(19, Some(18), UnitKind::Class, "三（1）班", None),
+    ];
+    world.units.extend(units.into_iter().map(|unit| (unit.id, unit)));
+    let post = PostRow { id: PostId(uuid(91)), unit_id: UnitId(uuid(19)), title: "班主任".to_owned(), title_en: None };
+    world.posts.insert(post.id, post);
+    world
+}
+
+#[test]
+fn a_path_says_which_unit_is_meant_in_sheets_of_posts_people_and_holdings_too() {
+    let world = two_schools();
+    let second = UnitId(uuid(19));
+    let posts = |parent: &str| plan_of(&world, &[(sheet(&format!("单位名称,上级,岗位名称\n三（1）班,{parent},生活老师\n")), Kind::Posts)], Mode::Add);
+    assert_eq!(mistakes(&posts("三年级")), [(2, Field::UnitName, Wrong::AmbiguousUnit)]);
+    assert_eq!(mistakes(&posts("第三小学/三年级")), [(2, Field::UnitName, Wrong::UnknownUnit)]);
+    let plan = posts("第二小学/三年级");
+    assert_eq!((plan.mistakes.len(), plan.changes.posts[0].after.as_ref().unwrap().unit_id), (0, second));
+    let people = sheet("姓名,邮箱,单位名称,上级\n何静,he.jing@x.cn,三（1）班,云集街道 › 第二小学 › 三年级\n");
+    let plan = plan_of(&world, &[(people, Kind::Staff)], Mode::Add);
+    assert_eq!((plan.mistakes.len(), plan.changes.staff[0].after.as_ref().unwrap().unit_id), (0, Some(second)));
+    let plan = added(&world, "单位名称,上级,邮箱\n三（1）班,第二小学/三年级,wang.fang@x.cn\n");
+    assert_eq!((plan.mistakes.len(), plan.changes.holdings[0].after.as_ref().unwrap().post_id), (0, PostId(uuid(91))));
+}
+
+#[test]
+fn thousands_of_classes_of_one_name_are_told_apart_in_no_time() {
+    let mut world = street();
+    let count = 15_000;
+    for n in 0..count {
+        let (school, class) = (1_000 + 2 * n, 1_001 + 2 * n);
+        world.units.insert(UnitId(uuid(school)), unit(school, Some(1), UnitKind::School, &format!("第{n}小学"), None));
+        world.units.insert(UnitId(uuid(class)), unit(class, Some(school), UnitKind::Class, "一班", None));
+    }
+    let rows: String = (0..count).map(|n| format!("一班,第{n}小学,班主任\n")).collect();
+    let began = std::time::Instant::now();
+    let plan = plan_of(&world, &[(sheet(&format!("单位名称,上级,岗位名称\n{rows}")), Kind::Posts)], Mode::Add);
+    assert_eq!((plan.mistakes.len(), plan.changes.posts.len()), (0, count as usize));
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+}
+
+#[test]
+fn whoever_is_succeeded_on_a_day_to_come_counts_as_ending_and_it_is_said_that_their_login_stays() {
+    let world = street();
+    let roster = "网格名称,所属社区,姓名,邮箱,开始日期\n第一网格,桃花岭社区,新甲,a@x.cn,2027-01-01\n第二网格,桃花岭社区,新乙,b@x.cn,2027-02-01\n第三网格,桃花岭社区,,,\n";
+    let plan = planned(&world, &[sheet(roster)], Mode::Replace);
+    assert_eq!(plan.mistakes, []);
+    assert_eq!(counts(&plan.changes, What::Ended), [0; 4]);
+    assert!(plan.ends_much() && plan.ending() == 2, "{}", plan.ending());
+    let odd: Vec<_> = plan.warnings.iter().map(|warning| (warning.place.row, warning.value.as_str(), warning.odd.clone())).collect();
+    let keeps = |day: &str| Odd::KeepsLogin { last_day: day.to_owned() };
+    assert_eq!(odd, [(2, "王芳", keeps("2026-12-31")), (3, "李强", keeps("2027-01-31"))]);
+
+    // Whoever stays somewhere else, or is in the file, has nothing to be told of.
+    let stays = "网格名称,所属社区,姓名,邮箱,开始日期\n第一网格,桃花岭社区,新甲,a@x.cn,2027-01-01\n第二网格,桃花岭社区,王芳,wang.fang@x.cn,2027-02-01\n";
+    let plan = planned(&world, &[sheet(stays)], Mode::Add);
+    assert!(plan.ends_much() && plan.warnings.is_empty());
+    // A later end is none.
+    let plan = added(&world.after(&plan.changes), "单位代码,邮箱,结束日期\n01,wang.fang@x.cn,2026-12-30\n");
+    assert_eq!((plan.mistakes.len(), plan.ending()), (0, 1));
+}
+
+#[test]
+fn nobody_who_has_left_since_holds_anything_again_when_an_import_is_taken_back() {
+    let world = street();
+    // 李强 comes to 王芳's grid as well; she keeps a desk, and is ended by an admin later.
+    let plan = added(&world, "单位代码,邮箱\n01,li.qiang@x.cn\n");
+    let mut later = world.after(&plan.changes);
+    later.staff.remove(&StaffId(uuid(21)));
+    later.outside.gone_since.insert(StaffId(uuid(21)));
+    let undo = super::change::turned_round(&later, &plan.changes, NOW, NOW).unwrap();
+    assert_eq!((undo.back, undo.gone), (0, 1));
+    let after = later.after(&undo.changes);
+    assert!(after.holdings.values().all(|h| h.staff_id != StaffId(uuid(21))));
+    assert_eq!(after.holdings.len(), 1, "what 李强 was given ends all the same");
+
+    // Ended by the import, back since, and ended again.
+    let plan = planned(&world, &[sheet("姓名,邮箱\n李强,li.qiang@x.cn\n")], Mode::Replace);
+    assert_eq!(counts(&plan.changes, What::Ended), [0, 0, 1, 1]);
+    let mut later = world.after(&plan.changes);
+    later.outside.gone_since.insert(StaffId(uuid(21)));
+    let undo = super::change::turned_round(&later, &plan.changes, NOW, NOW).unwrap();
+    assert_eq!((undo.back, undo.gone, undo.changes.is_empty()), (0, 1, true));
+}
+
+/// A package with one school and its classes.
+fn school(classes: &str, users: &str, roles: Option<&str>, enrollments: &str) -> super::read::File {
+    let head = |head: &str, rows: &str| format!("{head}\n{rows}");
+    let mut parts = vec![
+        ("orgs.csv", head("sourcedId,status,name,type,identifier,parentSourcedId", "s1,,桃花岭小学,school,,\n")),
+        ("academicsessions.csv", head("sourcedId,title,startDate,endDate", "t1,秋季,2026-09-01,2027-02-01\n")),
+        ("classes.csv", head("sourcedId,title,classType,schoolSourcedId,termSourcedIds", classes)),
+        ("users.csv", head("sourcedId,enabledUser,role,givenName,familyName,email", users)),
+        ("enrollments.csv", head("sourcedId,classSourcedId,schoolSourcedId,userSourcedId,role,primary,beginDate,endDate", enrollments)),
+    ];
+    parts.extend(roles.map(|roles| ("roles.csv", head("sourcedId,userSourcedId,roleType,role,orgSourcedId", roles))));
+    let sheets = parts.into_iter().map(|(name, text)| Sheet { name: name.to_owned(), ..sheet(&text) }).collect();
+    super::read::File { format: super::read::Format::OneRoster, sheets }
+}
+
+/// Somebody's address, and the first moment at which they do not hold a class any more.
+type Held = (String, Option<At>);
+
+/// Who holds what by a package, and what is odd about what.
+fn taught(file: &super::read::File) -> (Vec<Held>, Vec<(String, Odd)>) {
+    let mut world = street();
+    world.units = HashMap::from([(UnitId(uuid(1)), unit(1, None, UnitKind::District, "西陵区", None))]);
+    (world.posts, world.staff, world.holdings) = Default::default();
+    let oneroster::Package { sheets, choices, left_out } = oneroster::convert(file, today());
+    let plan = run(&world, &tables(&sheets, &choices), Mode::Add);
+    assert_eq!(plan.mistakes, []);
+    let after = world.after(&plan.changes);
+    let mut held: Vec<_> = after.holdings.values().map(|h| (after.staff[&h.staff_id].email.clone(), h.until_at)).collect();
+    held.sort();
+    (held, left_out.into_iter().map(|warning| (warning.value, warning.odd)).collect())
+}
+
+fn midnight(day: &str) -> Option<At> {
+    Some(At::from(format!("{day}T00:00[Asia/Shanghai]").parse::<jiff::Zoned>().unwrap().timestamp()))
+}
+
+const TEACHERS: &str = "u1,true,teacher,静,何,a@x.cn\nu2,true,teacher,芳,王,b@x.cn\nu3,true,teacher,强,李,c@x.cn\n";
+
+#[test]
+fn an_enrolment_ends_before_its_end_date_and_a_term_too() {
+    let classes = "c1,一班,homeroom,s1,t1\nc2,二班,homeroom,s1,t1\n";
+    let own = school(classes, TEACHERS, None, "e1,c1,s1,u1,teacher,true,2026-09-01,2026-12-15\ne2,c2,s1,u2,teacher,true,,\n");
+    assert_eq!(taught(&own), (vec![("a@x.cn".to_owned(), midnight("2026-12-15")), ("b@x.cn".to_owned(), midnight("2027-02-01"))], vec![]));
+}
+
+#[test]
+fn of_several_teachers_the_one_who_began_last_and_goes_on_leads_the_class() {
+    let class = "c1,一班,homeroom,s1,t1\n";
+    let who = |enrollments: &str| {
+        let (held, odd) = taught(&school(class, TEACHERS, None, enrollments));
+        (held.into_iter().map(|(email, _)| email).collect::<Vec<_>>(), odd)
+    };
+    let primary = "e1,c1,s1,u1,teacher,true,2026-09-01,2026-10-01\ne2,c1,s1,u2,teacher,true,2026-09-10,\ne3,c1,s1,u3,teacher,true,2026-09-05,\n";
+    assert_eq!(who(primary), (vec!["b@x.cn".to_owned()], vec![]));
+    let chosen = |name: &str| vec![("一班".to_owned(), Odd::ChosenTeacher { name: name.to_owned() })];
+    let none = "e1,c1,s1,u1,teacher,false,2026-09-01,2026-10-01\ne2,c1,s1,u2,teacher,,2026-09-10,\ne3,c1,s1,u3,teacher,false,2026-09-20,\n";
+    assert_eq!(who(none), (vec!["c@x.cn".to_owned()], chosen("李强")));
+    // The first one's time is over, and somebody else teaches.
+    let over = "e1,c1,s1,u1,teacher,true,2026-09-01,2026-10-01\ne2,c1,s1,u2,teacher,false,2026-10-01,\n";
+    assert_eq!(who(over), (vec!["b@x.cn".to_owned()], vec![]));
+    let only = "e1,c1,s1,u4,teacher,true,,\n";
+    let only = school(class, "u4,true,teacher,邮,无,\n", None, only);
+    assert_eq!(taught(&only), (vec![], vec![("无邮".to_owned(), Odd::NoEmail), ("一班".to_owned(), Odd::NoTeacher)]));
+}
+
+#[test]
+fn in_oneroster_1_2_roles_say_who_is_staff() {
+    let users = "u1,true,,静,何,a@x.cn\nu2,true,,小,明,pupil@x.cn\n";
+    let roles = "r1,u1,primary,teacher,s1\nr2,u2,primary,student,s1\n";
+    let file = school("c1,一班,homeroom,s1,t1\n", users, Some(roles), "e1,c1,s1,u1,teacher,true,,\n");
+    assert_eq!(taught(&file).0, [("a@x.cn".to_owned(), midnight("2027-02-01"))]);
+    let people = oneroster::convert(&file, today()).sheets.into_iter().find(|sheet| sheet.name == "users.csv").unwrap();
+    assert_eq!(people.rows.len(), 1, "a pupil is not read");
 }
 
 /// Rows from a small stock of names, codes and addresses, so that they meet.

@@ -46,6 +46,8 @@ pub(super) struct Units {
     by_place: HashMap<Place, UnitId>,
     by_code: HashMap<String, UnitId>,
     by_name: HashMap<String, Vec<UnitId>>,
+    /// By name and the name of the unit above: very many classes are called 一班.
+    by_names: HashMap<(String, String), Vec<UnitId>>,
     /// Those that other rows speak of.
     named: RefCell<HashSet<UnitId>>,
     is_broken: bool,
@@ -127,10 +129,15 @@ impl Units {
         }
     }
 
+    /// By name, and what it stands below: a name or a path.
     fn by_name(&self, name: &str, parent: &str) -> Result<UnitId, Wrong> {
-        let parent_name = |unit: &UnitId| self.all.get(unit).and_then(|unit| self.all.get(&unit.parent_id?)).map_or("", |parent| parent.name.as_str());
-        let alike = self.by_name.get(name).map_or(&[][..], Vec::as_slice);
-        let mut fitting = alike.iter().filter(|unit| parent.is_empty() || parent_name(unit) == parent);
+        let path = path(parent);
+        let alike = match path.last() {
+            None => self.by_name.get(name),
+            Some(parent) => self.by_names.get(&(name.to_owned(), (*parent).to_owned())),
+        };
+        let above = |id: &UnitId| self.all.get(&self.all.get(id)?.parent_id?).map(|parent| (parent.id, parent.name.as_str()));
+        let mut fitting = alike.into_iter().flatten().filter(|unit| stands_below(**unit, &path, above));
         match (fitting.next(), fitting.next()) {
             (Some(only), None) => Ok(*only),
             (Some(_), Some(_)) => Err(Wrong::AmbiguousUnit),
@@ -194,6 +201,23 @@ fn raw<'a>(draft: &mut Draft<'a>, number: usize, reader: &Reader, row: &'a Row) 
     let parent_code = draft.cell(reader, row, Field::ParentCode).to_owned();
     let parent_name = draft.cell(reader, row, Field::ParentName).to_owned();
     Some(Raw { reader: number, row, place: reader.place(row), code, name: name?, name_en, kind, parent_code, parent_name })
+}
+
+/// A unit above as people write it where several have its name: 云集街道/桃花岭社区, the nearest one last.
+fn path(typed: &str) -> Vec<&str> {
+    typed.split(['/', '›', '>', '＞']).map(str::trim).filter(|part| !part.is_empty()).collect()
+}
+
+/// Whether the units above one are called so. `above` gives the next one with its name.
+fn stands_below<'n>(unit: UnitId, path: &[&str], above: impl Fn(&UnitId) -> Option<(UnitId, &'n str)>) -> bool {
+    let mut at = unit;
+    path.iter().rev().all(|name| match above(&at) {
+        Some((parent, called)) => {
+            at = parent;
+            called == *name
+        }
+        None => false,
+    })
 }
 
 /// A kind as people write it.
@@ -321,8 +345,8 @@ impl<'d, 'a, 'r> Resolving<'d, 'a, 'r> {
         self.draft.wrong(&self.readers[raw.reader].0, raw.row, field, wrong);
     }
 
-    fn by_name(&self, i: usize) -> bool {
-        self.readers[self.raws[i].reader].0.by_name
+    fn goes_by_name(&self, i: usize) -> bool {
+        self.readers[self.raws[i].reader].0.goes_by_name
     }
 
     fn is_top(&self, i: usize) -> bool {
@@ -332,7 +356,7 @@ impl<'d, 'a, 'r> Resolving<'d, 'a, 'r> {
             return true;
         }
         let is_free = |code: &str| top.code.is_none() && !self.there_by_code.contains_key(code);
-        !raw.has_parent() && raw.name == top.name && (self.by_name(i) || raw.code.as_deref().is_none_or(is_free))
+        !raw.has_parent() && raw.name == top.name && (self.goes_by_name(i) || raw.code.as_deref().is_none_or(is_free))
     }
 
     /// The unit a row means, made if there is none.
@@ -375,7 +399,7 @@ impl<'d, 'a, 'r> Resolving<'d, 'a, 'r> {
         let alike = self.there_below.get(&(parent, raw.name.as_str())).map_or(&[][..], Vec::as_slice);
         let world = self.draft.world;
         // One with another code is another one.
-        let is_free = |id: &&UnitId| raw.code.is_none() || self.by_name(i) || world.units.get(*id).is_some_and(|unit| unit.code.is_none());
+        let is_free = |id: &&UnitId| raw.code.is_none() || self.goes_by_name(i) || world.units.get(*id).is_some_and(|unit| unit.code.is_none());
         let same = alike.iter().find(is_free).copied();
         let key = (parent, raw.name.clone());
         let has_code = raw.code.is_some();
@@ -426,21 +450,12 @@ impl<'d, 'a, 'r> Resolving<'d, 'a, 'r> {
     fn parent_by_name(&mut self, i: usize, depth: usize) -> Result<UnitId, Option<Wrong>> {
         let typed = self.raws[i].parent_name.clone();
         let own = matches!(self.states[i], State::Done(_)).then(|| self.states[i]);
-        let path: Vec<&str> = typed.split(['/', '›', '>', '＞']).map(str::trim).filter(|part| !part.is_empty()).collect();
+        let path = path(&typed);
         let Some((name, before)) = path.split_last() else { return Err(Some(Wrong::UnknownParent)) };
         let alike = if self.raws[i].name == *name { self.alike(name, Some(i), depth)? } else { self.alike_kept(name, depth)? };
-        let fits = |id: &UnitId| {
-            let mut at = *id;
-            before.iter().rev().all(|name| match self.above.get(&at) {
-                Some(parent) => {
-                    at = *parent;
-                    self.names.get(parent).is_some_and(|n| n == *name)
-                }
-                None => false,
-            })
-        };
+        let above = |id: &UnitId| self.above.get(id).and_then(|parent| Some((*parent, self.names.get(parent)?.as_str())));
         let is_own = |id: &UnitId| matches!(own, Some(State::Done(Some(own))) if own == *id);
-        let mut fitting = alike.iter().filter(|id| !is_own(id) && fits(id));
+        let mut fitting = alike.iter().filter(|id| !is_own(id) && stands_below(**id, before, above));
         match (fitting.next(), fitting.next()) {
             (Some(only), None) => Ok(*only),
             (Some(_), Some(_)) => Err(Some(Wrong::AmbiguousParent)),
@@ -526,13 +541,16 @@ impl<'d, 'a, 'r> Resolving<'d, 'a, 'r> {
         let ids: HashMap<usize, UnitId> =
             self.states.iter().enumerate().filter_map(|(i, state)| if let State::Done(Some(id)) = state { Some((i, *id)) } else { None }).collect();
         let by_place = same_row.into_iter().filter_map(|(place, i)| Some((place, *ids.get(&i)?))).collect();
-        let (mut by_code, mut by_name) = (HashMap::new(), HashMap::<String, Vec<UnitId>>::new());
+        let (mut by_code, mut by_name, mut by_names) = (HashMap::new(), HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
         for unit in all.values() {
             by_code.extend(unit.code.clone().map(|code| (code, unit.id)));
             by_name.entry(unit.name.clone()).or_default().push(unit.id);
+            if let Some(parent) = unit.parent_id.and_then(|parent| all.get(&parent)) {
+                by_names.entry((unit.name.clone(), parent.name.clone())).or_default().push(unit.id);
+            }
         }
         let is_broken = is_broken || self.draft.mistakes.len() > mistakes_before;
-        Units { top: world.top, all, drafts: rows, by_place, by_code, by_name, named: RefCell::default(), is_broken }
+        Units { top: world.top, all, drafts: rows, by_place, by_code, by_name, by_names, named: RefCell::default(), is_broken }
     }
 
     /// A row without a code means the one unit of its name at its place. If another one has that too, nobody could tell them apart the next time.
@@ -580,8 +598,8 @@ impl<'d, 'a, 'r> Resolving<'d, 'a, 'r> {
                 (raw.name.clone(), raw.name_en.clone(), raw.code.clone(), raw.kind)
             };
             // What the top may be is for whoever administers the unit above it to say, and what a unit is here no other program says.
-            let by_name = self.by_name(i);
-            let said = said.filter(|_| (!is_top || parent_id.is_none()) && (!by_name || before.is_none()));
+            let goes_by_name = self.goes_by_name(i);
+            let said = said.filter(|_| (!is_top || parent_id.is_none()) && (!goes_by_name || before.is_none()));
             let Some(kind) = said.or(before.as_ref().map(|unit| unit.kind)).or_else(|| kind_below(above?, &name)) else {
                 self.complain(i, Field::UnitKind, Wrong::NoKind);
                 continue;
@@ -591,6 +609,10 @@ impl<'d, 'a, 'r> Resolving<'d, 'a, 'r> {
                 let field = if has_kind { Field::UnitKind } else { self.parent_field(i) };
                 self.complain(i, field, Wrong::KindBelow { kind, parent });
             }
+            // Whoever is admin there was given it by the rules of what it was before.
+            if let Some(before) = before.as_ref().map(|unit| unit.kind).filter(|before| before.is_district_level() != kind.is_district_level()) {
+                self.complain(i, Field::UnitKind, Wrong::DistrictLevel { before, kind });
+            }
             let known = before.as_ref();
             let after = UnitRow {
                 id,
@@ -598,7 +620,7 @@ impl<'d, 'a, 'r> Resolving<'d, 'a, 'r> {
                 kind,
                 name,
                 name_en: name_en.or_else(|| known.and_then(|unit| unit.name_en.clone())),
-                code: if by_name { known.and_then(|unit| unit.code.clone()).or(code) } else { code.or_else(|| known.and_then(|unit| unit.code.clone())) },
+                code: if goes_by_name { known.and_then(|unit| unit.code.clone()).or(code) } else { code.or_else(|| known.and_then(|unit| unit.code.clone())) },
             };
             if known.is_some_and(|unit| unit.kind != kind) {
                 changed_kinds.insert(id, i);

@@ -13,7 +13,8 @@ use super::{
 };
 use crate::{Domain, calendar};
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
-use model::{At, ImportId, ImportState, StaffId, UnitId};
+use jiff::civil::Date;
+use model::{At, ImportId, ImportState, StaffId, UnitId, calendar::Calendar};
 use moka::sync::Cache;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
@@ -26,19 +27,33 @@ use store::{Conn, Result, import::Import};
 use tokio::{sync::Semaphore, task, time};
 use uuid::Uuid;
 
+/// Files that are uploaded at a time.
+pub const UPLOADS: usize = 4;
+
 /// What is being worked on, and what was shown lately.
 pub struct Work {
     running: Mutex<HashMap<ImportId, Progress>>,
     took: Mutex<Duration>,
     /// Reading a large file takes memory and a processor: one at a time.
     turn: Semaphore,
+    /// What was compared is kept packed: looked at, it takes memory too, but nobody who looks waits for a file to be read.
+    looks: Semaphore,
+    /// A file is in memory while it is uploaded: so many at a time.
+    pub uploads: Arc<Semaphore>,
     pub(super) shown: Cache<(ImportId, String), Arc<Shown>>,
 }
 
 impl Default for Work {
     fn default() -> Work {
         let shown = Cache::builder().max_capacity(2).time_to_idle(Duration::from_secs(60)).build();
-        Work { running: Mutex::default(), took: Mutex::default(), turn: Semaphore::new(1), shown }
+        Work {
+            running: Mutex::default(),
+            took: Mutex::default(),
+            turn: Semaphore::new(1),
+            looks: Semaphore::new(1),
+            uploads: Arc::new(Semaphore::new(UPLOADS)),
+            shown,
+        }
     }
 }
 
@@ -76,9 +91,10 @@ impl Work {
 /// Takes a file in: read once to know that it can be, guessed how it is meant, and packed.
 pub(super) async fn take_in(domain: &Domain, bytes: Vec<u8>, kind: Option<Kind>) -> std::result::Result<(Vec<u8>, Settings), ImportError> {
     let _turn = domain.imports.turn.acquire().await.ok();
+    let today = Calendar::standard().local(domain.now()).date();
     let taken = task::spawn_blocking(move || {
         let file = read::read(&bytes)?;
-        let settings = settle_choices(&file, kind);
+        let settings = settle_choices(&file, kind, today);
         drop(file);
         Ok::<_, ReadError>((packed_bytes(&bytes), settings))
     });
@@ -88,12 +104,12 @@ pub(super) async fn take_in(domain: &Domain, bytes: Vec<u8>, kind: Option<Kind>)
 }
 
 /// A kept file as sheets, with what was typed over, and what was left out of it.
-fn open(packed: &[u8], edits: &[Edit]) -> std::result::Result<(Vec<Sheet>, Vec<Warning>), ImportError> {
+fn open(packed: &[u8], edits: &[Edit], today: Date) -> std::result::Result<(Vec<Sheet>, Vec<Warning>), ImportError> {
     let mut bytes = Vec::new();
     GzDecoder::new(packed).take(read::FILE_LIMIT as u64 + 1).read_to_end(&mut bytes).map_err(|_| ReadError::Damaged)?;
     let file: File = read::read(&bytes)?;
     let (mut sheets, left_out) = if file.format == Format::OneRoster {
-        let package = oneroster::convert(&file);
+        let package = oneroster::convert(&file, today);
         (package.sheets, package.left_out)
     } else {
         (file.sheets, Vec::new())
@@ -122,7 +138,7 @@ pub(super) fn packed<T: Serialize>(value: &T) -> Result<Vec<u8>> {
 }
 
 pub(super) async fn unpacked<T: DeserializeOwned + Send + 'static>(domain: &Domain, packed: Vec<u8>) -> Result<T> {
-    let _turn = domain.imports.turn.acquire().await.ok();
+    let _look = domain.imports.looks.acquire().await.ok();
     let read = task::spawn_blocking(move || {
         let mut text = Vec::new();
         GzDecoder::new(&packed[..]).read_to_end(&mut text).map_err(|_| store::Error::Stopped)?;
@@ -231,11 +247,12 @@ pub(super) async fn work_out(domain: &Domain, import: &Import, now: At) -> std::
     let packed = store::import::file(&mut conn, id).await?.ok_or(ImportError::NotNow)?;
     let settings = settings_of(import)?;
     let (mode, created, top) = (mode_of(import), import.created_at, import.unit_id);
-    let zone = calendar::of_unit(domain, &mut conn, top).await?.calendar.local(now).time_zone().clone();
+    let local = calendar::of_unit(domain, &mut conn, top).await?.calendar.local(now);
+    let (zone, today) = (local.time_zone().clone(), local.date());
     let version = store::import::version(&mut conn).await?;
     domain.imports.set(id, Progress { done: 0, total: 1 });
     let read = task::spawn_blocking(move || {
-        let (sheets, left_out) = open(&packed, &settings.edits)?;
+        let (sheets, left_out) = open(&packed, &settings.edits, today)?;
         Ok::<_, ImportError>((sheets, left_out, settings))
     });
     let (sheets, left_out, settings) = read.await.map_err(|_| store::Error::Stopped)??;
@@ -348,6 +365,7 @@ fn trouble(e: Refused, what: &'static str) -> Trouble {
             Trouble::Ownerless(orphans.into_iter().take(NAMED).map(|orphan| format!("{} {}", orphan.unit_name, orphan.title)).collect())
         }
         Refused::Changed => Trouble::Changed,
+        Refused::NoGrant => Trouble::NoGrant,
         Refused::Store(e) => {
             tracing::error!(error = %e, what);
             Trouble::Failed
@@ -388,7 +406,7 @@ fn is_same(shown: &Shown, fresh: &Shown) -> bool {
 }
 
 /// Takes an import back.
-pub(super) async fn undo(domain: &Domain, id: ImportId, by: Option<StaffId>) {
+pub(super) async fn take_back(domain: &Domain, id: ImportId, by: Option<StaffId>) {
     domain.imports.set(id, Progress::default());
     let done = alive(domain, id, async {
         let mut tries = 1;
@@ -421,17 +439,28 @@ async fn try_undo(domain: &Domain, id: ImportId, by: Option<StaffId>) -> std::re
     moves::tell(domain, id).await?;
     let mut conn = domain.db.read().await?;
     let Some(import) = store::import::find(&mut conn, id).await? else { return Ok(None) };
-    let (packed, extra) = store::import::undo(&mut conn, id).await?.ok_or(store::Error::Stopped)?;
+    let (packed, extra) = store::import::kept_for_undo(&mut conn, id).await?.ok_or(store::Error::Stopped)?;
     drop(conn);
     let done: Changes = unpacked(domain, packed).await?;
     let mut conn = domain.db.read().await?;
     let version = store::import::version(&mut conn).await?;
     let (now, since) = (domain.now(), import.applied_at.unwrap_or(import.created_at));
     let mut world = load(&mut conn, import.unit_id, (codes_back(&done), Vec::new()), now).await?;
-    let ended: Vec<StaffId> = done.staff.iter().filter(|change| change.after.is_none()).filter_map(|change| Some(change.before.as_ref()?.id)).collect();
-    world.outside.back = store::import::present(&mut conn, &ended).await?.into_iter().collect();
+    let by_import = done.staff.iter().filter(|change| change.after.is_none()).filter_map(|change| Some(change.before.as_ref()?.id));
+    let by_import: HashSet<StaffId> = by_import.collect();
+    let holders = done.holdings.iter().filter(|change| change.after.is_none()).filter_map(|change| Some(change.before.as_ref()?.staff_id));
+    let concerned: HashSet<StaffId> = holders.chain(by_import.iter().copied()).collect();
+    for (person, ended_at) in store::import::ended(&mut conn, &Vec::from_iter(concerned)).await? {
+        match ended_at {
+            None if by_import.contains(&person) => drop(world.outside.back.insert(person)),
+            // As the import has left them.
+            Some(at) if by_import.contains(&person) && at == since => {}
+            Some(_) => drop(world.outside.gone_since.insert(person)),
+            None => {}
+        }
+    }
     drop(conn);
-    let turned = task::spawn_blocking(move || change::undo(&world, &done, since, now)).await.map_err(|_| store::Error::Stopped)?;
+    let turned = task::spawn_blocking(move || change::turned_round(&world, &done, since, now)).await.map_err(|_| store::Error::Stopped)?;
     let undo: Undo = match turned {
         Ok(undo) => undo,
         Err(Stuck::InUse(name)) => return Ok(Some(Trouble::InUse(name))),
@@ -504,6 +533,38 @@ pub async fn give_up(domain: &Domain, import: &Import) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_this_node_is_writing_is_not_interrupted_however_long_it_takes() {
+        for database in store::testing::databases().await {
+            let now = At(1_795_140_000_000);
+            let domain = Domain::open(database.db.clone(), crate::Clock::fixed(now), crate::Random::seeded(7), "https://linli.example").await.unwrap();
+            let import = Import {
+                id: ImportId(domain.id()),
+                unit_id: UnitId(domain.id()),
+                unit_name: String::new(),
+                staff_id: None,
+                staff_name: None,
+                file_name: String::new(),
+                choices: String::new(),
+                mode: String::new(),
+                state: ImportState::Applying,
+                mark: None,
+                created_at: now,
+                beat_at: now.plus_minutes(-2),
+                done: 0,
+                total: 0,
+                summary: None,
+                error: None,
+                applied_at: None,
+                undone_at: None,
+                has_undo: false,
+            };
+            assert!(super::super::is_interrupted(&domain, &import));
+            domain.imports.set(import.id, Progress::default());
+            assert!(!super::super::is_interrupted(&domain, &import));
+        }
+    }
 
     #[test]
     fn the_ids_of_an_import_are_its_own_in_order_and_the_same_every_time() {
