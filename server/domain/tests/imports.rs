@@ -767,7 +767,7 @@ async fn whoever_was_ended_since_does_not_hold_anything_again_when_an_import_is_
         hold(&town.domain, town.wang, town.desk).await;
         let view = town.compared(&town.admin, town.a, &format!("单位代码,邮箱\ng1,{}\n", town.mail(town.li)), Mode::Add).await;
         town.applied(&town.admin, &view).await;
-        staff::end(&town, &town.admin, town.wang).await.unwrap();
+        leaving::leave(&town, &town.admin, town.wang, leaving::Typed::default()).await.unwrap();
         let undone = town.undone(&town.admin, view.import.id).await;
         assert_eq!((undone.import.state, undone.trouble), (ImportState::Undone, Some(Trouble::LeftAlone { back: 0, gone: 1 })));
         assert!(town.holders(town.first).await.is_empty());
@@ -777,7 +777,7 @@ async fn whoever_was_ended_since_does_not_hold_anything_again_when_an_import_is_
         town.clock.set(at("2026-11-24T09:00"));
         let back = staff::Typed { name: "李明", email: &town.mail(town.li), language: Language::Chinese };
         staff::invite(&town, &town.admin, back, None).await.unwrap();
-        staff::end(&town, &town.admin, town.li).await.unwrap();
+        leaving::leave(&town, &town.admin, town.li, leaving::Typed::default()).await.unwrap();
         let undone = town.undone(&town.admin, done.import.id).await;
         assert_eq!(undone.trouble, Some(Trouble::LeftAlone { back: 0, gone: 1 }));
         assert_eq!(town.person(town.li).await.ended_at, Some(town.now()));

@@ -1,6 +1,14 @@
 use crate::{
-    Conn, Error, Result, checkpoint::Checkpoint, conn::Kind, first_message, health::Health, installation, message, migrations, seen::Seen, sender::Sender,
-    transaction::in_transaction, writer::Writer,
+    Conn, Error, Result,
+    checkpoint::Checkpoint,
+    conn::Kind,
+    first_message,
+    health::Health,
+    installation, message, migrations,
+    seen::Seen,
+    sender::Sender,
+    transaction,
+    writer::{self, Work, Writer},
 };
 use futures::future::BoxFuture;
 use sqlx::{
@@ -122,12 +130,18 @@ impl Db {
         E: From<Error> + Send + 'static,
         F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, std::result::Result<T, E>> + Send + 'static,
     {
+        let (work, done) = writer::work(work);
+        self.carry_out(patience, work).await?;
+        done.await.map_err(|_| Error::Stopped)?
+    }
+
+    async fn carry_out(&self, patience: Duration, work: Work) -> Result<()> {
         match &self.0 {
-            Inner::Sqlite { writer, .. } => writer.run(work).await,
+            Inner::Sqlite { writer, .. } => writer.hand_in(work).await,
             Inner::Postgres(pool, _) => {
                 // On a task of its own: a caller that hangs up must not cut the work in two.
                 let (pool, health) = (pool.clone(), self.1.clone());
-                tokio::spawn(async move { in_transaction(&pool, &health, patience, work).await }).await.map_err(|_| Error::Stopped)?
+                tokio::spawn(async move { transaction::of(&pool, &health, patience, work).await }).await.map_err(|_| Error::Stopped)?
             }
         }
     }

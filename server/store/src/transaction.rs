@@ -1,10 +1,39 @@
 //! One transaction on PostgreSQL.
 
-use crate::{Conn, Error, conn::Kind, health::Health};
+use crate::{
+    Conn, Error, Result,
+    conn::Kind,
+    health::Health,
+    writer::{Done, Reply, Work},
+};
 use futures::future::BoxFuture;
 use sqlx::PgPool;
 use std::time::Duration;
 use tokio::time;
+
+/// Carries out a piece of work and answers it.
+pub(crate) async fn of(pool: &PgPool, health: &Health, patience: Duration, work: Work) -> Result<()> {
+    enum Undone {
+        ByItself(Reply),
+        ByTheDatabase(Error),
+    }
+    impl From<Error> for Undone {
+        fn from(e: Error) -> Undone {
+            Undone::ByTheDatabase(e)
+        }
+    }
+    let kept = in_transaction(pool, health, patience, move |c| {
+        Box::pin(async move {
+            let Done { keep, reply } = work(c).await;
+            if keep { Ok(reply) } else { Err(Undone::ByItself(reply)) }
+        })
+    });
+    match kept.await {
+        Ok(reply) | Err(Undone::ByItself(reply)) => reply(Ok(())),
+        Err(Undone::ByTheDatabase(e)) => return Err(e),
+    }
+    Ok(())
+}
 
 /// Runs `work` and commits. An error, or a database that takes too long, means that nothing of it was kept or that nobody knows.
 pub(crate) async fn in_transaction<T, E, F>(pool: &PgPool, health: &Health, patience: Duration, work: F) -> std::result::Result<T, E>

@@ -34,16 +34,41 @@ type Answer<T> = oneshot::Sender<Result<T>>;
 /// Messages that wait together, each with who waits for it.
 type Waiting<N, T> = Vec<(N, Answer<T>)>;
 
-/// Runs in the open transaction and says whether to keep what it did, with the answer to give once that is decided.
-type Work = Box<dyn for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Done> + Send>;
+/// Runs in the open transaction and says whether to keep what it did, with the answer to give once that is decided. Of one type, whatever the
+/// work is: else everything around it would be in the program once for each of a hundred pieces of work.
+pub(crate) type Work = Box<dyn for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Done> + Send>;
 
-struct Done {
-    keep: bool,
-    reply: Reply,
+pub(crate) struct Done {
+    pub keep: bool,
+    pub reply: Reply,
 }
 
 /// Called with the outcome of the commit.
-type Reply = Box<dyn FnOnce(std::result::Result<(), String>) + Send>;
+pub(crate) type Reply = Box<dyn FnOnce(std::result::Result<(), String>) + Send>;
+
+/// Work whose outcome comes by the receiver once it is committed, or was not kept.
+pub(crate) fn work<T, E, F>(work: F) -> (Work, oneshot::Receiver<std::result::Result<T, E>>)
+where
+    T: Send + 'static,
+    E: From<Error> + Send + 'static,
+    F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, std::result::Result<T, E>> + Send + 'static,
+{
+    let (answer, answered) = oneshot::channel();
+    let work: Work = Box::new(move |conn| {
+        Box::pin(async move {
+            let result = work(conn).await;
+            let keep = result.is_ok();
+            let reply: Reply = Box::new(move |committed| {
+                let _ = answer.send(match committed {
+                    Ok(()) => result,
+                    Err(why) => result.and(Err(Error::Commit(why).into())),
+                });
+            });
+            Done { keep, reply }
+        })
+    });
+    (work, answered)
+}
 
 impl Writer {
     pub fn start(connection: SqliteConnection, checkpoint: Checkpoint, health: Arc<Health>) -> Writer {
@@ -52,28 +77,8 @@ impl Writer {
         Writer(jobs)
     }
 
-    pub async fn run<T, E, F>(&self, work: F) -> std::result::Result<T, E>
-    where
-        T: Send + 'static,
-        E: From<Error> + Send + 'static,
-        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, std::result::Result<T, E>> + Send + 'static,
-    {
-        let (answer, answered) = oneshot::channel();
-        let work: Work = Box::new(move |conn| {
-            Box::pin(async move {
-                let result = work(conn).await;
-                let keep = result.is_ok();
-                let reply: Reply = Box::new(move |committed| {
-                    let _ = answer.send(match committed {
-                        Ok(()) => result,
-                        Err(why) => result.and(Err(Error::Commit(why).into())),
-                    });
-                });
-                Done { keep, reply }
-            })
-        });
-        self.0.send(Job::Work(work)).await.map_err(|_| Error::Stopped)?;
-        answered.await.map_err(|_| Error::Stopped)?
+    pub async fn hand_in(&self, work: Work) -> Result<()> {
+        self.0.send(Job::Work(work)).await.map_err(|_| Error::Stopped)
     }
 
     pub async fn send(&self, new: message::New) -> Result<message::Sent> {

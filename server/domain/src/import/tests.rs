@@ -657,6 +657,13 @@ proptest! {
 }
 
 #[test]
+fn a_name_that_the_top_gets_as_well_is_no_longer_enough_for_a_parent() {
+    let rows = "单位代码,网格名称,类别,上级\n420502003,桃花岭社区,网格,\n,第一网格,,桃花岭社区\n";
+    let plan = planned(&street(), &[sheet(rows)], Mode::Add);
+    assert_eq!(plan.mistakes.iter().map(|m| (m.place.row, m.wrong.clone())).collect::<Vec<_>>(), [(3, Wrong::AmbiguousParent)]);
+}
+
+#[test]
 fn the_whole_of_yichang_is_understood_as_the_bureau_of_statistics_has_it() {
     let sheet = sheet(include_str!("../../data/units.csv"));
     let mut world = street();

@@ -485,7 +485,8 @@ impl<'d, 'a, 'r> Resolving<'d, 'a, 'r> {
         let mut is_wrong = false;
         let mut alike: Vec<UnitId> = there.into_iter().filter(|id| world.units.get(id).is_some_and(|unit| !kinds_below(unit.kind).is_empty())).collect();
         for j in drafts.into_iter().filter(|j| Some(*j) != except) {
-            if self.raws[j].kind.is_some_and(|kind| kinds_below(kind).is_empty()) {
+            // What the top is does not follow from what its row says.
+            if self.raws[j].kind.is_some_and(|kind| kinds_below(kind).is_empty()) && !self.is_top(j) {
                 continue;
             }
             if matches!(self.states[j], State::Doing) {
