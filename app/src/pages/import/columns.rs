@@ -40,7 +40,9 @@ fn sheet(l: Language, settings: &Settings, i: usize, choice: &Choice) -> AnyView
     let top = settings.tops.get(i);
     let rows: &[Row] = top.map_or(&[], |top| &top.rows);
     let name = top.map_or("", |top| top.name.as_str()).to_owned();
-    let title = if name.is_empty() { t!(l, import.sheet) } else { name };
+    // A file with one sheet needs no heading that says so, but for whoever hears the page.
+    let is_alone = name.is_empty();
+    let title = if is_alone { t!(l, import.sheet) } else { name };
     let kinds: Vec<_> = Kind::ALL
         .iter()
         .map(|kind| {
@@ -54,7 +56,7 @@ fn sheet(l: Language, settings: &Settings, i: usize, choice: &Choice) -> AnyView
     let (kind_id, head_id) = (format!("kind-{i}"), format!("head-{i}"));
     view! {
         <fieldset class="sheet-cols">
-            <legend>{title}</legend>
+            <legend class:sr=is_alone>{title}</legend>
             <div class="pair">
                 <div class="f">
                     <label for=kind_id.clone()>{t!(l, import.kind)}</label>
