@@ -22,8 +22,8 @@ use store::{
 
 /// People on one page of a list.
 pub const PAGE: i64 = 25;
-/// Vacant posts to choose from.
-const CHOICES: i64 = 100;
+/// Vacant posts to choose from; others are given on their own pages.
+pub const CHOICES: usize = 100;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StaffError {
@@ -131,7 +131,7 @@ pub async fn view(domain: &Domain, admin: &Admin, id: StaffId) -> Result<Option<
         absences: store::absence::of_staff(c, id, now).await?,
         leaves_at: store::leaving::of_staff(c, id).await?,
         history: store::holding::of_staff(c, id).await?,
-        vacant: store::post::vacant(c, by, now, CHOICES).await?,
+        vacant: store::post::vacant(c, by, now, CHOICES as i64).await?,
         is_self: id == by,
         is_elsewhere: is_elsewhere(c, by, id, now).await?,
         grantable,
@@ -142,7 +142,7 @@ pub async fn view(domain: &Domain, admin: &Admin, id: StaffId) -> Result<Option<
 /// Posts of the admin's that nobody holds, to choose from when inviting.
 pub async fn vacant(domain: &Domain, admin: &Admin) -> Result<Vec<PostLine>> {
     let mut conn = domain.db.read().await?;
-    store::post::vacant(&mut conn, admin.staff.id, domain.now(), CHOICES).await
+    store::post::vacant(&mut conn, admin.staff.id, domain.now(), CHOICES as i64).await
 }
 
 /// Somebody to invite, as typed.

@@ -25,6 +25,15 @@ macro_rules! held {
     };
 }
 
+/// The CTE `given`: posts that somebody holds or is to hold, whether they have signed in yet or not. An import gives posts before anybody is invited.
+macro_rules! given {
+    () => {
+        "given as (
+            select distinct h.post_id from holdings h join staff s on s.id = h.staff_id and s.ended_at is null
+            where h.until_at is null or h.until_at > $2)"
+    };
+}
+
 /// The staff of an admin's units, for use after `mine`: invited there, holding a post there (or none anywhere any more, and the last ones there),
 /// or with a grant there.
 macro_rules! people {
@@ -37,7 +46,7 @@ macro_rules! people {
     };
 }
 
-pub(crate) use {held, mine, people};
+pub(crate) use {given, held, mine, people};
 
 use crate::{Conn, Result, conn::*};
 use model::{At, StaffId};
@@ -71,6 +80,8 @@ macro_rules! figures {
             mine!($role),
             ", ",
             held!(),
+            ", ",
+            given!(),
             ", leaves as (select u.id from units u join mine on mine.id = u.id where u.ended_at is null and u.kind in ('grid', 'class')),
              seats as (select p.id, p.unit_id from posts p join mine on mine.id = p.unit_id where p.ended_at is null),
              people as (",
@@ -81,7 +92,7 @@ macro_rules! figures {
                 (select count(distinct s.unit_id) from seats s join held on held.post_id = s.id join leaves l on l.id = s.unit_id) as staffed,
                 (select count(*) from leaves l left join seats s on s.unit_id = l.id where s.id is null) as without_post,
                 (select count(*) from seats) as posts,
-                (select count(*) from seats s left join held on held.post_id = s.id where held.post_id is null) as vacant,
+                (select count(*) from seats s left join given on given.post_id = s.id where given.post_id is null) as vacant,
                 (select count(*) from seats s where not exists (select 1 from contact_points c where c.post_id = s.id and c.revoked_at is null))
                     as without_point,
                 (select count(*) from contact_points c join seats s on s.id = c.post_id where c.revoked_at is null) as points,

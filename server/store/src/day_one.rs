@@ -1,6 +1,12 @@
 //! What a subtree still lacks on its first day.
 
-use crate::{Conn, Result, admin::held, conn::*, invitation::is_since_taken_up, print::below};
+use crate::{
+    Conn, Result,
+    admin::{given, held},
+    conn::*,
+    invitation::is_since_taken_up,
+    print::below,
+};
 use model::{At, PostId, StaffId, UnitId, UnitKind};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
@@ -10,6 +16,7 @@ pub struct Figures {
     /// Of these, with a holder who has signed in and a contact point in use: the staffing figure.
     pub ready: i64,
     /// Units that should have a post with a holder and have not: grids and classes without one, and every other unit with a post that nobody holds.
+    /// Whoever has not signed in yet is a holder too: an import gives posts before anybody is invited.
     pub without_holder: i64,
     pub posts: i64,
     pub without_point: i64,
@@ -21,28 +28,30 @@ pub struct Figures {
     pub absent: i64,
 }
 
-/// After `below` and `held`: `$1` the unit, `$2` now.
+/// After `below`, `held` and `given`: `$1` the unit, `$2` now.
 macro_rules! parts {
     () => {
         "leaves as (select u.id from units u join below on below.id = u.id where u.ended_at is null and u.kind in ('grid', 'class')),
          seats as materialized (
             select p.id, p.unit_id, h.post_id is not null as is_held,
+                g.post_id is not null as is_given,
                 exists (select 1 from contact_points c where c.post_id = p.id and c.revoked_at is null) as has_point
-            from posts p join below on below.id = p.unit_id left join held h on h.post_id = p.id where p.ended_at is null),
+            from posts p join below on below.id = p.unit_id left join held h on h.post_id = p.id
+                left join given g on g.post_id = p.id where p.ended_at is null),
          people as (
             select s.id from staff s join below on below.id = s.unit_id where s.ended_at is null
             union select s.id from staff s join holdings h on h.staff_id = s.id join seats on seats.id = h.post_id
                 where s.ended_at is null and (h.until_at is null or h.until_at > $2)),
          lacking as (
             select u.id from units u join below on below.id = u.id where u.ended_at is null and (
-                exists (select 1 from seats where seats.unit_id = u.id and not seats.is_held)
+                exists (select 1 from seats where seats.unit_id = u.id and not seats.is_given)
                 or u.kind in ('grid', 'class') and not exists (select 1 from seats where seats.unit_id = u.id)))"
     };
 }
 
 macro_rules! beginning {
     () => {
-        concat!("with recursive ", below!(), ", ", held!(), ", ", parts!())
+        concat!("with recursive ", below!(), ", ", held!(), ", ", given!(), ", ", parts!())
     };
 }
 
@@ -90,7 +99,7 @@ pub async fn units_without_holder(conn: &mut Conn, unit: UnitId, now: At, limit:
             beginning!(),
             " select u.id, u.kind, u.name, u.code, a.name as above, p.id as post_id, p.title
               from lacking join units u on u.id = lacking.id left join units a on a.id = u.parent_id
-              left join seats s on s.unit_id = u.id and not s.is_held left join posts p on p.id = s.id
+              left join seats s on s.unit_id = u.id and not s.is_given left join posts p on p.id = s.id
               order by u.code is null, u.code, u.name, u.id, p.created_at, p.id limit $3 offset $4"
         ),
         unit,

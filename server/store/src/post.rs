@@ -2,7 +2,7 @@
 
 use crate::{
     Conn, Result, absence,
-    admin::{held, mine},
+    admin::{given, mine},
     conn::*,
     holding::is_on_duty,
     message,
@@ -273,7 +273,7 @@ pub async fn nearby(conn: &mut Conn, id: PostId, now: At, limit: i64) -> Result<
     )
 }
 
-/// An admin's posts that nobody holds.
+/// An admin's posts that nobody holds or is to hold.
 pub async fn vacant(conn: &mut Conn, admin: StaffId, now: At, limit: i64) -> Result<Vec<Line>> {
     fetch_all!(
         conn,
@@ -282,10 +282,10 @@ pub async fn vacant(conn: &mut Conn, admin: StaffId, now: At, limit: i64) -> Res
             "with recursive ",
             mine!(),
             ", ",
-            held!(),
+            given!(),
             " ",
             lines!(
-                "join mine on mine.id = p.unit_id left join held on held.post_id = p.id where held.post_id is null and p.ended_at is null
+                "join mine on mine.id = p.unit_id left join given on given.post_id = p.id where given.post_id is null and p.ended_at is null
                  order by u.code is null, u.code, u.name, p.created_at, p.id limit $3"
             )
         ),

@@ -123,7 +123,7 @@ pub async fn holders(conn: &mut Conn, units: &[UnitId], now: At) -> Result<Vec<(
 pub enum Lack {
     /// A grid or class with no post.
     Post,
-    /// A post nobody holds.
+    /// A post that nobody holds or is to hold.
     Holder,
     /// A post without a contact point.
     Point,
@@ -145,8 +145,8 @@ pub async fn lacking(conn: &mut Conn, admin: StaffId, now: At, lack: Lack, limit
     const POST: &str = lacking!("u.kind in ('grid', 'class') and not exists (select 1 from posts p where p.unit_id = u.id and p.ended_at is null)");
     const HOLDER: &str = lacking!(
         "exists (select 1 from posts p where p.unit_id = u.id and p.ended_at is null and not exists (
-            select 1 from holdings h join staff s on s.id = h.staff_id and s.activated_at is not null and s.ended_at is null
-            where h.post_id = p.id and h.from_at <= $2 and (h.until_at is null or h.until_at > $2)))"
+            select 1 from holdings h join staff s on s.id = h.staff_id and s.ended_at is null
+            where h.post_id = p.id and (h.until_at is null or h.until_at > $2)))"
     );
     const POINT: &str = lacking!(
         "exists (select 1 from posts p where p.unit_id = u.id and p.ended_at is null and not exists (

@@ -22,7 +22,7 @@ use domain::{
 };
 use i18n::{t, when};
 use leptos::prelude::*;
-use model::{At, ContactId, ConversationId, Language, PostId};
+use model::{At, ContactId, ConversationId, Language, PostId, Role};
 use serde::Deserialize;
 
 #[derive(Clone, Default, Deserialize)]
@@ -310,8 +310,9 @@ fn lately(visit: &Visit, inbox: &Inbox, at: At) -> String {
 
 fn empty(l: Language, staff: &Staff, inbox: &Inbox, asking: &Asking) -> impl IntoView + use<> {
     let (title, text, link) = if inbox.posts.is_empty() {
-        let link = staff.is_admin().then(|| ("/admin/units".to_owned(), t!(l, inbox.to_posts)));
-        (t!(l, inbox.no_post), t!(l, inbox.no_post_text), link)
+        let place = place_of(l, staff);
+        let text = if place.is_some() { t!(l, inbox.no_post_place) } else { t!(l, inbox.no_post_text) };
+        (t!(l, inbox.no_post), text, place)
     } else if asking.is_search() {
         (t!(l, inbox.found_none, query = asking.q.trim().to_owned()), t!(l, inbox.found_none_text), Some(("/inbox".to_owned(), t!(l, inbox.clear))))
     } else if asking.is_closed() {
@@ -322,6 +323,16 @@ fn empty(l: Language, staff: &Staff, inbox: &Inbox, asking: &Asking) -> impl Int
     let link = link.map(|(href, name)| view! { <p><a class="btn" href=href>{name}</a></p> });
     let text = (!text.is_empty()).then(|| view! { <p>{text}</p> });
     view! { <div class="empty">{art(&LETTER)}<h2>{title}</h2>{text}{link}</div> }
+}
+
+/// Where somebody with a role works, who answers nobody.
+fn place_of(l: Language, staff: &Staff) -> Option<(String, String)> {
+    let places = [
+        (Role::Admin, "/admin", t!(l, common.nav_admin)),
+        (Role::Supervisor, "/supervision", t!(l, people.supervision)),
+        (Role::Auditor, "/admin/audit", t!(l, audit.nav)),
+    ];
+    places.into_iter().find(|(role, ..)| staff.has(*role)).map(|(_, href, name)| (href.to_owned(), name))
 }
 
 /// Where else to look: the next page, one post, the closed ones.

@@ -211,7 +211,7 @@ async fn page(visit: &Visit, admin: &Admin, id: PostId, done: &Done, draft: Draf
     let main = view! {
         <main id="main" class="wide">
             {crumbs(l, &view.above)}
-            <div class="head"><h1>{name.clone()}</h1>{state(l, &view)}</div>
+            <div class="head"><h1>{name.clone()}</h1>{state(visit, &view)}</div>
             {saved(l, done.saved.is_some())}
             {open_waits(visit, &errors.open)}
             <div class="two">
@@ -262,14 +262,16 @@ async fn page(visit: &Visit, admin: &Admin, id: PostId, done: &Done, draft: Draf
 }
 
 /// Who answers now.
-fn state(l: Language, view: &View) -> AnyView {
-    let line = &view.line;
+fn state(visit: &Visit, view: &View) -> AnyView {
+    let (l, line) = (visit.language, &view.line);
+    let is_given = view.terms.iter().any(|t| t.until_at.is_none_or(|until| until > visit.now));
     match (&line.answering_title, &line.holder) {
         (Some(title), _) => {
             let other = named(title, line.answering_unit.as_deref());
             view! { <span class="tag time">{icon(Icon::Hand)}{t!(l, admin.answered_by, name = other)}</span> }.into_any()
         }
         (None, Some(holder)) => view! { <span class="tag">{icon(Icon::Tick)}{t!(l, admin.answers, name = holder.clone())}</span> }.into_any(),
+        (None, None) if is_given => view! { <span class="tag time">{icon(Icon::Clock)}{t!(l, admin.nobody_yet)}</span> }.into_any(),
         (None, None) => view! { <span class="tag bad">{icon(Icon::Alert)}{t!(l, admin.nobody)}</span> }.into_any(),
     }
 }

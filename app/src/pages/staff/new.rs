@@ -77,6 +77,8 @@ async fn page(visit: &Visit, admin: &Admin, draft: Draft, status: StatusCode) ->
     let wrong: Vec<(&'static str, String)> =
         [("name", name_error.clone()), ("email", email_error.clone())].into_iter().filter_map(|(id, e)| Some((id, e?))).collect();
     let sum = (!wrong.is_empty()).then(|| view! { <div class="task">{titled_summary(t!(l, admin.please_correct), wrong)}</div> });
+    // With a line for none.
+    let post_hint = if posts.len() > staff::CHOICES { t!(l, admin.first_choices, count = staff::CHOICES) } else { t!(l, admin.invite_post_hint) };
     let languages = vec![(Language::Chinese.to_string(), "中文".to_owned()), (Language::English.to_string(), "English".to_owned())];
     let language = if draft.language.is_empty() { l.to_string() } else { draft.language };
     let main = view! {
@@ -88,7 +90,7 @@ async fn page(visit: &Visit, admin: &Admin, draft: Draft, status: StatusCode) ->
                 {visit.csrf_field()}
                 {Field::new("name", t!(l, admin.person)).value(draft.name).hint(t!(l, admin.person_hint)).error(name_error).view()}
                 {Field::new("email", t!(l, admin.email)).kind("email").value(draft.email).error(email_error).view()}
-                {choice("post", t!(l, admin.post), posts, &draft.post, Some(t!(l, admin.invite_post_hint)), None)}
+                {choice("post", t!(l, admin.post), posts, &draft.post, Some(post_hint), None)}
                 {choice("language", t!(l, admin.invite_language), languages, &language, None, None)}
                 <button class="btn">{icon(Icon::Mail)}{t!(l, admin.send_invitation)}</button>
                 <p class="hint">{t!(l, admin.invitation_hint)}</p>

@@ -370,6 +370,7 @@ fn hold_form(visit: &Visit, view: &View, typed: (String, String, String), errors
     if view.vacant.is_empty() && errors.0.is_none() {
         return view! { <section><h2>{t!(l, admin.give_post)}</h2><p>{t!(l, admin.no_vacant)}</p></section> }.into_any();
     }
+    let hint = if view.vacant.len() >= staff::CHOICES { t!(l, admin.first_choices, count = staff::CHOICES) } else { t!(l, admin.vacant_post_hint) };
     let mut options = vec![(String::new(), t!(l, admin.choose_post))];
     options.extend(view.vacant.iter().map(|p| (p.id.to_string(), named(&p.title, Some(&p.unit_name)))));
     view! {
@@ -378,7 +379,7 @@ fn hold_form(visit: &Visit, view: &View, typed: (String, String, String), errors
             <form class="task" method="post">
                 {visit.csrf_field()}
                 <input type="hidden" name="intent" value="hold"/>
-                {choice("post", t!(l, admin.vacant_post), options, &typed.0, Some(t!(l, admin.vacant_post_hint)), errors.0)}
+                {choice("post", t!(l, admin.vacant_post), options, &typed.0, Some(hint), errors.0)}
                 {Field::new("from", t!(l, admin.from)).kind("date").short().optional().value(typed.1).hint(t!(l, admin.from_hint)).error(errors.1).view()}
                 {Field::new("until", t!(l, admin.until)).kind("date").short().optional().value(typed.2).hint(t!(l, admin.until_hint)).error(errors.2).view()}
                 <button class="btn alt">{t!(l, admin.appoint)}</button>
