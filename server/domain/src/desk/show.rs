@@ -128,6 +128,10 @@ pub(super) async fn later(domain: &Domain, c: &mut Conn, staff: StaffId, post: &
 
 /// Keeps, once a day for each conversation, that somebody read what belongs to a post they stand in for.
 pub(super) async fn record_reading(domain: &Domain, staff: StaffId, read: &[ConversationId], calendar: &UnitCalendar) -> Result<()> {
+    // As with nearly every search: a connection is not asked for.
+    if read.is_empty() {
+        return Ok(());
+    }
     let now = domain.now();
     let today = start_of_day(&calendar.calendar, now);
     let mut conn = domain.db.read().await?;
