@@ -5,7 +5,9 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -63,6 +65,12 @@ static int is_due(long kind, int file) {
 static int fails(long kind, int fd) { return fd >= 0 && fd < FILES && is_due(kind, what[fd]); }
 
 static int kind_of(const char *path) {
+  char whole[PATH_MAX * 2], here[PATH_MAX];
+  // PostgreSQL speaks of its files from its own folder.
+  if (folder && path[0] != '/' && getcwd(here, sizeof here)) {
+    snprintf(whole, sizeof whole, "%s/%s", here, path);
+    path = whole;
+  }
   if (!folder || strncmp(path, folder, strlen(folder)) != 0) return FOREIGN;
   size_t length = strlen(path);
   return length > 3 && strcmp(path + length - 3, ".db") == 0 ? DATABASE : OURS;
@@ -113,6 +121,8 @@ ssize_t pwrite64(int fd, const void *bytes, size_t length, off64_t at) {
 
 ssize_t pwrite(int fd, const void *bytes, size_t length, off_t at) { return pwrite64(fd, bytes, length, at); }
 ssize_t writev(int fd, const struct iovec *parts, int count) { return fails(WRITE, fd) ? -1 : REAL(writev, fd, parts, count); }
+ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t at) { return fails(WRITE, fd) ? -1 : REAL(pwritev, fd, parts, count, at); }
+ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t at) { return fails(WRITE, fd) ? -1 : REAL(pwritev64, fd, parts, count, at); }
 int ftruncate(int fd, off_t length) { return fails(WRITE, fd) ? -1 : REAL(ftruncate, fd, length); }
 int ftruncate64(int fd, off64_t length) { return fails(WRITE, fd) ? -1 : REAL(ftruncate64, fd, length); }
 int fallocate(int fd, int mode, off_t at, off_t length) { return fails(WRITE, fd) ? -1 : REAL(fallocate, fd, mode, at, length); }

@@ -1,5 +1,6 @@
 //! A PostgreSQL of one's own, with everything on the disk that a commit promises: started, stopped as by a power cut, and gone at the end.
 
+use crate::shim::Shim;
 use load::{now::new_id, scene};
 use std::{
     fs,
@@ -14,6 +15,8 @@ pub struct Cluster {
     password: String,
     programs: PathBuf,
     folder: TempDir,
+    /// For the environment it runs in.
+    settings: Vec<(&'static str, String)>,
 }
 
 impl Drop for Cluster {
@@ -25,9 +28,24 @@ impl Drop for Cluster {
 impl Cluster {
     /// In a folder beside the server's binary.
     pub fn start(binary: &Path) -> Result<Cluster, String> {
+        Cluster::begin(Cluster::new(binary)?)
+    }
+
+    /// The same on a disk that can be told to fail.
+    pub fn start_on_a_disk_that_fails(binary: &Path) -> Result<(Cluster, Shim), String> {
+        let mut cluster = Cluster::new(binary)?;
+        let shim = Shim::build(cluster.folder.path())?;
+        cluster.settings = shim.settings();
+        Ok((Cluster::begin(cluster)?, shim))
+    }
+
+    fn new(binary: &Path) -> Result<Cluster, String> {
         let (folder, password) = (scene::folder(binary)?, new_id().simple().to_string());
         fs::write(folder.path().join("password"), &password).map_err(|e| e.to_string())?;
-        let cluster = Cluster { addr: load::server::free_address()?, password, programs: programs()?, folder };
+        Ok(Cluster { addr: load::server::free_address()?, password, programs: programs()?, folder, settings: Vec::new() })
+    }
+
+    fn begin(cluster: Cluster) -> Result<Cluster, String> {
         if rustix::process::geteuid().is_root() {
             let given = Command::new("chown").args(["-R", "postgres"]).arg(cluster.folder.path()).status();
             given.map_err(|e| e.to_string())?;
@@ -40,6 +58,11 @@ impl Cluster {
     pub fn start_again(&self) -> Result<(), String> {
         let options = format!("-p {} -c listen_addresses=127.0.0.1 -k '' -c max_connections=120", self.addr.port());
         self.run("pg_ctl", &["-D", "data", "-s", "-w", "-l", "log", "-o", &options, "start"])
+    }
+
+    /// Whether it runs, or is coming up again by itself.
+    pub fn is_running(&self) -> bool {
+        self.run("pg_ctl", &["-D", "data", "status"]).is_ok()
     }
 
     /// At once, as when the power fails; the next start recovers.
@@ -66,7 +89,7 @@ impl Cluster {
         } else {
             Command::new(path)
         };
-        let status = command.args(arguments).current_dir(self.folder.path()).stdout(Stdio::null()).status();
+        let status = command.args(arguments).envs(self.settings.iter().cloned()).current_dir(self.folder.path()).stdout(Stdio::null()).status();
         match status {
             Ok(status) if status.success() => Ok(()),
             other => Err(format!("{program}: {other:?}")),

@@ -40,7 +40,7 @@ enum Fault {
     Mails(mails::Mails),
     /// Cuts connections in the middle of requests, answers and streams
     Cuts(cuts::Cuts),
-    /// Stops PostgreSQL as by a power cut, puts it out of reach, lets it fall silent
+    /// Stops PostgreSQL as by a power cut, puts it out of reach, lets it fall silent, lets its disk be full and broken
     Postgres(postgres::Postgres),
     /// Two nodes behind HAProxy: one killed again and again, rolling restarts, a rolling upgrade
     Nodes(nodes::Nodes),

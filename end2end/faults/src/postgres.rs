@@ -1,8 +1,9 @@
-//! PostgreSQL stopped as by a power cut and started again, out of reach, and silent, while residents write and read along.
+//! PostgreSQL stopped as by a power cut and started again, out of reach, silent, and on a disk that is full or broken, while residents write and read along.
 
 use crate::{
     cluster::Cluster,
     proxy::{Mode, Proxy},
+    shim::{OPEN, SYNC, Shim, UNTIL_HEALED, WRITE},
     streams::Streams,
     verdict::Verdict,
     writers::{Writers, percent},
@@ -10,6 +11,7 @@ use crate::{
 use clap::Args;
 use load::scene::{self, Scene};
 use rand::{Rng, SeedableRng, rngs::StdRng};
+use rustix::io::Errno;
 use std::{
     net::SocketAddr,
     path::PathBuf,
@@ -30,7 +32,7 @@ pub struct Postgres {
     streams: usize,
     #[arg(long, default_value_t = 50)]
     restarts: usize,
-    /// For how long PostgreSQL is out of reach, and then silent
+    /// For how long PostgreSQL is out of reach, then silent, and then its disk full, and broken
     #[arg(long, default_value_t = 20)]
     seconds: u64,
 }
@@ -39,7 +41,7 @@ pub struct Postgres {
 const PATIENCE: Duration = Duration::from_secs(15);
 
 pub async fn run(typed: &Postgres) -> Result<Verdict, String> {
-    let cluster = Cluster::start(&typed.binary)?;
+    let (cluster, shim) = Cluster::start_on_a_disk_that_fails(&typed.binary)?;
     let proxy = Proxy::start(cluster.addr).await?;
     let scene = Scene::prepare(&typed.binary, Some(&cluster.url(proxy.addr)))?;
     let server = scene.recipe.start().await?;
@@ -59,11 +61,54 @@ pub async fn run(typed: &Postgres) -> Result<Verdict, String> {
     for (mode, name) in [(Mode::Refuse, "out of reach"), (Mode::Hold, "silent")] {
         outage(&proxy, mode, name, server.addr, &writers, Duration::from_secs(typed.seconds), &mut verdict).await?;
     }
+    for (error, kinds, name) in [(Errno::NOSPC, WRITE | OPEN, "full"), (Errno::IO, WRITE | SYNC | OPEN, "broken")] {
+        shim.fail(error, kinds, 0, UNTIL_HEALED)?;
+        disk_outage(&cluster, &shim, name, server.addr, &writers, Duration::from_secs(typed.seconds), &mut verdict).await?;
+    }
     verdict.written(writers.stop().await?);
     verdict.heard(streams.finish(&scene.recipe.database).await?);
     server.stop().await?;
     verdict.compared(&scene.compare(&street).await?);
     Ok(verdict)
+}
+
+/// PostgreSQL gives up when it cannot write its log, and is started again, as its service does it, once there is room.
+async fn disk_outage(
+    cluster: &Cluster,
+    shim: &Shim,
+    name: &str,
+    server: SocketAddr,
+    writers: &Writers,
+    lasts: Duration,
+    verdict: &mut Verdict,
+) -> Result<(), String> {
+    let began = Instant::now();
+    let noticed = scene::until_up(server, false, PATIENCE).await?;
+    let acknowledged = writers.acknowledged();
+    while began.elapsed() < lasts {
+        verdict.expect(!scene::is_up(server).await, format!("PostgreSQL's disk {name}: /up says ok"));
+        time::sleep(Duration::from_millis(200)).await;
+    }
+    verdict.expect(writers.acknowledged() == acknowledged, format!("PostgreSQL's disk {name}: a message was acknowledged meanwhile"));
+    shim.heal()?;
+    let gave_up = !cluster.is_running();
+    if gave_up {
+        cluster.start_again()?;
+    }
+    let recovered = scene::until_up(server, true, PATIENCE).await?;
+    let by_whom = if gave_up { "it gave up and was started again" } else { "it came back by itself" };
+    let lasted = lasts.as_secs();
+    verdict.say(format!("PostgreSQL's disk {name} for {lasted} s: /up says so after {noticed} ms; {by_whom}, and /up is ok {recovered} ms later"));
+    writes_again(writers, acknowledged, &format!("PostgreSQL's disk {name}"), verdict).await;
+    Ok(())
+}
+
+async fn writes_again(writers: &Writers, acknowledged: u64, name: &str, verdict: &mut Verdict) {
+    let deadline = Instant::now() + PATIENCE;
+    while writers.acknowledged() == acknowledged && Instant::now() < deadline {
+        time::sleep(Duration::from_millis(10)).await;
+    }
+    verdict.expect(writers.acknowledged() > acknowledged, format!("{name}: nobody could write afterwards"));
 }
 
 async fn outage(proxy: &Proxy, mode: Mode, name: &str, server: SocketAddr, writers: &Writers, lasts: Duration, verdict: &mut Verdict) -> Result<(), String> {
@@ -79,10 +124,6 @@ async fn outage(proxy: &Proxy, mode: Mode, name: &str, server: SocketAddr, write
     proxy.set(Mode::Pass);
     let recovered = scene::until_up(server, true, PATIENCE).await?;
     verdict.say(format!("PostgreSQL {name} for {} s: /up says so after {noticed} ms, and ok {recovered} ms after the end", lasts.as_secs()));
-    let deadline = Instant::now() + PATIENCE;
-    while writers.acknowledged() == acknowledged && Instant::now() < deadline {
-        time::sleep(Duration::from_millis(10)).await;
-    }
-    verdict.expect(writers.acknowledged() > acknowledged, format!("PostgreSQL {name}: nobody could write afterwards"));
+    writes_again(writers, acknowledged, &format!("PostgreSQL {name}"), verdict).await;
     Ok(())
 }
