@@ -2,11 +2,12 @@
 
 use crate::{
     components::icon::{Icon, icon},
+    form,
     shell::Page,
     visit::Visit,
 };
 use axum::{
-    http::{StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use i18n::t;
@@ -32,15 +33,21 @@ pub enum AppError {
     /// As many files are being uploaded as there is room for.
     #[error("too many uploads")]
     Uploads { seconds: u64 },
+    /// The database is out of reach or has no room.
+    #[error("away")]
+    Away,
     /// Logged where it happened; the request id is in the header `x-request-id`.
     #[error("internal")]
     Internal,
 }
 
+/// Seconds after which it is worth asking again.
+const AWAY: u64 = 5;
+
 impl From<domain::StoreError> for AppError {
     fn from(e: domain::StoreError) -> AppError {
         tracing::error!(error = %e, "the database failed");
-        AppError::Internal
+        if e.is_away() { AppError::Away } else { AppError::Internal }
     }
 }
 
@@ -52,7 +59,7 @@ impl AppError {
             AppError::BadRequest => StatusCode::BAD_REQUEST,
             AppError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             AppError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-            AppError::Uploads { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            AppError::Uploads { .. } | AppError::Away => StatusCode::SERVICE_UNAVAILABLE,
             AppError::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -68,6 +75,7 @@ impl AppError {
             AppError::TooLarge => (t!(l, error.too_large), t!(l, error.too_large_text)),
             AppError::TooMany { seconds } => (t!(l, error.too_many), t!(l, error.too_many_text, seconds = *seconds)),
             AppError::Uploads { seconds } => (t!(l, error.uploads), t!(l, error.uploads_text, seconds = *seconds)),
+            AppError::Away => (t!(l, error.away), t!(l, error.away_text)),
             AppError::Internal => (t!(l, error.internal), t!(l, error.internal_text)),
         }
     }
@@ -85,10 +93,17 @@ impl AppError {
         let page = Page::new(visit, title).status(self.status());
         let page = if let Some(staff) = &visit.staff { page.body_class("at-desk").beside(staff) } else { page };
         let mut response = page.render(body);
-        if let AppError::TooMany { seconds } | AppError::Uploads { seconds } = self {
-            response.headers_mut().insert(header::RETRY_AFTER, (*seconds).into());
+        let wait = match self {
+            AppError::TooMany { seconds } | AppError::Uploads { seconds } => Some(*seconds),
+            AppError::Away => Some(AWAY),
+            _ => None,
+        };
+        // For the gate, which gives back what was written where nothing could be kept.
+        response.extensions_mut().insert(self.clone());
+        match wait {
+            Some(seconds) => form::wait(response, seconds),
+            None => response,
         }
-        response
     }
 }
 

@@ -7,6 +7,8 @@ use crate::{
 use axum::{
     Form,
     extract::{FromRequest, Request, rejection::FormRejection},
+    http::header,
+    response::Response,
 };
 use i18n::t;
 use leptos::prelude::*;
@@ -39,6 +41,12 @@ pub fn text_error(l: Language, e: TextError) -> String {
         TextError::Control => t!(l, error.control),
         TextError::NotEmail => t!(l, error.not_email),
     }
+}
+
+/// The same answer, saying too when it is worth trying again.
+pub fn wait(mut response: Response, seconds: u64) -> Response {
+    response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    response
 }
 
 /// What stands in a `<textarea>`: Leptos writes it as it is, so a tag in it would be one of the page's.

@@ -25,6 +25,7 @@ pub struct Page {
     has_islands: bool,
     unit: Option<String>,
     staff: Option<(Staff, i64)>,
+    is_once: bool,
     cookies: Vec<String>,
     /// Mail goes to admins only, as their pages say.
     /// Units of an admin that are on trial.
@@ -42,9 +43,16 @@ impl Page {
             has_islands: false,
             unit: None,
             staff: None,
+            is_once: false,
             cookies: Vec::new(),
             on_trial: Vec::new(),
         }
+    }
+
+    /// Shown this one time: without the switches for language and look, which would bring another page.
+    pub fn once(mut self) -> Page {
+        self.is_once = true;
+        self
     }
 
     pub fn status(mut self, status: StatusCode) -> Page {
@@ -120,10 +128,11 @@ impl Page {
         let desk = self.is_desk.then(|| view! { <link rel="stylesheet" href=app.assets.url("desk.css")/> });
         let bar = match &self.staff {
             Some((staff, unread)) => staff_bar(visit, staff, *unread).into_any(),
+            None if self.is_once => view! { <header class="top"><span class="mark">{mark()}</span></header> }.into_any(),
             None => top_bar(visit).into_any(),
         };
         let main = main.into_any();
-        let foot = self.staff.is_none().then(|| foot(visit, self.unit.as_deref()).into_any());
+        let foot = (self.staff.is_none() && !self.is_once).then(|| foot(visit, self.unit.as_deref()).into_any());
         view! {
             <html lang=l.as_str() data-view=visit.look.view.map(|_| "elder") data-text=visit.look.text() data-theme=visit.look.theme>
                 <head>

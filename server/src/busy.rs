@@ -75,7 +75,11 @@ impl Unanswered {
 
     fn page(&self, app: &App, seconds: i64, why: Why) -> String {
         let (l, path) = (self.language, self.path.as_str());
-        let title = if why == Why::NotKept && self.is_post { t!(l, error.not_kept) } else { t!(l, error.busy) };
+        let title = match why {
+            Why::NotKept if self.is_post => t!(l, error.not_kept),
+            Why::NotArrived => t!(l, error.not_arrived_title),
+            _ => t!(l, error.busy),
+        };
         let text = match why {
             Why::NotKept if self.is_post => t!(l, error.not_kept_text),
             Why::NotArrived => t!(l, error.not_arrived),
@@ -84,6 +88,8 @@ impl Unanswered {
         };
         let again = match self.message() {
             Some(fields) => form(l, path, &fields),
+            // What was typed is on the page before.
+            None if why == Why::NotArrived => String::new(),
             None => format!("<p><a class=\"btn\" href=\"{}\">{}</a></p>", escaped(path), t!(l, error.busy_again)),
         };
         // A page that is looked at again by itself; what was typed stays where it is.

@@ -33,9 +33,27 @@ use std::{
 };
 
 pub async fn open(settings: &Settings) -> Result<Domain, Stop> {
-    let db = Db::open(&settings.database_url).await.map_err(|e| Stop::Setting(format!("database_url: the database cannot be opened: {e}")))?;
+    settings.make_data_dir()?;
+    let db = Db::open(&settings.database_url).await.map_err(|e| {
+        let why = format!("database_url: the database cannot be opened: {e}");
+        // A server that is only not there yet is no wrong setting: whoever started this may try again.
+        if e.is_away() { Stop::Failed(why) } else { Stop::Setting(why) }
+    })?;
     let domain = Domain::open(db, settings.clock.clone(), Random::system(), &settings.public_url).await;
     Ok(domain.map_err(|e| format!("the database cannot be read: {e}"))?)
+}
+
+/// For what makes no sense without records: a database that is not there is not made.
+async fn open_existing(settings: &Settings) -> Result<Domain, Stop> {
+    there(settings)?;
+    open(settings).await
+}
+
+fn there(settings: &Settings) -> Result<(), Stop> {
+    match settings.database_file().filter(|file| !file.exists()) {
+        Some(file) => Err(Stop::Setting(format!("database_url: there is no database at {}", file.display()))),
+        None => Ok(()),
+    }
 }
 
 pub async fn migrate(settings: &Settings) -> Result<(), Stop> {
@@ -49,10 +67,16 @@ pub async fn migrate(settings: &Settings) -> Result<(), Stop> {
 pub async fn back_up(settings: &Settings, file: Option<PathBuf>) -> Result<(), Stop> {
     // Those who write at the same time go first.
     let _ = rustix::process::setpriority_process(None, 19);
-    let file = file.unwrap_or_else(|| settings.data_dir.join("backups").join(backup::name_at(settings.clock.now())));
-    if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder).map_err(|e| format!("{} cannot be made: {e}", folder.display()))?;
-    }
+    there(settings)?;
+    let file = match file {
+        // A folder that is named is there: else the disk meant for backups is not, and they would land on this one.
+        Some(file) => file,
+        None => {
+            let folder = settings.data_dir.join("backups");
+            fs::create_dir_all(&folder).map_err(|e| format!("{} cannot be made: {e}", folder.display()))?;
+            folder.join(backup::name_at(settings.clock.now()))
+        }
+    };
     if file.exists() {
         return Err(Stop::Failed(format!("{} is there already", file.display())));
     }
@@ -70,6 +94,7 @@ pub async fn back_up(settings: &Settings, file: Option<PathBuf>) -> Result<(), S
 
 /// Into a database that is not there yet; it is opened and counted afterwards.
 pub async fn restore(settings: &Settings, file: &Path) -> Result<(), Stop> {
+    settings.make_data_dir()?;
     domain::backup::restore(file, &settings.database_url).await.map_err(|e| format!("nothing was restored: {e}"))?;
     let domain = open(settings).await?;
     let found = async { domain::backup::content(&mut domain.db.read().await?).await }.await;
@@ -86,11 +111,7 @@ fn content(found: &Content) -> String {
 
 /// Looks through the audit trail. What was noted in the data folder counts like an anchor that was given.
 pub async fn verify_audit(settings: &Settings, mut anchors: Vec<Anchor>) -> Result<(), Stop> {
-    let missing = settings.database_url.strip_prefix("sqlite:").filter(|path| !Path::new(path.split('?').next().unwrap_or(path)).exists());
-    if let Some(path) = missing {
-        return Err(Stop::Setting(format!("database_url: there is no database at {path}")));
-    }
-    let domain = open(settings).await?;
+    let domain = open_existing(settings).await?;
     anchors.extend(audit::anchors_in(&settings.anchors()));
     let count = anchors.len();
     // By the machine's clock, whatever else is tried out.
@@ -100,7 +121,13 @@ pub async fn verify_audit(settings: &Settings, mut anchors: Vec<Anchor>) -> Resu
     domain.db.close().await;
     let whole = found.map_err(|fault| Stop::Failed(format!("the audit trail is not whole: {fault}")))?;
     let emptied = if whole.emptied > 0 { format!(", {} of them emptied after their time", whole.emptied) } else { String::new() };
-    println!("{} audit entries{emptied}: none changed, missing or out of order; {count} anchors fit.", whole.count);
+    // The newest entries are proved by nothing but an anchor: without one, a chain that was cut short looks whole.
+    let end = match count {
+        0 => "no anchor was given or is noted, so entries cut off at the end would not be seen".to_owned(),
+        1 => "one anchor fits".to_owned(),
+        count => format!("{count} anchors fit"),
+    };
+    println!("{} audit entries{emptied}: none changed, missing or out of order; {end}.", whole.count);
     if let Some(anchor) = whole.anchor {
         println!("The end of the chain, to be kept outside the database:\n{anchor}");
     }
@@ -141,15 +168,18 @@ pub async fn demo(settings: &Settings, json: bool) -> Result<(), Stop> {
     Ok(())
 }
 
-/// For `serve --sample`: the sample of this database, made now if the database is empty, or as it was made before.
-pub async fn sample(settings: &Settings, domain: &Domain) -> Result<(), String> {
+/// For `serve --sample`: prints the sample of this database, made now if the database is empty, or as it was made before. Whether there is one.
+pub async fn sample(settings: &Settings, domain: &Domain) -> Result<bool, String> {
     let is_empty = domain.is_empty().await.map_err(|e| format!("the database cannot be read: {e}"))?;
     if is_empty {
         print_sample(&make_sample(settings, domain).await?, &settings.public_url);
     } else if let Some(sample) = fs::read_to_string(sample_file(settings)).ok().and_then(|text| serde_json::from_str(&text).ok()) {
         print_sample(&sample, &settings.public_url);
+    } else {
+        println!("There are other records than the sample district's in this database; they are served.");
+        return Ok(false);
     }
-    Ok(())
+    Ok(true)
 }
 
 fn print_sample(sample: &Sample, public_url: &str) {
@@ -195,7 +225,7 @@ pub struct Codes {
 /// Works beside a running server, and gives way to it.
 pub async fn print_codes(settings: &Settings, asked: Codes) -> Result<(), Stop> {
     let _ = rustix::process::setpriority_process(None, 19);
-    let domain = open(settings).await?;
+    let domain = open_existing(settings).await?;
     let unit = print::unit_by_code(&domain, &asked.unit).await.map_err(|e| format!("the database cannot be read: {e}"))?;
     let unit = unit.ok_or_else(|| Stop::Failed(format!("no unit has the code {}", asked.unit)))?;
     if let Some(place) = &asked.make {
@@ -204,6 +234,12 @@ pub async fn print_codes(settings: &Settings, asked: Codes) -> Result<(), Stop> 
             other => format!("no codes were made: {other}"),
         })?;
         println!("{made} codes made");
+    }
+    if domain::doctor::is_here(&settings.public_url) {
+        eprintln!(
+            "linli: note: these codes lead to {}, which only this machine can open; set LINLI_PUBLIC_URL to the real address before printing",
+            settings.public_url
+        );
     }
     let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&asked.out);
     let file = file.map_err(|e| format!("{} cannot be written: {e}", asked.out.display()))?;
@@ -290,7 +326,7 @@ pub async fn take_bounce(settings: &Settings) -> Result<(), Stop> {
 
 /// For somebody who has lost phone and recovery codes, where no other admin is left.
 pub async fn reset_second_factor(settings: &Settings, email: &str) -> Result<(), Stop> {
-    let domain = open(settings).await?;
+    let domain = open_existing(settings).await?;
     let done = second_factor::reset_by_email(&domain, email).await.map_err(|e| match e {
         ResetError::None => format!("{email} has no second factor; signing in with the password is enough to set one up"),
         ResetError::Store(e) => format!("the database cannot be read: {e}"),
@@ -340,7 +376,7 @@ pub async fn import(settings: &Settings, ordered: Ordered) -> Result<(), Stop> {
     }
     let bytes = fs::read(&ordered.file).map_err(|e| Stop::Setting(format!("{}: {e}", ordered.file.display())))?;
     let file_name = ordered.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let domain = open(settings).await?;
+    let domain = open_existing(settings).await?;
     let outcome = bring_in(&domain, &ordered, kind, Upload { file_name, bytes }).await;
     domain.db.close().await;
     outcome
@@ -358,6 +394,14 @@ async fn bring_in(domain: &Domain, ordered: &Ordered, kind: Option<Kind>, upload
     print_plan(&import, &shown);
     let plan = &shown.plan;
     let failed = |why: String| Err(Stop::Failed(why));
+    let settings: import::Settings = serde_json::from_str(&import.choices).unwrap_or_default();
+    if settings.reads_nothing() {
+        work::give_up(domain, &import).await.map_err(|e| e.to_string())?;
+        return failed("no column was recognised, so nothing was read; say what the file holds with --kind, or import it at /admin/imports".to_owned());
+    }
+    if ordered.is_dry && plan.ends_much() {
+        println!("{} things would end, more than a tenth of what is there: to do it, say --ending {}", plan.ending(), plan.ending());
+    }
     if !plan.mistakes.is_empty() || ordered.is_dry || plan.changes.is_empty() {
         work::give_up(domain, &import).await.map_err(|e| e.to_string())?;
         return if plan.mistakes.is_empty() { Ok(()) } else { failed("the file has mistakes; nothing was changed".to_owned()) };

@@ -5,9 +5,9 @@ use crate::{
     busy::{Unanswered, Why},
     places::{self, Place, Places},
 };
-use app::{App, routes::FORM_LIMIT};
+use app::{App, error::AppError, routes::FORM_LIMIT};
 use axum::{
-    body::{Body, Bytes, HttpBody as _, to_bytes},
+    body::{Body, Bytes, HttpBody as _},
     extract::{Request, State},
     http::{HeaderMap, Method, StatusCode, header},
     middleware::Next,
@@ -250,13 +250,15 @@ impl Visitor {
             Urgency::Spare => self.gate.spare.acquire().await.ok(),
         };
         match time::timeout(PATIENCE, next.run(request)).await {
-            Ok(response) if response.status() == StatusCode::INTERNAL_SERVER_ERROR && self.unanswered.is_message() => {
-                self.unanswered(StatusCode::SERVICE_UNAVAILABLE, Why::NotKept)
-            }
+            Ok(response) if is_failure(&response) && self.unanswered.is_message() => self.unanswered(StatusCode::SERVICE_UNAVAILABLE, Why::NotKept),
             Ok(response) => response,
             Err(_) => self.unanswered(StatusCode::SERVICE_UNAVAILABLE, Why::NotKept),
         }
     }
+}
+
+fn is_failure(response: &Response) -> bool {
+    response.status() == StatusCode::INTERNAL_SERVER_ERROR || matches!(response.extensions().get(), Some(AppError::Away))
 }
 
 /// A stream keeps its place as long as it is read.
@@ -295,10 +297,26 @@ const UPLOAD: Duration = Duration::from_secs(300);
 /// The request with all that was sent, so that who sends slowly takes nobody's place; and the form, if it is one.
 async fn arrived(request: Request) -> Result<(Request, Bytes), StatusCode> {
     let (head, body) = request.into_parts();
-    let body = time::timeout(PATIENCE, to_bytes(body, FORM_LIMIT)).await.map_err(|_| StatusCode::REQUEST_TIMEOUT)?;
-    let body = body.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
+    let body = time::timeout(PATIENCE, collected(body)).await.map_err(|_| StatusCode::REQUEST_TIMEOUT)??;
     let form = if has_kind(&head.headers, "application/x-www-form-urlencoded") { body.clone() } else { Bytes::new() };
     Ok((Request::from_parts(head, Body::from(body)), form))
+}
+
+/// What comes after the limit is read and let go, up to this: whoever is cut off while they send never sees the answer.
+const LET_GO: usize = 16 << 20;
+
+async fn collected(body: Body) -> Result<Bytes, StatusCode> {
+    let (mut pieces, mut kept, mut length) = (body.into_data_stream(), Vec::new(), 0);
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_| StatusCode::BAD_REQUEST)?;
+        length += piece.len();
+        if length <= FORM_LIMIT {
+            kept.extend_from_slice(&piece);
+        } else if length > LET_GO {
+            break;
+        }
+    }
+    if length > FORM_LIMIT { Err(StatusCode::PAYLOAD_TOO_LARGE) } else { Ok(kept.into()) }
 }
 
 #[cfg(test)]

@@ -19,7 +19,12 @@ use axum::{
     routing::get,
 };
 use domain::{Domain, audit, backup, desk, first_admin, grant, holding, import, leaving, mail, nodes, routing, scan, telling, trial};
-use std::{sync::Arc, time::Duration};
+use std::{
+    fs::{self, File, TryLockError},
+    io,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{signal::unix, sync::watch, time};
 use tower::ServiceBuilder;
 use tower_http::{
@@ -40,11 +45,13 @@ pub async fn serve(settings: &Settings, sample: bool) -> Result<(), Stop> {
     if !assets::are_there() {
         return Err(Stop::Failed("this program was built without style sheets and browser client; run `make site` and build it again".to_owned()));
     }
+    let _alone = alone(settings)?;
+    if let Some(plan) = &settings.backup {
+        fs::create_dir_all(&plan.folder).map_err(|e| Stop::Setting(format!("backup_dir: {} cannot be made: {e}", plan.folder.display())))?;
+    }
     let domain = commands::open(settings).await?;
     let listener = listen::socket(settings.addr).await?;
-    if sample {
-        commands::sample(settings, &domain).await?;
-    } else {
+    if !sample || !commands::sample(settings, &domain).await? {
         println!("Linli is at {}", settings.public_url);
     }
     if first_admin::is_needed(&domain).await.map_err(|e| format!("the database cannot be read: {e}"))? {
@@ -86,6 +93,20 @@ pub async fn serve(settings: &Settings, sample: bool) -> Result<(), Stop> {
     }
     domain.db.close().await;
     Ok(())
+}
+
+/// One server for a file, until it ends: what one writes, another would not tell those who watch. The lock goes with the process, however it ends.
+fn alone(settings: &Settings) -> Result<Option<File>, Stop> {
+    let Some(database) = settings.database_file() else { return Ok(None) };
+    settings.make_data_dir()?;
+    let lock = database.with_added_extension("serving");
+    let cannot = |e: io::Error| Stop::Setting(format!("database_url: {} cannot be written: {e}", lock.display()));
+    let file = File::create(&lock).map_err(cannot)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Err(Stop::Failed(format!("{} is being served already; for two servers, use one PostgreSQL", database.display()))),
+        Err(TryLockError::Error(e)) => Err(cannot(e)),
+    }
 }
 
 async fn signal() {

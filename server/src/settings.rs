@@ -1,7 +1,10 @@
 //! Settings: a flag, else the environment, else a TOML file, else the default.
 
 use crate::listen::Peer;
-use clap::{Args, Parser, Subcommand};
+use clap::{
+    Args, Parser, Subcommand,
+    builder::{OsStringValueParser, TypedValueParser},
+};
 use domain::{
     Clock,
     audit::{Keep, verify::Anchor},
@@ -158,25 +161,25 @@ pub struct Typed {
     #[arg(long, global = true, env = "LINLI_MAIL_FROM", value_name = "ADDRESS")]
     mail_from: Option<String>,
     /// Folder for the embedded database [default: data]
-    #[arg(long, global = true, env = "LINLI_DATA_DIR", value_name = "FOLDER")]
+    #[arg(long, global = true, env = "LINLI_DATA_DIR", value_name = "FOLDER", value_parser = any_path())]
     data_dir: Option<PathBuf>,
     /// Make a checked backup here every day; on one node only, where there are several
-    #[arg(long, global = true, env = "LINLI_BACKUP_DIR", value_name = "FOLDER")]
+    #[arg(long, global = true, env = "LINLI_BACKUP_DIR", value_name = "FOLDER", value_parser = any_path())]
     backup_dir: Option<PathBuf>,
     /// When, by the clock of the first unit's calendar [default: 03:00]
     #[arg(long, global = true, env = "LINLI_BACKUP_AT", value_name = "HH:MM")]
     backup_at: Option<String>,
     /// How many of these backups stay [default: 14]
-    #[arg(long, global = true, env = "LINLI_BACKUP_KEEP", value_name = "COUNT")]
+    #[arg(long, global = true, env = "LINLI_BACKUP_KEEP", value_name = "COUNT", value_parser = whole_number)]
     backup_keep: Option<usize>,
     /// Days after which audit entries of a kind are emptied, at least 190 each, such as sign_in=200,access=200; other kinds are kept for good
     #[arg(long, global = true, env = "LINLI_AUDIT_KEEP", value_name = "KIND=DAYS,…")]
     audit_keep: Option<String>,
     /// Take visitors' addresses from X-Forwarded-For; only behind a proxy of yours that writes it
-    #[arg(long, global = true, env = "LINLI_TRUST_PROXY", value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
+    #[arg(long, global = true, env = "LINLI_TRUST_PROXY", value_name = "true|false", num_args = 0..=1, default_missing_value = "true", value_parser = yes_or_no)]
     trust_proxy: Option<bool>,
     /// Take them from the PROXY protocol, with which a balancer of yours begins each connection; nobody else can connect then
-    #[arg(long, global = true, env = "LINLI_PROXY_PROTOCOL", value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
+    #[arg(long, global = true, env = "LINLI_PROXY_PROTOCOL", value_name = "true|false", num_args = 0..=1, default_missing_value = "true", value_parser = yes_or_no)]
     proxy_protocol: Option<bool>,
     /// Start the clock at this moment, such as 2026-11-20T10:00:00+08:00, to try out another hour; never in service
     #[arg(long, global = true, env = "LINLI_CLOCK", value_name = "TIME")]
@@ -208,6 +211,21 @@ impl Settings {
     pub fn anchors(&self) -> PathBuf {
         self.data_dir.join("audit-anchors.txt")
     }
+
+    /// The file of a SQLite database.
+    pub fn database_file(&self) -> Option<&Path> {
+        let path = self.database_url.strip_prefix("sqlite:")?;
+        let path = path.strip_prefix("//").unwrap_or(path);
+        Some(Path::new(path.split('?').next().unwrap_or(path)))
+    }
+
+    /// Where the database lies, unless it was named.
+    pub fn make_data_dir(&self) -> Result<(), Stop> {
+        if self.database_file() != Some(&self.data_dir.join("linli.db")) {
+            return Ok(());
+        }
+        fs::create_dir_all(&self.data_dir).map_err(|e| Stop::Setting(format!("data_dir: {} cannot be made: {e}", self.data_dir.display())))
+    }
 }
 
 /// Why the program stopped, in a sentence.
@@ -227,25 +245,57 @@ impl From<String> for Stop {
     }
 }
 
+/// What is set to nothing is not set.
+fn said(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.trim().is_empty())
+}
+
+fn folder(path: Option<PathBuf>) -> Option<PathBuf> {
+    path.filter(|path| !path.as_os_str().is_empty())
+}
+
+/// An empty folder's name is taken too, and means none.
+fn any_path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text.trim().to_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Ok(true),
+        "" | "false" | "no" | "off" | "0" => Ok(false),
+        _ => Err("write true or false".to_owned()),
+    }
+}
+
+fn whole_number(text: &str) -> Result<usize, String> {
+    text.trim().parse().map_err(|_| "write a whole number, such as 14".to_owned())
+}
+
 pub fn read(typed: Typed) -> Result<Settings, String> {
     let file = match &typed.config {
         Some(path) => read_file(path)?,
         None => Typed::default(),
     };
-    let data_dir = typed.data_dir.or(file.data_dir).unwrap_or_else(|| "data".into());
-    let addr = socket(&typed.addr.or(file.addr).unwrap_or_else(|| "127.0.0.1:3000".to_owned()))?;
-    let public_url = public_url(typed.public_url.or(file.public_url).unwrap_or_else(|| format!("http://{addr}")))?;
-    let database_url = database_url(typed.database_url.or(file.database_url), &data_dir)?;
-    let smtp_url = typed.smtp_url.or(file.smtp_url).filter(|u| !u.is_empty());
-    let mail_from = typed.mail_from.or(file.mail_from).filter(|f| !f.is_empty());
+    let data_dir = folder(typed.data_dir).or(file.data_dir).unwrap_or_else(|| "data".into());
+    let addr = socket(&said(typed.addr).or(file.addr).unwrap_or_else(|| "127.0.0.1:3000".to_owned()))?;
+    let public_url = public_url(said(typed.public_url).or(file.public_url).unwrap_or_else(|| format!("http://{addr}")))?;
+    let database_url = database_url(said(typed.database_url).or(file.database_url), &data_dir)?;
+    let smtp_url = said(said(typed.smtp_url).or(file.smtp_url));
+    let mail_from = said(said(typed.mail_from).or(file.mail_from));
     let trust_proxy = typed.trust_proxy.or(file.trust_proxy).unwrap_or(false);
     let peers = if typed.proxy_protocol.or(file.proxy_protocol).unwrap_or(false) { Peer::Named } else { Peer::Itself };
-    let backup_at = time_of_day(typed.backup_at.or(file.backup_at))?;
+    let backup_at = time_of_day(said(typed.backup_at).or(file.backup_at))?;
     let keep = typed.backup_keep.or(file.backup_keep).unwrap_or(14);
-    let folder = typed.backup_dir.or(file.backup_dir).filter(|f| !f.as_os_str().is_empty());
-    let backup = folder.map(|folder| Plan { folder, at: backup_at, keep });
+    if keep == 0 {
+        return Err("backup_keep: at least one backup stays".to_owned());
+    }
+    if trust_proxy && peers == Peer::Named {
+        return Err("proxy_protocol, trust_proxy: one of them says who is visiting, not both".to_owned());
+    }
+    let backup_dir = folder(folder(typed.backup_dir).or(file.backup_dir));
+    let backup = backup_dir.map(|folder| Plan { folder, at: backup_at, keep });
     let audit_keep = typed.audit_keep.or(file.audit_keep).unwrap_or_default().parse::<Keep>().map_err(|e| format!("audit_keep: {e}"))?;
-    let clock = clock(typed.clock.or(file.clock))?;
+    let clock = clock(said(typed.clock).or(file.clock))?;
     let settings = Settings { database_url, addr, public_url, smtp_url, mail_from, data_dir, trust_proxy, peers, backup, audit_keep, clock };
     settings.mailer().map_err(|e| e.to_string())?;
     Ok(settings)
@@ -292,7 +342,6 @@ fn public_url(text: String) -> Result<String, String> {
 
 fn database_url(typed: Option<String>, data_dir: &Path) -> Result<String, String> {
     let Some(url) = typed else {
-        fs::create_dir_all(data_dir).map_err(|e| format!("data_dir: {} cannot be made: {e}", data_dir.display()))?;
         return Ok(format!("sqlite:{}", data_dir.join("linli.db").display()));
     };
     if ["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| url.starts_with(scheme)) {

@@ -1,10 +1,13 @@
 //! The program itself: its commands, its settings, and how it stops.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::{
+    fs::{OFlags, fcntl_setfl},
+    net::{AddressFamily, SocketType, bind, connect, socket},
+};
 use std::{
-    io::{ErrorKind, Read, Write},
-    net::{TcpListener, TcpStream},
+    io::{self, ErrorKind, Read, Write},
+    net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, ChildStdout, Command, Output, Stdio},
     time::{Duration, Instant},
@@ -69,6 +72,11 @@ fn a_wrong_setting_is_a_sentence_and_exit_status_2() {
     refused(&place.run(&["serve", "--public-url", "linli.example.cn"]), "public_url");
     refused(&place.run(&["serve", "--smtp-url", "http://mail.example.cn"]), "smtp_url");
     refused(&place.run(&["serve", "--config", "missing.toml"]), "missing.toml");
+    refused(&place.run(&["serve", "--backup-keep", "0"]), "backup_keep");
+    refused(&place.run(&["serve", "--backup-keep", "many"]), "whole number");
+    refused(&place.run(&["serve", "--trust-proxy", "true", "--proxy-protocol", "true"]), "not both");
+    std::fs::write(place.0.join("file"), "").unwrap();
+    refused(&place.run(&["serve", "--backup-dir", "file/backups"]), "backup_dir");
     std::fs::write(place.0.join("linli.toml"), "colour = \"green\"\n").unwrap();
     refused(&place.run(&["serve", "--config", "linli.toml"]), "colour");
     refused(&place.run(&["serve", "--no-such-flag"]), "--no-such-flag");
@@ -88,6 +96,74 @@ fn a_flag_goes_before_the_environment_and_that_before_the_file() {
     let arguments = ["migrate", "--config", "linli.toml", "--database-url", &flag];
     assert!(place.linli(&arguments).env("LINLI_DATABASE_URL", names("environment.db")).output().unwrap().status.success());
     assert!(has("flag.db"));
+}
+
+#[test]
+fn what_is_set_to_nothing_is_not_set() {
+    let place = Place::new();
+    let mut migrate = place.linli(&["migrate"]);
+    for name in
+        ["ADDR", "PUBLIC_URL", "DATABASE_URL", "SMTP_URL", "MAIL_FROM", "CLOCK", "BACKUP_DIR", "BACKUP_AT", "AUDIT_KEEP", "TRUST_PROXY", "PROXY_PROTOCOL"]
+    {
+        migrate.env(format!("LINLI_{name}"), "");
+    }
+    let done = migrate.output().unwrap();
+    assert!(done.status.success() && place.0.join("linli.db").exists(), "{}", said(&done));
+}
+
+#[test]
+fn commands_on_records_make_none_where_there_are_none() {
+    let place = Place::new();
+    std::fs::write(place.0.join("register.csv"), "代码,名称\n1,西陵区\n").unwrap();
+    let commands: [&[&str]; 5] = [
+        &["admin", "reset-second-factor", "--email", "a@linli.test"],
+        &["codes", "--unit", "1", "--out", "codes.pdf"],
+        &["import", "register.csv"],
+        &["backup", "kept.backup"],
+        &["audit", "verify"],
+    ];
+    for arguments in commands {
+        refused(&place.run(arguments), "there is no database at");
+    }
+    assert!(!place.0.join("linli.db").exists());
+}
+
+#[test]
+fn another_programs_file_is_left_alone() {
+    let place = Place::new();
+    assert!(place.run(&["migrate"]).status.success());
+    std::fs::rename(place.0.join("linli.db"), place.0.join("ours.db")).unwrap();
+    let foreign = "import sqlite3; c = sqlite3.connect('linli.db'); c.execute('create table other (id integer)'); c.commit()";
+    assert!(Command::new("python3").args(["-c", foreign]).current_dir(&place.0).status().unwrap().success());
+    let before = std::fs::read(place.0.join("linli.db")).unwrap();
+    refused(&place.run(&["serve"]), "another program");
+    assert!(std::fs::read(place.0.join("linli.db")).unwrap() == before);
+    // Nor is it restored, and what was there before stays as it was.
+    std::fs::rename(place.0.join("linli.db"), place.0.join("other.backup")).unwrap();
+    std::fs::write(place.0.join("empty.backup"), "").unwrap();
+    std::fs::write(place.0.join("elsewhere.backup"), b"PGDMP and so on").unwrap();
+    for (file, why) in [("other.backup", "no records of Linli's"), ("empty.backup", "is no backup"), ("elsewhere.backup", "from PostgreSQL")] {
+        let restored = place.run(&["restore", file]);
+        assert_eq!((restored.status.code(), said(&restored).contains(why)), (Some(1), true), "{}", said(&restored));
+        assert!(!place.0.join("linli.db").exists() && !place.0.join("linli.db.part").exists());
+    }
+    assert!(place.run(&["restore", "ours.db"]).status.success());
+}
+
+#[test]
+fn one_server_serves_a_file_and_one_backup_is_made_in_a_folder() {
+    let running = Running::start(&["--sample"]);
+    let place = running.place.as_ref().unwrap();
+    let second = place.run(&["serve", "--addr", "127.0.0.1:0"]);
+    assert_eq!((second.status.code(), said(&second).contains("is being served already")), (Some(1), true), "{}", said(&second));
+    let other = std::fs::File::open(&place.0).unwrap();
+    other.try_lock().unwrap();
+    let beside = place.run(&["backup", "kept.backup"]);
+    assert_eq!((beside.status.code(), said(&beside).contains("another backup is being made")), (Some(1), true), "{}", said(&beside));
+    other.unlock().unwrap();
+    assert!(place.run(&["backup", "kept.backup"]).status.success());
+    let nowhere = place.run(&["backup", "no/such/folder/kept.backup"]);
+    assert!(!nowhere.status.success() && !place.0.join("no").exists(), "{}", said(&nowhere));
 }
 
 #[test]
@@ -387,6 +463,49 @@ fn who_comes_while_the_program_is_restarted_waits_at_a_socket_that_is_held() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
+/// What is answered to somebody who comes from an address of this machine.
+fn answered(from: Ipv4Addr, to: &str, request: &str) -> io::Result<String> {
+    let own = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    bind(&own, &SocketAddrV4::new(from, 0))?;
+    connect(&own, &to.parse::<SocketAddrV4>().unwrap())?;
+    let (mut stream, mut answer) = (TcpStream::from(own), String::new());
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    stream.write_all(request.as_bytes())?;
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+#[test]
+fn behind_haproxy_that_names_its_visitors_each_has_limits_of_their_own() {
+    let place = Place::new();
+    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let (node, addr) = (free(), free());
+    let config = format!(
+        "defaults\n mode tcp\n timeout connect 5s\n timeout client 30s\n timeout server 30s\n option httpchk GET /up\n\
+         listen linli\n bind {addr}\n server node0 {node} send-proxy-v2 check check-send-proxy inter 100ms\n"
+    );
+    std::fs::write(place.0.join("haproxy.cfg"), config).unwrap();
+    let log = std::fs::File::create(place.0.join("log")).unwrap();
+    let (public_url, arguments) = (format!("http://{addr}"), ["serve", "--addr", &node, "--proxy-protocol", "true"]);
+    let server = place.linli(&arguments).args(["--public-url", &public_url]).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+    let _server = Running { child: server, addr: node.clone(), printed: Vec::new(), output: None, place: None };
+    let balancer = Command::new("haproxy").arg("-db").arg("-f").arg(place.0.join("haproxy.cfg")).stderr(Stdio::null()).spawn().unwrap();
+    let balancer = Running { child: balancer, addr: addr.clone(), printed: Vec::new(), output: None, place: Some(place) };
+
+    let (one, other) = (Ipv4Addr::new(127, 0, 0, 2), Ipv4Addr::new(127, 0, 0, 3));
+    let up = format!("GET /up HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !answered(one, &addr, &up).is_ok_and(|answer| answer.ends_with("ok\n")) {
+        assert!(Instant::now() < deadline, "nothing is answered through the balancer");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let guess = post(&balancer, "", "/claim", "code=ABCD-EFGH-JKMN");
+    let refused = |from: Ipv4Addr| answered(from, &addr, &guess).unwrap().starts_with("HTTP/1.1 429");
+    assert!((0..25).any(|_| refused(one)), "whoever guesses on and on is held up");
+    assert!(!refused(other), "and nobody beside them");
+    assert!(answered(other, &node, &up).is_ok_and(|answer| answer.is_empty()) || answered(other, &node, &up).is_err(), "nobody comes by another way");
+}
+
 #[test]
 fn a_backup_of_a_running_server_is_restored_elsewhere() {
     let running = Running::start(&["--sample"]);
@@ -407,6 +526,10 @@ fn a_backup_of_a_running_server_is_restored_elsewhere() {
     let (sample, kept) = (said(&made), said(&restored));
     let figures = |text: &str| text.lines().last().unwrap().rsplit_once(": ").unwrap().1.to_owned();
     assert_eq!(figures(&sample), figures(&kept));
+    let alone = said(&place.run(&["audit", "verify"]));
+    assert!(alone.contains("cut off at the end would not be seen"), "{alone}");
+    let anchored = said(&place.run(&["audit", "verify", "--anchor", alone.lines().last().unwrap()]));
+    assert!(anchored.contains("one anchor fits"), "{anchored}");
 }
 
 #[test]
@@ -464,6 +587,7 @@ fn a_register_is_looked_at_refused_with_its_mistakes_and_brought_in() {
         let output = place.run(arguments);
         (output.status.code(), said(&output))
     };
+    run(&["migrate"]);
     let (code, text) = run(&["import", "units.csv"]);
     assert!(code == Some(2) && text.contains("linli admin create"), "{text}");
     run(&["admin", "create", "--name", "林岚", "--email", "lin.lan@x.cn", "--unit", "西陵区"]);

@@ -18,6 +18,14 @@ pub fn locale(language: Language) -> Locale {
     }
 }
 
+/// A whole number with its thousands set apart, 61,776: read alike in both languages.
+pub fn number(n: impl ToString) -> String {
+    let digits = n.to_string();
+    let (sign, digits) = digits.strip_prefix('-').map_or(("", digits.as_str()), |digits| ("-", digits));
+    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
+    format!("{sign}{}", groups.join(","))
+}
+
 /// A text in the reader's language, as a `String`: `t!(language, inbox.title)`, `t!(language, mail.greeting, name = "王芳")`.
 #[macro_export]
 macro_rules! t {

@@ -58,3 +58,10 @@ fn chinese_is_written_with_chinese_punctuation() {
         }
     }
 }
+
+#[test]
+fn thousands_are_set_apart() {
+    for (n, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (61_776, "61,776"), (5_000_000, "5,000,000"), (-1_500, "-1,500")] {
+        assert_eq!(i18n::number(n), text);
+    }
+}

@@ -3,6 +3,11 @@
 /// Characters in a message.
 pub const MESSAGE_LIMIT: usize = 4000;
 
+/// The same with the digits that a Chinese input method writes, １２０, as others are.
+pub fn digits(typed: &str) -> String {
+    typed.chars().map(|c| ('０'..='９').position(|wide| wide == c).and_then(|value| char::from_digit(value as u32, 10)).unwrap_or(c)).collect()
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
     #[error("empty")]

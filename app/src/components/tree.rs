@@ -6,7 +6,7 @@ use super::{
     icon::{Icon, icon},
 };
 use domain::unit::tree::{Branch, Coverage, Level, Node};
-use i18n::t;
+use i18n::{number, t};
 use leptos::prelude::*;
 use model::{Language, UnitId};
 
@@ -70,14 +70,14 @@ pub fn line(l: Language, branch: &Branch, is_open: bool) -> AnyView {
 }
 
 fn numbers(l: Language, c: Coverage) -> impl IntoView + use<> {
-    view! { {bar(l, c)}<span class="num" aria-hidden="true">{format!("{} / {}", c.ready, c.leaves)}</span> }
+    view! { {bar(l, c)}<span class="num" aria-hidden="true">{format!("{} / {}", number(c.ready), number(c.leaves))}</span> }
 }
 
 /// How the grids and classes below a unit stand, as one bar: those with somebody and a code, with somebody, with a code, with neither.
 pub fn bar(l: Language, c: Coverage) -> impl IntoView + use<> {
     let parts = [("ready", c.ready), ("held", c.held - c.ready), ("coded", c.coded - c.ready)];
     let none = c.leaves - c.held - c.coded + c.ready;
-    let label = t!(l, tree.bar, ready = c.ready, held = c.held - c.ready, coded = c.coded - c.ready, none = none);
+    let label = t!(l, tree.bar, ready = number(c.ready), held = number(c.held - c.ready), coded = number(c.coded - c.ready), none = number(none));
     let mut from = 0;
     let mut drawn = Vec::new();
     for (class, count) in parts {
@@ -119,6 +119,7 @@ fn staffing(l: Language, branch: &Branch) -> AnyView {
     match &branch.holder {
         Some(_) if has_no_code.is_some() => view! { {has_no_code} }.into_any(),
         Some(holder) => view! { <span class="tag">{icon(Icon::Tick)}{holder.clone()}</span> }.into_any(),
+        None if branch.is_given => view! { <span class="tag time">{icon(Icon::Clock)}{t!(l, admin.nobody_yet)}</span> }.into_any(),
         None if branch.posts > 0 || branch.coverage.leaves > 0 => view! { <span class="tag bad">{icon(Icon::Alert)}{t!(l, admin.nobody)}</span> }.into_any(),
         None => view! { <span class="tag off">{t!(l, admin.no_post)}</span> }.into_any(),
     }

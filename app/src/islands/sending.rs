@@ -21,6 +21,8 @@ const SLOW: i32 = 1_000;
 /// After so long without an answer a message counts as waiting.
 const PATIENCE: i32 = 20_000;
 const AGAIN: i32 = 15_000;
+/// What could not be sent is tried again after so long, then after twice as long each time, up to [`AGAIN`].
+const SOON: i32 = 1_500;
 /// What is kept for colleagues.
 const NOTE: &str = "note";
 
@@ -42,6 +44,8 @@ struct Sending {
     /// The fields of each message not yet with the server, in order.
     waiting: RefCell<Vec<String>>,
     is_busy: Cell<bool>,
+    /// Attempts in a row that failed.
+    failed: Cell<u32>,
     /// The network was away since the queue was last empty.
     was_cut: Cell<bool>,
     /// The button last pressed: browsers before 2022 do not say with which one a form is sent.
@@ -75,6 +79,7 @@ pub fn attach(form: HtmlFormElement, log: Log, words: Words, draft: Kept, queue:
         queue,
         waiting: RefCell::new(waiting),
         is_busy: Cell::new(false),
+        failed: Cell::new(0),
         was_cut: Cell::new(false),
         pressed: RefCell::default(),
     });
@@ -283,15 +288,17 @@ impl Sending {
     }
 
     /// Whether to go on with the next message.
-    fn settle(&self, entry: &str, outcome: Outcome) -> bool {
+    fn settle(self: &Rc<Self>, entry: &str, outcome: Outcome) -> bool {
         let key = value(entry, "key");
         if let Outcome::Later = outcome {
             self.was_cut.set(true);
             for entry in self.waiting.borrow().iter() {
                 self.log.say(&value(entry, "key"), &self.words.waiting);
             }
+            self.try_again();
             return false;
         }
+        self.failed.set(0);
         self.waiting.borrow_mut().retain(|e| e != entry);
         self.keep(|kept| kept.retain(|e| e != entry));
         if self.waiting.borrow().is_empty() {
@@ -310,6 +317,14 @@ impl Sending {
             Outcome::Later => {}
         }
         true
+    }
+
+    /// Not all phones at the same moment.
+    fn try_again(self: &Rc<Self>) {
+        let failed = self.failed.replace(self.failed.get() + 1);
+        let wait = (SOON << failed.min(4)).min(AGAIN);
+        let same = self.clone();
+        after(wait + (js_sys::Math::random() * 1_000.0) as i32, move || same.send());
     }
 
     async fn post(&self, entry: &str) -> Outcome {

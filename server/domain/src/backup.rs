@@ -33,6 +33,12 @@ pub struct Checked {
 
 /// Makes and checks a backup. Only what has been checked gets its name: until then it is called `NAME.part`.
 pub async fn make(url: &str, file: &Path) -> Result<Checked> {
+    let folder = file.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Two of the same name would write into one file. The lock goes with whoever holds it.
+    let alone = fs::File::open(folder).map_err(|e| store::Error::Backup(format!("{}: {e}", folder.display())))?;
+    if matches!(alone.try_lock(), Err(fs::TryLockError::WouldBlock)) {
+        return Err(store::Error::Backup(format!("another backup is being made in {}", folder.display())));
+    }
     let part = file.with_added_extension("part");
     // One that was broken off is of no use to anybody.
     let _ = fs::remove_file(&part);
@@ -89,15 +95,16 @@ pub async fn run(domain: Domain, url: String, plan: Plan, mut stopping: watch::R
     }
     loop {
         let wait = until_due(domain.clone(), plan.clone()).await.unwrap_or(RETRY);
-        tokio::select! {
-            () = time::sleep(wait.min(RETRY)) => {}
-            _ = stopping.wait_for(|s| *s) => return,
-        }
-        if wait <= RETRY {
-            tokio::select! {
-                () = make_due(domain.clone(), url.clone(), plan.clone()) => {}
+        let mut pause = wait.min(RETRY);
+        if wait.is_zero() {
+            pause = tokio::select! {
+                is_made = make_due(domain.clone(), url.clone(), plan.clone()) => if is_made { Duration::ZERO } else { RETRY },
                 _ = stopping.wait_for(|s| *s) => return,
-            }
+            };
+        }
+        tokio::select! {
+            () = time::sleep(pause) => {}
+            _ = stopping.wait_for(|s| *s) => return,
         }
     }
 }
@@ -115,12 +122,17 @@ fn clear_away(folder: &Path) {
 /// Between two attempts, and between two looks at the clock, which may have been set.
 const RETRY: Duration = Duration::from_secs(10 * 60);
 
-async fn make_due(domain: Domain, url: String, plan: Plan) {
+/// Whether there is one more now.
+async fn make_due(domain: Domain, url: String, plan: Plan) -> bool {
     let made = match fs::create_dir_all(&plan.folder) {
         Ok(()) => make(&url, &plan.folder.join(name_at(domain.now()))).await,
         Err(e) => Err(store::Error::Backup(format!("{}: {e}", plan.folder.display()))),
     };
     match made {
+        Err(e) => {
+            tracing::error!(error = %e, "no backup could be made; it is tried again in ten minutes");
+            false
+        }
         Ok(backup) => {
             let Content { conversations, messages, audit, .. } = backup.content;
             let file = backup.file.file_name().and_then(|n| n.to_str()).unwrap_or("").to_owned();
@@ -132,8 +144,8 @@ async fn make_due(domain: Domain, url: String, plan: Plan) {
             if let Err(e) = forget_old(&plan) {
                 tracing::error!(error = %e, "old backups could not be removed");
             }
+            true
         }
-        Err(e) => tracing::error!(error = %e, "no backup could be made; it is tried again in ten minutes"),
     }
 }
 
@@ -151,8 +163,12 @@ async fn until_due(domain: Domain, plan: Plan) -> Result<Duration> {
     };
     let now = domain.now();
     let newest = all(&plan.folder).pop().map(|(at, _)| at);
-    let due = due(&calendar.local(now), plan.at, newest);
-    Ok(Duration::from_secs(u64::try_from(due.seconds_since(now)).unwrap_or(0)))
+    Ok(until(now, due(&calendar.local(now), plan.at, newest)))
+}
+
+/// To the millisecond: a backup of the second before would still count as yesterday's.
+fn until(now: At, due: At) -> Duration {
+    Duration::from_millis(u64::try_from(due.0.saturating_sub(now.0)).unwrap_or(0))
 }
 
 /// The first moment from which today's backup, or yesterday's if it is still missing, is due.
@@ -188,6 +204,14 @@ mod tests {
         assert_eq!(due(&morning, three, None), today, "never made");
         assert_eq!(due(&night, three, Some(yesterday)), today);
         assert_eq!(due(&night, three, None), yesterday);
+    }
+
+    #[test]
+    fn a_backup_of_the_second_before_its_hour_is_not_made() {
+        let hour = at("2026-11-22T19:00:00Z");
+        assert_eq!(until(At(hour.0 - 1), hour), Duration::from_millis(1));
+        assert_eq!(until(hour, hour), Duration::ZERO);
+        assert_eq!(until(At(hour.0 + 5_000), hour), Duration::ZERO);
     }
 
     #[test]

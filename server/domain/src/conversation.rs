@@ -16,12 +16,13 @@ use model::{
 use std::{net::IpAddr, sync::Arc};
 use store::{
     Conn,
-    conversation::{Conversation, Shown, Way},
+    conversation::{Conversation, Shown},
     first_message::{Outcome, Start},
     message::{Audience, Message, New, NewWait, Sent},
     overflow::Room,
     post::Card,
     seen::Seen,
+    way::{Asked, Way},
 };
 
 /// Why a message was not sent.
@@ -168,9 +169,10 @@ pub(crate) fn first(sent: Vec<Sent>) -> store::Result<Sent> {
 pub async fn say(domain: &Domain, device: &Device, id: ConversationId, typed: Typed<'_>) -> Result<Sent, SendError> {
     let body = text::message(typed.text)?;
     let client_key = typed.client_key.with(&body);
-    let (way, calendar, away) = {
+    let asked = Asked { device: device.id, contact: device.contact_id, conversation: id, key: client_key, now: domain.now() };
+    let way = domain.db.way(asked).await?.ok_or(SendError::NotFound)?;
+    let (calendar, away) = {
         let mut conn = domain.db.read().await?;
-        let way = store::conversation::way(&mut conn, device.id, device.contact_id, id, client_key, domain.now()).await?.ok_or(SendError::NotFound)?;
         if way.is_known > 0
             && let Some(sent) = store::message::with_key(&mut conn, id, client_key).await?
         {
@@ -178,7 +180,7 @@ pub async fn say(domain: &Domain, device: &Device, id: ConversationId, typed: Ty
         }
         let away = if way.on_duty > 0 { None } else { away(domain, &mut conn, &way, id).await? };
         let calendar = calendar::of_unit(domain, &mut conn, way.unit_id).await?;
-        (way, calendar, away)
+        (calendar, away)
     };
     domain.limits.message(&Keys::hash(typed.device_key))?;
     let mut news = contact_message(domain, id, body, client_key, way.post_id, &calendar, away);
@@ -213,6 +215,11 @@ fn contact_message(
     away: Option<Event>,
 ) -> Vec<New> {
     let now = domain.now();
+    // Where nobody stands in, an answer is promised from the day of return on.
+    let from = match &away {
+        Some(Event::OffDuty { until: Some(until), stand_in: None, .. }) => (*until).max(now),
+        _ => now,
+    };
     let message = New {
         id: MessageId(domain.id()),
         conversation_id,
@@ -222,7 +229,7 @@ fn contact_message(
         body,
         client_key,
         sent_at: now,
-        wait: Some(NewWait { id: WaitId(domain.id()), due_at: calendar.due(now) }),
+        wait: Some(NewWait { id: WaitId(domain.id()), due_at: calendar.due(from) }),
     };
     let Some(away) = away else { return vec![message] };
     // The key follows from the message's own, so that a retry does not reply twice.

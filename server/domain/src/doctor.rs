@@ -101,6 +101,7 @@ const GB: u64 = 1_000_000_000;
 fn said_of_disk(free: io::Result<u64>, data_dir: &Path, l: Language) -> Found {
     let folder = data_dir.display().to_string();
     match free {
+        Err(why) if why.kind() == io::ErrorKind::StorageFull => (Grade::Bad, t!(l, doctor.disk_full, folder = folder, free = "0.0")),
         Err(why) => (Grade::Bad, t!(l, doctor.disk_closed, folder = folder, why = why.to_string())),
         Ok(bytes) => {
             #[allow(clippy::cast_precision_loss)]
@@ -131,6 +132,11 @@ const BACKUP_AGE: i64 = 26 * 60 * 60;
 fn said_of_backups(folder: Option<&Path>, now: At, l: Language) -> Found {
     let Some(folder) = folder else { return (Grade::Warn, t!(l, doctor.backup_none)) };
     let place = folder.display().to_string();
+    if let Err(why) = fs::read_dir(folder)
+        && why.kind() != io::ErrorKind::NotFound
+    {
+        return (Grade::Bad, t!(l, doctor.backup_closed, folder = place, why = why.to_string()));
+    }
     match crate::backup::all(folder).last() {
         None => (Grade::Warn, t!(l, doctor.backup_not_yet, folder = place)),
         Some((at, _)) => {
@@ -163,6 +169,16 @@ fn said_of_clock(now: At, found: Option<&Inspection>, file_clock: Option<At>, l:
     }
 }
 
+/// Whether only this machine can open an address.
+pub fn is_here(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(a)) => a.is_loopback(),
+        Some(Host::Ipv6(a)) => a.is_loopback(),
+        None => false,
+    })
+}
+
 /// A connection to where people reach this installation is enough: whether a page comes back, a browser tells better.
 async fn public_url(text: &str, l: Language) -> Found {
     let wrong = || (Grade::Bad, t!(l, doctor.url_wrong, url = text.to_owned()));
@@ -171,11 +187,7 @@ async fn public_url(text: &str, l: Language) -> Found {
     if !matches!(url.scheme(), "http" | "https") || url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
         return wrong();
     }
-    let is_loopback = match &host {
-        Host::Domain(name) => *name == "localhost",
-        Host::Ipv4(a) => a.is_loopback(),
-        Host::Ipv6(a) => a.is_loopback(),
-    };
+    let is_loopback = is_here(text);
     let name = match &host {
         Host::Ipv6(a) => a.to_string(),
         other => other.to_string(),

@@ -236,6 +236,8 @@ pub async fn take(domain: &Domain, admin: &Admin, id: GrantId) -> Result<StaffId
                     return Err(GrantError::Last);
                 }
                 store::staff::end_grant(c, id, now).await?;
+                // Whoever belongs nowhere else would be nobody's any more: no admin could end their login, or give them anything again.
+                store::staff::give_home(c, grant.staff_id, grant.unit_id).await?;
                 audit::append_at(c, now, Some(by), grant.unit_id, "grant.take", &grant.staff_id.to_string(), &format!("{} {}", grant.role, grant.unit_id))
                     .await?;
                 Ok(grant.staff_id)

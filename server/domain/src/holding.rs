@@ -119,17 +119,14 @@ async fn begin(domain: &Domain, admin: &Admin, post_id: PostId, typed: Typed<'_>
                 store::post::hold_routing(c).await?;
                 post::mine(c, by, post_id, now).await?.ok_or(HoldingError::NotFound)?;
                 // Somebody else may have ended their login meanwhile.
-                if store::staff::find(c, staff_id).await?.is_none_or(|person| person.ended_at.is_some()) {
-                    return Err(HoldingError::Invalid(Mistakes { who: Some(WhoError::Unknown), ..Mistakes::default() }));
-                }
+                let not_them = |who| HoldingError::Invalid(Mistakes { who: Some(who), ..Mistakes::default() });
+                store::staff::find(c, staff_id).await?.filter(|person| person.ended_at.is_none()).ok_or_else(|| not_them(WhoError::Unknown))?;
                 if store::holding::overlapping(c, post_id, staff_id, from_at, until_at.unwrap_or(At(i64::MAX))).await? > 0 {
                     return Err(HoldingError::Overlap);
                 }
                 let before = routing::gaps(c, now).await?;
                 let released = if instead { release_all(c, post_id, from_at).await? } else { Vec::new() };
-                if let Err(who) = write(c, Holding { id, post_id, staff_id, from_at, until_at }).await? {
-                    return Err(HoldingError::Invalid(Mistakes { who: Some(who), ..Mistakes::default() }));
-                }
+                write(c, Holding { id, post_id, staff_id, from_at, until_at }).await?.map_err(not_them)?;
                 let changes = routing::settle(c, now).await?;
                 // Who takes over may not have a login yet, or may go again, and then nobody would answer.
                 let orphans = routing::orphans(c, &before, now).await?;

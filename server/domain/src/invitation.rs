@@ -405,6 +405,8 @@ async fn open(c: &mut Conn, invitation: &Invitation, now: At) -> std::result::Re
 /// Takes the invitation up: name and password of their own choosing, and they are signed in. All earlier sessions of theirs end.
 pub async fn accept(domain: &Domain, token: &str, name: &str, password: &str, browser: Browser<'_>) -> std::result::Result<SignedIn, AcceptError> {
     let invited = find(domain, token).await?;
+    // A new password gives nobody another name.
+    let name = if invited.is_again { invited.name.as_str() } else { name };
     let (name, password) = match (text::line(name, NAME_LIMIT), text::password(password)) {
         (Ok(name), Ok(password)) => (name, password),
         (name, password) => return Err(AcceptError::Invalid { name: name.err(), password: password.err() }),

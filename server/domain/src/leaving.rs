@@ -98,10 +98,18 @@ async fn then(c: &mut Conn, term: &Term, now: At) -> Result<Option<(String, Stri
     if let Some(other) = stays {
         return Ok(Some((other.title, other.unit_name, Some(other.staff_name))));
     }
-    match routing::heir(c, term.post_id, now).await? {
-        Some(heir) => Ok(store::post::line(c, heir, now).await?.map(|l| (l.title, l.unit_name, l.holder))),
-        None => Ok(None),
+    let (mut post, mut seen) = (term.post_id, vec![term.post_id]);
+    // Another post of theirs is empty by then too: whoever answers for that one does.
+    while let Some(heir) = routing::heir(c, post, now).await?.filter(|heir| !seen.contains(heir)) {
+        let mut holders = store::holding::of_post(c, heir).await?;
+        holders.retain(|t| t.is_activated && t.from_at <= now && t.until_at.is_none_or(|until| until > now));
+        if holders.is_empty() || holders.iter().any(|t| t.staff_id != term.staff_id) {
+            return Ok(store::post::line(c, heir, now).await?.map(|l| (l.title, l.unit_name, l.holder)));
+        }
+        seen.push(heir);
+        post = heir;
     }
+    Ok(None)
 }
 
 /// What somebody holds or will hold.
@@ -248,7 +256,7 @@ async fn read(domain: &Domain, by: StaffId, id: StaffId, typed: Typed<'_>, now: 
     for (post, who) in typed.successors.iter().filter(|(post, who)| !who.trim().is_empty() && terms.iter().any(|t| t.post_id == *post)) {
         match holding::resolve(c, by, who, now).await? {
             Ok(person) if person.id != id => successors.push((*post, person.id)),
-            Ok(_) => wrong.push((*post, WhoError::Unknown)),
+            Ok(_) => wrong.push((*post, WhoError::Leaves)),
             Err(e) => wrong.push((*post, e)),
         }
     }

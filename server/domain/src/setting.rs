@@ -208,6 +208,8 @@ pub struct TypedOne {
     pub is_own: bool,
     /// Quiet hours as `22:00-07:00`; empty means none.
     pub value: String,
+    /// What stood there before something was typed.
+    pub shown: Option<String>,
     /// Nothing below may differ.
     pub is_locked: bool,
 }
@@ -220,6 +222,10 @@ pub enum Mistake {
     Time,
     /// Not a whole number within this range.
     Number(i64, i64),
+    /// A value was typed, and another way was chosen.
+    NotChosen,
+    /// A unit above has locked it since.
+    Locked,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -234,7 +240,8 @@ pub enum SettingError {
 
 /// A typed value as it is kept.
 fn read(setting: Setting, typed: &str) -> std::result::Result<String, Mistake> {
-    let typed = typed.trim();
+    let typed = text::digits(typed.trim());
+    let typed = typed.as_str();
     let number = |range: std::ops::RangeInclusive<i64>| {
         let number = typed.parse::<i64>().ok().filter(|n| range.contains(n));
         number.map(|n| n.to_string()).ok_or(Mistake::Number(*range.start(), *range.end()))
@@ -245,7 +252,7 @@ fn read(setting: Setting, typed: &str) -> std::result::Result<String, Mistake> {
         Setting::Promise => number(PROMISES),
         Setting::Welcome => Ok(text::optional_message(typed, WELCOME_LIMIT).map_err(Mistake::Text)?.unwrap_or_default()),
         _ if typed.is_empty() || typed == "-" || typed == NONE => Ok(NONE.to_owned()),
-        Setting::QuietHours => quiet(typed).map(|q| format!("{}-{}", q.from, q.until)).ok_or(Mistake::Time),
+        Setting::QuietHours => quiet(typed).filter(|q| q.from != q.until).map(|q| format!("{}-{}", q.from, q.until)).ok_or(Mistake::Time),
         Setting::NewContacts | Setting::OpenConversations => number(LIMITS),
     }
 }
@@ -331,7 +338,17 @@ struct Change {
 pub async fn save(domain: &Domain, admin: &Admin, id: UnitId, typed: &Typed) -> std::result::Result<(), SettingError> {
     let mut wanted: HashMap<Setting, (Option<String>, bool)> = HashMap::new();
     let mut mistakes = HashMap::new();
+    let locked = locked(domain, id, typed).await?;
     for (setting, one) in typed {
+        if locked.contains(setting) {
+            mistakes.insert(*setting, Mistake::Locked);
+            continue;
+        }
+        let is_new = one.shown.as_ref().is_some_and(|shown| *shown != one.value);
+        if !one.is_own && is_new && !matches!(one.value.as_str(), "" | "-") {
+            mistakes.insert(*setting, Mistake::NotChosen);
+            continue;
+        }
         match one.is_own.then(|| read(*setting, &one.value)).transpose() {
             Ok(value) => drop(wanted.insert(*setting, (value, one.is_locked))),
             Err(mistake) => drop(mistakes.insert(*setting, mistake)),
@@ -344,6 +361,12 @@ pub async fn save(domain: &Domain, admin: &Admin, id: UnitId, typed: &Typed) -> 
     domain.db.write(move |c| Box::pin(async move { write(c, by, id, &wanted, now).await })).await?;
     domain.settings.clear();
     Ok(())
+}
+
+/// What a unit above has locked of what was typed.
+async fn locked(domain: &Domain, id: UnitId, typed: &Typed) -> Result<Vec<Setting>> {
+    let rows = store::setting::up(&mut domain.db.read().await?, id).await?;
+    Ok(typed.keys().copied().filter(|setting| found(&rows, *setting).locked_by.is_some()).collect())
 }
 
 async fn write(c: &mut Conn, by: StaffId, id: UnitId, wanted: &HashMap<Setting, (Option<String>, bool)>, now: At) -> std::result::Result<(), SettingError> {

@@ -7,7 +7,7 @@ use crate::{
     unit::{self, Page},
 };
 use model::{
-    At, HoldingId, InvitationId, Language, OutboxId, PostId, StaffId, UnitId,
+    At, HoldingId, InvitationId, InvitationState, Language, OutboxId, PostId, StaffId, UnitId,
     text::{self, TextError},
 };
 use std::collections::HashSet;
@@ -103,6 +103,8 @@ pub struct View {
     pub absences: Vec<store::absence::Line>,
     /// When they leave, if that is planned.
     pub leaves_at: Option<At>,
+    /// How far their invitation has come, and how often they were invited, where they have not accepted one.
+    pub invited: Option<(InvitationState, i64)>,
     /// The admin looks at themselves.
     pub is_self: bool,
     /// They hold or are granted something where the admin has no say: who they are is not the admin's to decide.
@@ -125,7 +127,14 @@ pub async fn view(domain: &Domain, admin: &Admin, id: StaffId) -> Result<Option<
         }
     }
     let (grants, waiting) = grant::of_staff(c, id, by, now).await?;
+    let mut invited = None;
+    if line.staff.activated_at.is_none()
+        && let Some(state) = store::invitation::state_of(c, by, now, id).await?
+    {
+        invited = Some((state, store::invitation::tries(c, id).await?));
+    }
     Ok(Some(View {
+        invited,
         grants,
         waiting,
         absences: store::absence::of_staff(c, id, now).await?,

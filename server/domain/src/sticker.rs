@@ -74,9 +74,9 @@ fn picture(days: impl Iterator<Item = (i64, i64)>, today: i64) -> Vec<i64> {
 }
 
 /// Stickers that residents have reported, for the overview.
-pub async fn reported(domain: &Domain, admin: &Admin) -> Result<i64> {
+pub async fn to_look_at(domain: &Domain, admin: &Admin) -> Result<(i64, i64)> {
     let mut conn = domain.db.read().await?;
-    store::sticker::reported(&mut conn, admin.staff.id, domain.now()).await
+    store::sticker::to_look_at(&mut conn, admin.staff.id, domain.now(), scan::day(domain.now())).await
 }
 
 /// What a sticker's own page shows besides the sticker.

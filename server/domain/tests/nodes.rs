@@ -164,7 +164,7 @@ async fn a_changed_setting_holds_on_the_other_node_at_once() {
     assert_eq!(promise().await, 420);
     assert_eq!(promise().await, 420, "remembered");
     let admin = admin_of(&one.domain, unit).await;
-    let typed = setting::TypedOne { is_own: true, value: "60".to_owned(), is_locked: false };
+    let typed = setting::TypedOne { is_own: true, value: "60".to_owned(), ..setting::TypedOne::default() };
     setting::save(&one.domain, &admin, unit, &HashMap::from([(Setting::Promise, typed)])).await.unwrap();
     let wait = async {
         while promise().await != 60 {

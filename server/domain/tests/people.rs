@@ -472,7 +472,7 @@ async fn of_another_holder_only_who_waits_gets_a_mail_and_one() {
 async fn where_a_unit_has_no_quiet_hours_a_new_holder_is_told_of_at_night_too() {
     for town in towns().await {
         let admin = town.new_admin("管理员", town.street).await;
-        let none = domain::setting::TypedOne { is_own: true, value: String::new(), is_locked: false };
+        let none = domain::setting::TypedOne { is_own: true, ..domain::setting::TypedOne::default() };
         domain::setting::save(&town, &admin, town.street, &[(Setting::QuietHours, none)].into()).await.unwrap();
         let waiting = town.start(PHONE, "路灯不亮").await;
         let device = caller::device(&town, PHONE).await.unwrap().unwrap();

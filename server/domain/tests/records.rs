@@ -137,7 +137,7 @@ impl Town {
     }
 
     async fn set(&self, unit: UnitId, setting: Setting, value: Option<&str>, is_locked: bool) -> Result<(), SettingError> {
-        let one = TypedOne { is_own: value.is_some(), value: value.unwrap_or_default().to_owned(), is_locked };
+        let one = TypedOne { is_own: value.is_some(), value: value.unwrap_or_default().to_owned(), shown: None, is_locked };
         setting::save(&self.domain, &self.admin, unit, &HashMap::from([(setting, one)])).await
     }
 
@@ -407,7 +407,7 @@ async fn a_setting_holds_below_until_a_unit_has_its_own_and_a_lock_overrules_tha
         assert_eq!((town.promise(town.community).await, town.promise(town.street).await), (60, 300));
         town.set(town.city, Setting::Promise, Some("240"), true).await.unwrap();
         assert_eq!(town.promise(town.community).await, 240);
-        town.set(town.community, Setting::Promise, Some("90"), false).await.unwrap();
+        assert!(matches!(town.set(town.community, Setting::Promise, Some("90"), false).await, Err(SettingError::Invalid(_))));
         assert_eq!(town.promise(town.community).await, 240, "what is locked above is left alone");
         let view = setting::view(&town.domain, &town.admin, town.community).await.unwrap().unwrap();
         let line = view.lines.iter().find(|line| line.setting == Setting::Promise).unwrap();

@@ -48,6 +48,12 @@ pub struct Faces {
     pub missing: BTreeSet<char>,
 }
 
+/// Letters that are joined, stacked or written from the right, as of Arabic, Hebrew, Mongolian, Tibetan and Indian scripts: set one after the other
+/// they would be wrong, so they count as missing.
+fn is_shaped(c: char) -> bool {
+    matches!(c, '\u{0590}'..='\u{0DFF}' | '\u{0E00}'..='\u{0FFF}' | '\u{1000}'..='\u{109F}' | '\u{1780}'..='\u{18AF}' | '\u{FB1D}'..='\u{FDFF}' | '\u{FE70}'..='\u{FEFF}')
+}
+
 impl Faces {
     pub fn new() -> Faces {
         let own = |data: &'static [u8]| Used { data: Cow::Borrowed(data), index: 0, remapper: GlyphRemapper::new(), glyphs: BTreeMap::new() };
@@ -62,8 +68,13 @@ impl Faces {
             Weight::Regular => 0,
             Weight::Bold => 1,
         };
-        let glyph = match self.from(own, c)? {
+        let found = if is_shaped(c) { None } else { self.from(own, c)? };
+        let glyph = match found {
             Some(glyph) => glyph,
+            None if is_shaped(c) => {
+                self.missing.insert(c);
+                Glyph { face: own, glyph: UNKNOWN, width: 1.0 }
+            }
             None => match self.elsewhere(c, weight)? {
                 Some(glyph) => glyph,
                 None => {

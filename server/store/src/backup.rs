@@ -2,7 +2,11 @@
 //!
 //! SQLite writes a consistent copy of itself (`vacuum into`). PostgreSQL's own `pg_dump` and `pg_restore` do it there; they have to be installed.
 
-use crate::{Db, Error, Result, conn::fetch_one, conn::on};
+use crate::{
+    Db, Error, Result,
+    conn::{fetch_one, on},
+    migrations::{self, Tables},
+};
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection,
     postgres::{PgConnectOptions, PgConnection},
@@ -58,9 +62,16 @@ pub async fn make(url: &str, file: &Path) -> Result<()> {
 /// Puts a backup in the place of a database that is not there yet, or has nothing in it.
 pub async fn restore(file: &Path, url: &str) -> Result<()> {
     if !file.is_file() {
-        return Err(failed(format!("there is no {}", file.display())));
+        return Err(failed(format!("there is no file {}", file.display())));
     }
-    match kind(url)? {
+    let (kind, from) = (kind(url)?, Origin::of(file).map_err(|e| failed(format!("{}: {e}", file.display())))?);
+    match (&kind, from) {
+        (Kind::Sqlite, Origin::Sqlite) | (Kind::Postgres(_), Origin::Postgres) => {}
+        (_, Origin::Other) => return Err(failed(format!("{} is no backup", file.display()))),
+        (_, Origin::Postgres) => return Err(failed(format!("{} was made from PostgreSQL, and goes into PostgreSQL only", file.display()))),
+        (_, Origin::Sqlite) => return Err(failed(format!("{} was made from SQLite, and goes into SQLite only", file.display()))),
+    }
+    match kind {
         Kind::Sqlite => {
             let target = SqliteConnectOptions::from_str(url)?.get_filename().to_owned();
             for old in ["", "-wal", "-shm"].map(|end| with_end(&target, end)) {
@@ -76,7 +87,7 @@ pub async fn restore(file: &Path, url: &str) -> Result<()> {
             copied.map_err(wrong)?;
             if let Err(damaged) = look_into(&part).await {
                 remove_sqlite(&part);
-                return Err(damaged);
+                return Err(failed(format!("{}: {damaged}", file.display())));
             }
             remove_sqlite_logs(&part);
             fs::rename(&part, &target).and_then(|()| on_disk(&target)).map_err(wrong)
@@ -107,7 +118,8 @@ pub async fn check(file: &Path, url: &str) -> Result<Content> {
             let mut scratch = url.clone();
             scratch.set_path(&name);
             let mut c = PgConnection::connect_with(&PgConnectOptions::from_str(url.as_str())?).await?;
-            sqlx::query(AssertSqlSafe(format!("create database {name}"))).execute(&mut c).await?;
+            let made = sqlx::query(AssertSqlSafe(format!("create database {name}"))).execute(&mut c).await;
+            made.map_err(|e| failed(format!("a database to check the backup in could not be made; its user needs createdb ({})", said(&e))))?;
             let found = check_in(file, scratch.as_str()).await;
             sqlx::query(AssertSqlSafe(format!("drop database {name}"))).execute(&mut c).await?;
             c.close().await?;
@@ -160,11 +172,14 @@ async fn look_into(file: &Path) -> Result<()> {
     let mut c = SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(file).disable_statement_logging()).await?;
     let said: String = sqlx::query_scalar("select group_concat(integrity_check, '; ') from pragma_integrity_check").fetch_one(&mut c).await?;
     let loose: i64 = sqlx::query_scalar("select count(*) from pragma_foreign_key_check").fetch_one(&mut c).await?;
+    let tables = migrations::sqlite(&mut c).await?;
     c.close().await?;
-    if said == "ok" && loose == 0 {
-        return Ok(());
+    match tables {
+        _ if said != "ok" || loose > 0 => Err(failed(format!("the backup is damaged: {said}, {loose} rows point nowhere"))),
+        Tables::None => Err(failed("there are no records of Linli's in it".to_owned())),
+        Tables::Ahead => Err(Error::Ahead),
+        Tables::Current | Tables::Behind(_) | Tables::Beside => Ok(()),
     }
-    Err(failed(format!("the backup is damaged: {said}, {loose} rows point nowhere")))
 }
 
 /// What the database holds now.
@@ -182,6 +197,25 @@ enum Kind {
     Postgres(Url),
 }
 
+/// What a backup was made from, by how it begins.
+enum Origin {
+    Sqlite,
+    Postgres,
+    Other,
+}
+
+impl Origin {
+    fn of(file: &Path) -> io::Result<Origin> {
+        let mut begins = Vec::new();
+        File::open(file)?.take(16).read_to_end(&mut begins)?;
+        Ok(match begins.as_slice() {
+            b"SQLite format 3\0" => Origin::Sqlite,
+            other if other.starts_with(b"PGDMP") => Origin::Postgres,
+            _ => Origin::Other,
+        })
+    }
+}
+
 fn kind(url: &str) -> Result<Kind> {
     if url.starts_with("sqlite:") {
         return Ok(Kind::Sqlite);
@@ -190,6 +224,11 @@ fn kind(url: &str) -> Result<Kind> {
         Ok(url) if matches!(url.scheme(), "postgres" | "postgresql") => Ok(Kind::Postgres(url)),
         _ => Err(Error::Url),
     }
+}
+
+/// The database's words, without where in its own source they stand.
+fn said(e: &sqlx::Error) -> String {
+    e.as_database_error().map_or_else(|| e.to_string(), |e| e.message().to_owned())
 }
 
 fn failed(why: String) -> Error {

@@ -3,10 +3,9 @@
 use crate::{
     Conn, Result,
     conn::{Either, execute, fetch_all, fetch_optional, on},
-    holding::is_on_duty,
     message,
 };
-use model::{At, ClientKey, ContactId, ContactPointId, ConversationId, ConversationState, DeviceId, PointCode, PostId, StaffId, UnitId};
+use model::{At, ContactId, ContactPointId, ConversationId, ConversationState, DeviceId, PointCode, PostId, StaffId};
 
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Conversation {
@@ -132,43 +131,6 @@ pub async fn shown(conn: &mut Conn, device: DeviceId, id: ConversationId) -> Res
         ),
         device,
         id
-    )
-}
-
-/// What a contact's message has to know of its conversation, in one statement: sqlx costs more a statement than SQLite a lookup.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct Way {
-    pub post_id: PostId,
-    pub unit_id: UnitId,
-    /// Who answers for the post, as routing last worked it out.
-    pub answering_id: Option<PostId>,
-    /// Holders of the post who are on duty.
-    pub on_duty: i64,
-    /// 1 if the message has been sent before.
-    pub is_known: i64,
-}
-
-/// The way of a message with this client key; `None` for what the device may not see.
-pub async fn way(conn: &mut Conn, device: DeviceId, contact: ContactId, id: ConversationId, key: ClientKey, now: At) -> Result<Option<Way>> {
-    fetch_optional!(
-        conn,
-        Way,
-        concat!(
-            "select c.post_id, p.unit_id, p.answering_id,
-            (select count(*) from holdings h join staff s on s.id = h.staff_id and s.activated_at is not null and s.ended_at is null
-             where h.post_id = p.id and h.from_at <= $5 and (h.until_at is null or h.until_at > $5)
-                and ",
-            is_on_duty!("$5"),
-            ") as on_duty,
-            (select count(*) from messages m where m.conversation_id = c.id and m.client_key = $4) as is_known
-         from conversations c join posts p on p.id = c.post_id
-         where c.id = $3 and (c.contact_id = $2 or exists (select 1 from claims k where k.conversation_id = c.id and k.device_id = $1 and k.ended_at is null))"
-        ),
-        device,
-        contact,
-        id,
-        key,
-        now
     )
 }
 

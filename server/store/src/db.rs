@@ -4,10 +4,12 @@ use crate::{
     conn::Kind,
     first_message,
     health::Health,
-    installation, message, migrations,
+    installation, message,
+    migrations::{self, Tables},
     seen::Seen,
     sender::Sender,
     transaction,
+    way::{self, Asked, Way},
     writer::{self, Work, Writer},
 };
 use futures::future::BoxFuture;
@@ -16,7 +18,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use std::{str::FromStr, sync::Arc, time::Duration};
+use std::{fs, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 /// The database of one installation. Cheap to clone.
 #[derive(Clone)]
@@ -24,7 +26,7 @@ pub struct Db(pub(crate) Inner, Arc<Health>);
 
 #[derive(Clone)]
 pub(crate) enum Inner {
-    Sqlite { readers: SqlitePool, writer: Writer },
+    Sqlite { readers: SqlitePool, writer: Writer, file: Arc<PathBuf> },
     Postgres(PgPool, Arc<Senders>),
 }
 
@@ -32,6 +34,7 @@ pub(crate) struct Senders {
     messages: Sender<message::New>,
     starts: Sender<first_message::Start>,
     seen: Sender<Seen>,
+    ways: Sender<Asked>,
 }
 
 /// Each holds up to 8 MB of the database; more of them than processors only wait for each other.
@@ -39,6 +42,9 @@ const READERS: u32 = 4;
 
 /// How long a PostgreSQL that does not answer is waited for. The caller hears an error then and may try again.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Bytes that there has to be room for beside the database: as much as a batch of messages takes in the log.
+const ROOM: usize = 256 << 10;
 
 impl Db {
     /// Opens `sqlite:PATH` (made if missing) or `postgres://…` and brings its tables up to date.
@@ -64,17 +70,26 @@ impl Db {
             .pragma("cache_size", "-8000")
             // Beside the writer instead: see checkpoint.rs.
             .pragma("wal_autocheckpoint", "0")
+            // After a rush the log gives its room back.
+            .pragma("journal_size_limit", "67108864")
             .statement_cache_capacity(256)
             // Each row is handed over from SQLite's thread: a page of them at once.
             .row_buffer_size(512);
+        // Before anything is set, which would change the file.
+        let mut first = SqliteConnection::connect_with(&SqliteConnectOptions::from_str(url)?.create_if_missing(true)).await?;
+        let tables = migrations::sqlite(&mut first).await?;
+        if tables == Tables::None && migrations::has_others(&mut first).await? {
+            return Err(Error::Foreign);
+        }
+        first.close().await?;
         let mut connection = SqliteConnection::connect_with(&options).await?;
-        let tables = migrations::sqlite(&mut connection).await?;
         migrations::to_run(&migrations::SQLITE, tables)?.run(&mut connection).await?;
         let checkpoint = Checkpoint::start(&options).await?;
+        let file = Arc::new(options.get_filename().to_owned());
         let readers =
             SqlitePoolOptions::new().min_connections(1).max_connections(READERS).test_before_acquire(false).connect_with(options.read_only(true)).await?;
         let health = Arc::new(Health::default());
-        Ok(Db(Inner::Sqlite { readers, writer: Writer::start(connection, checkpoint, health.clone()) }, health))
+        Ok(Db(Inner::Sqlite { readers, writer: Writer::start(connection, checkpoint, health.clone()), file }, health))
     }
 
     async fn open_postgres(url: &str) -> Result<Db> {
@@ -96,7 +111,12 @@ impl Db {
             .after_release(move |c, _| Box::pin(comes_back(c, told.clone())))
             .connect_with(options)
             .await?;
-        let senders = Senders { messages: Sender::start(&pool, &health), starts: Sender::start(&pool, &health), seen: Sender::start(&pool, &health) };
+        let senders = Senders {
+            messages: Sender::start(&pool, &health),
+            starts: Sender::start(&pool, &health),
+            seen: Sender::start(&pool, &health),
+            ways: Sender::start(&pool, &health),
+        };
         Ok(Db(Inner::Postgres(pool, Arc::new(senders)), health))
     }
 
@@ -155,11 +175,27 @@ impl Db {
             Some(true) => Ok(()),
             Some(false) => Err(Error::NotWriting),
             None => {
-                let tried = self.write(|c| Box::pin(async move { installation::touch(c).await })).await;
+                let tried = match self.write(|c| Box::pin(async move { installation::touch(c).await })).await {
+                    Ok(()) => self.has_room().await,
+                    failed => failed,
+                };
                 health.note(tried.is_ok());
                 tried
             }
         }
+    }
+
+    /// A page more fits where a message does not: on a disk that is almost full a small commit says nothing.
+    async fn has_room(&self) -> Result<()> {
+        let Inner::Sqlite { file, .. } = &self.0 else { return Ok(()) };
+        let probe = file.with_added_extension("room");
+        let tried = tokio::task::spawn_blocking(move || {
+            let written = fs::write(&probe, [0; ROOM]);
+            // What was not written need not be taken away.
+            let _ = fs::remove_file(&probe);
+            written
+        });
+        tried.await.map_err(|_| Error::Stopped)?.map_err(|_| Error::NotWriting)
     }
 
     /// Sends one message. All that wait at the same moment share one statement per table and one commit.
@@ -167,6 +203,14 @@ impl Db {
         match &self.0 {
             Inner::Sqlite { writer, .. } => writer.send(new).await,
             Inner::Postgres(_, senders) => senders.messages.send(new.conversation_id.0.as_u128(), new).await,
+        }
+    }
+
+    /// The way of a message; `None` for what the device may not see.
+    pub async fn way(&self, asked: Asked) -> Result<Option<Way>> {
+        match &self.0 {
+            Inner::Sqlite { .. } => way::way(&mut self.read().await?, &asked).await,
+            Inner::Postgres(_, senders) => senders.ways.send(asked.conversation.0.as_u128(), asked).await,
         }
     }
 
@@ -189,7 +233,7 @@ impl Db {
     /// Waits for what was handed in to be committed, then closes.
     pub async fn close(&self) {
         match &self.0 {
-            Inner::Sqlite { readers, writer } => {
+            Inner::Sqlite { readers, writer, .. } => {
                 // Whoever closes last takes the whole log over and removes it, and a reader cannot.
                 readers.close().await;
                 writer.stop().await;

@@ -19,6 +19,8 @@ pub enum Error {
     Backup(String),
     #[error("a newer Linli has changed it in a way that this version cannot work with; run that version or a later one")]
     Ahead,
+    #[error("there are tables of another program in it")]
+    Foreign,
     #[error("unknown database URL: it begins with sqlite: or postgres:")]
     Url,
     #[error(transparent)]
@@ -35,6 +37,21 @@ impl Error {
     /// Two came at the same moment and one had to give way; tried again, it finds what the other one made.
     pub fn gave_way(&self) -> bool {
         matches!(self, Error::Met | Error::Taken(_))
+    }
+
+    /// The database is out of reach, starting, or has no room: it may be well again in a moment.
+    pub fn is_away(&self) -> bool {
+        use sqlx::Error::{Io, PoolClosed, PoolTimedOut, Protocol, Tls};
+        match self {
+            Error::NotWriting | Error::Slow | Error::Stopped | Error::Commit(_) => true,
+            Error::Database(Io(_) | PoolClosed | PoolTimedOut | Protocol(_) | Tls(_)) => true,
+            // Full and failing disks, of SQLite; PostgreSQL's resources, stops and system errors.
+            Error::Database(sqlx::Error::Database(e)) => e.code().is_some_and(|code| match code.len() {
+                5 => ["53", "57P", "58", "08"].iter().any(|class| code.starts_with(class)),
+                _ => code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 8 | 10 | 13)),
+            }),
+            _ => false,
+        }
     }
 }
 

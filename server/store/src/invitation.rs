@@ -150,6 +150,12 @@ macro_rules! tries {
     };
 }
 
+/// How far the newest invitation of one person of the admin's has come.
+pub async fn state_of(conn: &mut Conn, admin: StaffId, now: At, staff: StaffId) -> Result<Option<InvitationState>> {
+    let text = concat!(invited!(everywhere!()), "select state from invited where staff_id = $3");
+    Ok(fetch_optional!(conn, (InvitationState,), text, admin, now, staff)?.map(|(state,)| state))
+}
+
 /// How many are in each state.
 pub async fn counts(conn: &mut Conn, admin: StaffId, now: At, unit: Option<UnitId>) -> Result<Vec<(InvitationState, i64)>> {
     macro_rules! text {

@@ -60,6 +60,7 @@ pub mod telling;
 pub mod trial;
 pub mod unit;
 pub mod wait;
+pub mod way;
 
 #[cfg(feature = "testing")]
 pub mod testing;

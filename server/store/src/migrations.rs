@@ -34,6 +34,12 @@ pub(crate) async fn sqlite(c: &mut SqliteConnection) -> Result<Tables> {
     Ok(stand(&SQLITE, &sqlx::query_as(APPLIED).fetch_all(c).await?))
 }
 
+/// Whether another program keeps something there.
+pub(crate) async fn has_others(c: &mut SqliteConnection) -> Result<bool> {
+    let (count,): (i64,) = sqlx::query_as("select count(*) from sqlite_master where name not like 'sqlite\\_%' escape '\\'").fetch_one(c).await?;
+    Ok(count > 0)
+}
+
 pub(crate) async fn postgres(c: &mut PgConnection) -> Result<Tables> {
     let (is_there,): (bool,) = sqlx::query_as("select to_regclass('_sqlx_migrations') is not null").fetch_one(&mut *c).await?;
     if !is_there {

@@ -1,20 +1,24 @@
-//! Sending on PostgreSQL: whatever waits at the same moment goes out in one transaction, one statement a table. There are a few lanes, so that
-//! one works while another waits for the disk; a conversation always takes the same.
+//! Sending on PostgreSQL: whatever waits at the same moment goes out in one transaction, one statement a table; what is asked before goes in one
+//! statement too. There are a few lanes, so that one works while another waits for the disk; a conversation always takes the same.
 
 use crate::{
     Conn, Error, Result,
-    conn::Either,
+    conn::{Either, Kind},
     db::PATIENCE,
     first_message::{self, Start},
     health::Health,
     message::{self, New, Sent},
     seen::{self, Seen},
     transaction::in_transaction,
+    way::{self, Asked, Way},
 };
 use futures::future::join_all;
 use sqlx::PgPool;
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time,
+};
 
 const LANES: usize = 3;
 /// Messages in one transaction.
@@ -23,6 +27,8 @@ const BATCH: usize = 128;
 /// What is sent, and what comes of it.
 pub(crate) trait Batch: Sized + Clone + Send + Sync + 'static {
     type Outcome: Send + 'static;
+    /// In a transaction, or only looked up.
+    const WRITES: bool = true;
     fn send(conn: &mut Conn, news: &[Self]) -> impl Future<Output = Result<Vec<Self::Outcome>>> + Send;
 }
 
@@ -45,6 +51,14 @@ impl Batch for Seen {
     async fn send(conn: &mut Conn, seen: &[Seen]) -> Result<Vec<()>> {
         seen::mark(conn, seen).await?;
         Ok(vec![(); seen.len()])
+    }
+}
+
+impl Batch for Asked {
+    type Outcome = Option<Way>;
+    const WRITES: bool = false;
+    async fn send(conn: &mut Conn, asked: &[Asked]) -> Result<Vec<Option<Way>>> {
+        way::ways(conn, asked).await
     }
 }
 
@@ -88,17 +102,16 @@ async fn outcomes<N: Batch>(pool: &PgPool, health: &Health, news: Vec<N>) -> Vec
     match sent(pool, health, news.clone()).await {
         Ok(sent) => sent.into_iter().map(Ok).collect(),
         Err(why) if news.len() == 1 => vec![Err(why)],
-        Err(why) if is_away(&why) => news.iter().map(|_| Err(Error::Commit(why.to_string()))).collect(),
+        Err(why) if why.is_away() => news.iter().map(|_| Err(Error::Commit(why.to_string()))).collect(),
         Err(_) => join_all(news.into_iter().map(async |new| Ok(sent(pool, health, vec![new]).await?.remove(0)))).await,
     }
 }
 
-fn is_away(why: &Error) -> bool {
-    use sqlx::Error::{Io, PoolClosed, PoolTimedOut, Protocol, Tls};
-    matches!(why, Error::Slow | Error::Database(Io(_) | PoolClosed | PoolTimedOut | Protocol(_) | Tls(_)))
-}
-
 async fn sent<N: Batch>(pool: &PgPool, health: &Health, news: Vec<N>) -> Result<Vec<N::Outcome>> {
+    if !N::WRITES {
+        let look_up = async { N::send(&mut Conn::new(Kind::PostgresReader(pool.acquire().await?)), &news).await };
+        return time::timeout(PATIENCE, look_up).await.map_err(|_| Error::Slow)?;
+    }
     in_transaction(pool, health, PATIENCE * 2, |c| {
         Box::pin(async move {
             go_by_index(c).await?;

@@ -145,6 +145,11 @@ pub async fn set_off_duty(conn: &mut Conn, id: StaffId, since: Option<At>, until
     execute!(conn, "update staff set off_duty_since = $2, off_duty_until = $3 where id = $1", id, since, until).map(|_| ())
 }
 
+/// Where somebody belongs who belongs nowhere yet.
+pub async fn give_home(conn: &mut Conn, id: StaffId, unit: UnitId) -> Result<()> {
+    execute!(conn, "update staff set unit_id = $2 where id = $1 and unit_id is null", id, unit).map(|_| ())
+}
+
 /// The unit where somebody was invited.
 pub async fn set_unit(conn: &mut Conn, id: StaffId, unit: UnitId) -> Result<()> {
     execute!(conn, "update staff set unit_id = $2 where id = $1", id, unit).map(|_| ())

@@ -33,7 +33,7 @@ pub struct Sticker {
     pub title: String,
     pub unit_id: UnitId,
     pub unit_name: String,
-    /// The last day on which it was scanned in use.
+    /// The last day on which it was scanned, in use or not.
     pub last_day: Option<i64>,
     pub is_busy: i64,
     pub reports: i64,
@@ -152,7 +152,7 @@ pub async fn list(conn: &mut Conn, admin: StaffId, now: At, today: i64, asked: A
                 $condition,
                 " order by u.code is null, u.code, u.name, p.created_at, c.created_at, c.id limit $7 offset $8)
                  select c.id, c.code, c.place, c.created_at, c.revoked_at, p.id as post_id, p.title, u.id as unit_id, u.name as unit_name,
-                    (select max(s.day) from scans s where s.contact_point_id = c.id and s.count > 0) as last_day,
+                    (select max(s.day) from scans s where s.contact_point_id = c.id and s.count + s.refused > 0) as last_day,
                     cast(case when ",
                 is!(busy),
                 " then 1 else 0 end as bigint) as is_busy,
@@ -175,19 +175,26 @@ pub async fn list(conn: &mut Conn, admin: StaffId, now: At, today: i64, asked: A
     fetch_all!(conn, Sticker, text, admin, now, asked.unit, today, asked.like, asked.code_like, asked.limit, asked.offset)
 }
 
-/// How many stickers residents have reported, for the overview: from the few reports up to the admin's units, and not down from these.
-pub async fn reported(conn: &mut Conn, admin: StaffId, now: At) -> Result<i64> {
-    let (count,) = fetch_one!(
+/// Stickers to look at, for the overview: those that residents have reported, and those out of use that are scanned all the same, in the thirty days
+/// up to `today`. From these few up to the admin's units, and not down from them.
+pub async fn to_look_at(conn: &mut Conn, admin: StaffId, now: At, today: i64) -> Result<(i64, i64)> {
+    fetch_one!(
         conn,
-        (i64,),
+        (i64, i64),
         "with recursive up as (
-            select r.contact_point_id, p.unit_id as id
-            from sticker_reports r join contact_points c on c.id = r.contact_point_id join posts p on p.id = c.post_id where r.settled_at is null
-            union select up.contact_point_id, u.parent_id from up join units u on u.id = up.id where u.parent_id is not null)
-         select count(distinct up.contact_point_id) from up join grants g on g.unit_id = up.id
-         where g.staff_id = $1 and g.role = 'admin' and g.from_at <= $2 and (g.until_at is null or g.until_at > $2)",
+            select c.id as point_id, p.unit_id as id, case when c.revoked_at is null then 0 else 1 end as is_revoked
+            from contact_points c join posts p on p.id = c.post_id
+            where c.id in (select contact_point_id from sticker_reports where settled_at is null)
+                or c.revoked_at is not null and exists (select 1 from scans s where s.contact_point_id = c.id and s.day > $3 - 30 and s.refused > 0)
+            union select up.point_id, u.parent_id, up.is_revoked from up join units u on u.id = up.id where u.parent_id is not null),
+         mine as (
+            select distinct up.point_id, up.is_revoked from up join grants g on g.unit_id = up.id
+            where g.staff_id = $1 and g.role = 'admin' and g.from_at <= $2 and (g.until_at is null or g.until_at > $2))
+         select (select count(*) from mine where exists (select 1 from sticker_reports r where r.contact_point_id = mine.point_id and r.settled_at is null)),
+            (select count(*) from mine where is_revoked = 1
+                and exists (select 1 from scans s where s.contact_point_id = mine.point_id and s.day > $3 - 30 and s.refused > 0))",
         admin,
-        now
-    )?;
-    Ok(count)
+        now,
+        today
+    )
 }

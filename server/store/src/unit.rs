@@ -98,14 +98,15 @@ pub async fn manned(conn: &mut Conn, now: At) -> Result<Vec<Manned>> {
 }
 
 /// One who holds a post at each of these units, where anybody does.
-pub async fn holders(conn: &mut Conn, units: &[UnitId], now: At) -> Result<Vec<(UnitId, String)>> {
+/// Nobody's name where nobody who holds a post there has a login yet.
+pub async fn holders(conn: &mut Conn, units: &[UnitId], now: At) -> Result<Vec<(UnitId, Option<String>)>> {
     macro_rules! holders {
         ($units:literal) => {
             concat!(
-                "select p.unit_id, min(s.name) as name from posts p join holdings h on h.post_id = p.id join staff s on s.id = h.staff_id
+                "select p.unit_id, min(case when s.activated_at is not null then s.name end) as name from posts p join holdings h on h.post_id = p.id join staff s on s.id = h.staff_id
                  where p.unit_id in (",
                 $units,
-                ") and p.ended_at is null and h.from_at <= $2 and (h.until_at is null or h.until_at > $2) and s.activated_at is not null and s.ended_at is null
+                ") and p.ended_at is null and h.from_at <= $2 and (h.until_at is null or h.until_at > $2) and s.ended_at is null
                  group by p.unit_id"
             )
         };
@@ -115,7 +116,7 @@ pub async fn holders(conn: &mut Conn, units: &[UnitId], now: At) -> Result<Vec<(
         Either::Sqlite(_) => holders!("select unhex(value) from json_each($1)"),
         Either::Postgres(_) => holders!("select cast(value as uuid) from jsonb_array_elements_text(cast($1 as jsonb))"),
     };
-    fetch_all!(conn, (UnitId, String), text, units, now)
+    fetch_all!(conn, (UnitId, Option<String>), text, units, now)
 }
 
 /// What a unit lacks.

@@ -22,6 +22,7 @@ use store::{
     staff::{Grant, Staff},
     testing::databases,
     unit::Unit,
+    way::Asked,
 };
 use uuid::Uuid;
 
@@ -134,6 +135,30 @@ async fn a_client_key_sent_again_gives_the_first_result() {
         let later = db.send(again(&message)).await.unwrap();
         assert!(!later.is_new && later.seq == 1);
         assert_eq!(bodies(&db, conversation, Audience::Contact).await, [(1, "一次".to_owned())]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_of_many_who_ask_at_once_gets_the_way_of_their_own_message() {
+    on_both(async |db| {
+        let mut own = Vec::new();
+        for _ in 0..20 {
+            let id = conversation(&db).await;
+            own.push(store::conversation::find(&mut db.read().await.unwrap(), id).await.unwrap().unwrap());
+        }
+        let sent = new(own[0].id, MessageKind::Contact, "写过了");
+        db.send(sent.clone()).await.unwrap();
+        let asks = own.iter().enumerate().map(|(i, mine)| {
+            // Every third asks for somebody else's, and the first for a message that is there.
+            let contact = if i % 3 == 1 { own[0].contact_id } else { mine.contact_id };
+            let key = if i == 0 { sent.client_key } else { ClientKey(id()) };
+            db.way(Asked { device: DeviceId(id()), contact, conversation: mine.id, key, now: NOW })
+        });
+        for (i, way) in futures::future::join_all(asks).await.into_iter().enumerate() {
+            let expected = (i % 3 != 1).then_some((own[i].post_id, 0, i64::from(i == 0)));
+            assert_eq!(way.unwrap().map(|way| (way.post_id, way.on_duty, way.is_known)), expected, "{i}");
+        }
     })
     .await;
 }
@@ -1045,6 +1070,8 @@ async fn audit_entries_are_found_by_what_they_speak_of() {
         let last = many.clone();
         db.write(move |c| Box::pin(async move { store::audit::append_all(c, &many).await })).await.unwrap();
         let mut conn = db.read().await.unwrap();
+        let found = store::audit::find(&mut conn, &named("“2000” →"), 10).await.unwrap();
+        assert_eq!(found.iter().map(|line| line.entry.seq).collect::<Vec<_>>(), [2000], "by what it says, whatever things are called now");
         assert_eq!(store::audit::after(&mut conn, 5, 5_000).await.unwrap(), last);
         let head = store::audit::head(&mut conn).await.unwrap();
         assert_eq!((head.seq, head.hash), (2_105, last.last().unwrap().hash.clone()));

@@ -132,9 +132,15 @@ async fn a_units_settings_say_where_they_come_from_and_a_lock_closes_them_below(
         let wrong =
             [("promise_minutes.own", "yes"), ("promise_minutes", "bald"), ("quiet_hours.own", "yes"), ("quiet_hours.from", "22:00"), ("quiet_hours.until", "")];
         admin.post(&street, &wrong).await.is(422).has("10 到 4800").has("value=\"bald\"").has("例如 22:00 和 07:00");
+        // From nine to nine is all day, or no time at all.
+        let no_time = [("quiet_hours.own", "yes"), ("quiet_hours.from", "21:00"), ("quiet_hours.until", "21:00")];
+        admin.post(&street, &no_time).await.is(422).has("两个不同的时间");
+        // Typed while another way was chosen: nothing is dropped without a word.
+        let not_chosen = [("welcome.own", "no"), ("welcome.shown", ""), ("welcome", "有事请讲")];
+        admin.post(&street, &not_chosen).await.is(422).has("请选“本单位另设”").has("有事请讲");
         let form = [
             ("promise_minutes.own", "yes"),
-            ("promise_minutes", "60"),
+            ("promise_minutes", "６０"),
             ("promise_minutes.lock", "yes"),
             ("quiet_hours.own", "yes"),
             ("quiet_hours.from", "21:00"),
@@ -153,7 +159,9 @@ async fn a_units_settings_say_where_they_come_from_and_a_lock_closes_them_below(
         // A first message is promised an answer by it at once: 60 working minutes from Friday 10:00.
         let (mut resident, conversation) = app.contact(&sticker, "在吗").await;
         resident.get(&conversation).await.has("今天 11:00");
-        admin.post(&community, &[("promise_minutes.own", "yes"), ("promise_minutes", "120")]).await.is(303);
+        // Locked while the page was open: it is said, and nothing is changed.
+        let page = admin.post(&community, &[("promise_minutes.own", "yes"), ("promise_minutes", "120")]).await;
+        page.is(422).has("上级单位刚刚锁定了这一项");
         admin.get(&community).await.has("工作时间 60 分钟");
         // A post without a welcome of its own has the street's.
         let post = sticker.post;

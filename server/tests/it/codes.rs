@@ -180,7 +180,7 @@ async fn the_first_pieces_are_there_before_the_last_are_made_and_a_slow_line_is_
         // Nobody reads on. A minute later it is still being made, and far from its end.
         app.advance_minutes(1);
         let page = until(&mut admin, &format!("{print}/progress"), "正在生成").await;
-        let made: usize = page.body.split("正在生成：").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+        let made: usize = page.body.split("正在生成：").nth(1).unwrap().split(' ').next().unwrap().replace(',', "").parse().unwrap();
         assert!(made < 2200, "{made}");
         let (mut rest, mut pieces) = (first.len(), 1);
         while let Some(piece) = file.next().await {
@@ -188,7 +188,7 @@ async fn the_first_pieces_are_there_before_the_last_are_made_and_a_slow_line_is_
             pieces += 1;
         }
         assert!(pieces > 5 && rest > 5 * first.len(), "{pieces} pieces");
-        until(&mut admin, &format!("{print}/progress"), "已完成：2200 张").await;
+        until(&mut admin, &format!("{print}/progress"), "已完成：2,200 张").await;
     })
     .await;
 }
@@ -429,7 +429,7 @@ async fn a_revoked_code_is_out_of_use_with_the_next_request_and_says_who_to_ask(
         admin.post(&point_page(sticker.point), &[("intent", "revoke"), ("confirm", "yes")]).await.is(303);
         app.anonymous().get(&sticker.path()).await.is(410).has("已停用").has("云集路社区").has("网格员").has("3号楼东门");
         // Also for whoever had the page open.
-        writing.post(&sticker.path(), &[("text", "您好"), ("key", &key)]).await.is(410);
+        writing.post(&sticker.path(), &[("text", "您好，路灯坏了"), ("key", &key)]).await.is(410).has("您好，路灯坏了");
         // And on another node, which has seen it in use.
         let db = app.domain.db.clone();
         let other = domain::Domain::open(db, app.domain.clock.clone(), domain::Random::seeded(9), "http://linli.test").await.unwrap();
@@ -762,7 +762,7 @@ async fn the_overview_leads_to_the_first_day_and_to_codes_of_the_one_unit_or_to_
         app.grant(id, Role::Admin, one.street).await;
         let codes = format!("/admin/units/{}/codes", one.street);
         let overview = app.signed_in(id).await.get("/admin").await;
-        overview.is(200).has(&codes).has(&format!("/admin/units/{}/day-one", one.street)).has("第一天还缺什么");
+        overview.is(200).has(&codes).has(&format!("/admin/units/{}/day-one", one.street)).has("上线前还缺什么");
         app.signed_in(id).await.get("/admin/contact-points").await.has(&codes);
         app.grant(id, Role::Admin, other.street).await;
         let overview = app.signed_in(id).await.get("/admin").await;

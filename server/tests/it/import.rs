@@ -240,7 +240,7 @@ async fn hostile_files_are_refused_with_a_sentence_and_nothing_is_kept() {
             (b"\x89PNG\r\n\x1a\n\0\0\0".to_vec(), "这不是表格"),
             (vec![0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1], "旧版 .xls"),
             ([&b"PK\x03\x04"[..], &[7; 200]].concat(), "打不开"),
-            (Vec::new(), "请选一个文件"),
+            (Vec::new(), "文件是空的"),
             (vec![b'a'; 33 << 20], "超过 32 MB"),
         ];
         for (file, words) in cases {

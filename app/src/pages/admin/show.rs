@@ -17,14 +17,14 @@ use domain::{
     sticker,
     unit::{self, Figures},
 };
-use i18n::t;
+use i18n::{number, t};
 use leptos::prelude::*;
 use model::{InvitationState, Language, PostId, UnitId};
 
 pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin) -> Result<Response, AppError> {
     let domain = &visit.app.domain;
     let figures = unit::figures(domain, &admin).await?;
-    let reported = sticker::reported(domain, &admin).await?;
+    let stickers = sticker::to_look_at(domain, &admin).await?;
     let to_confirm = i64::try_from(grant::to_confirm(domain, &admin).await?).unwrap_or(i64::MAX);
     let kept = holding::kept(domain, &admin).await?;
     let tops = unit::tops(domain, &admin).await?;
@@ -39,7 +39,7 @@ pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin) -> Result<Response, App
             {tabs(l, Tab::Overview)}
             {numbers(l, &figures)}
             <h2>{t!(l, admin.to_do)}</h2>
-            {to_do(l, &figures, &invited, &kept, reported, to_confirm, top)}
+            {to_do(l, &figures, &invited, &kept, stickers, to_confirm, top)}
         </main>
     };
     Ok(Page::new(&visit, t!(l, admin.admin)).body_class("at-desk").for_staff(&admin.staff).await?.render(main))
@@ -47,25 +47,25 @@ pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin) -> Result<Response, App
 
 fn numbers(l: Language, f: &Figures) -> impl IntoView + use<> {
     let staffed = t!(l, admin.staffed);
-    let late = (f.late > 0).then(|| view! { <dd><span class="tag bad">{icon(Icon::Alert)}{t!(l, admin.late, count = f.late)}</span></dd> });
+    let late = (f.late > 0).then(|| view! { <dd><span class="tag bad">{icon(Icon::Alert)}{t!(l, admin.late, count = number(f.late))}</span></dd> });
     view! {
         <dl class="stats">
             <div>
                 <dt>{staffed.clone()}</dt>
-                <dd>{f.staffed}" "<small>{format!("/ {}", f.leaves)}</small></dd>
+                <dd>{number(f.staffed)}" "<small>{format!("/ {}", number(f.leaves))}</small></dd>
                 <dd><progress max=f.leaves.max(1).to_string() value=f.staffed.to_string() aria-label=staffed></progress></dd>
             </div>
-            <div><dt>{t!(l, admin.points_up)}</dt><dd><a href="/admin/contact-points">{f.points}</a></dd></div>
-            <div><dt>{t!(l, admin.staff)}</dt><dd>{f.staff}</dd></div>
-            <div><dt>{t!(l, admin.waiting_now)}</dt><dd>{f.waiting}</dd>{late}</div>
+            <div><dt>{t!(l, admin.points_up)}</dt><dd><a href="/admin/contact-points">{number(f.points)}</a></dd></div>
+            <div><dt>{t!(l, admin.staff)}</dt><dd>{number(f.staff)}</dd></div>
+            <div><dt>{t!(l, admin.waiting_now)}</dt><dd>{number(f.waiting)}</dd>{late}</div>
         </dl>
     }
 }
 
-fn to_do(l: Language, f: &Figures, invited: &Counts, kept: &[PostId], reported: i64, to_confirm: i64, top: Option<UnitId>) -> AnyView {
+fn to_do(l: Language, f: &Figures, invited: &Counts, kept: &[PostId], (reported, haunted): (i64, i64), to_confirm: i64, top: Option<UnitId>) -> AnyView {
     let (failed, unsent) = (invited.of(InvitationState::Failed), invited.of(InvitationState::Unsent));
     let open = invited.of(InvitationState::Sent) + invited.of(InvitationState::Expired) + invited.of(InvitationState::Waiting);
-    let ownerless = t!(l, admin.todo_ownerless, count = f.ownerless);
+    let ownerless = t!(l, admin.todo_ownerless, count = number(f.ownerless));
     let is_new = i64::from(f.posts == 0);
     let told = if reported == 1 { t!(l, codes.todo_reported_one) } else { t!(l, codes.todo_reported, count = reported) };
     let codes = top.map_or("/admin/units?lack=point".to_owned(), |id| format!("/admin/units/{id}/codes"));
@@ -77,17 +77,19 @@ fn to_do(l: Language, f: &Figures, invited: &Counts, kept: &[PostId], reported: 
     let is_incomplete = i64::from(top.is_some() && (f.without_post, f.vacant, f.without_point) != (0, 0, 0));
     let steps = [
         (is_new, Icon::Unit, "/admin/units", t!(l, admin.todo_first), t!(l, admin.todo_first_text)),
+        (is_new, Icon::People, "/admin/imports/new", t!(l, import.import), t!(l, import.lead)),
         (f.ownerless, Icon::Alert, "/admin/units?lack=holder", ownerless, t!(l, admin.todo_ownerless_text)),
         (still, Icon::Alert, still_at.as_str(), t!(l, people.todo_kept, count = still), t!(l, people.todo_kept_text)),
         (reported, Icon::Eye, "/admin/contact-points?state=reported", told, t!(l, codes.todo_reported_text)),
+        (haunted, Icon::Eye, "/admin/contact-points?state=haunted", t!(l, codes.todo_haunted, count = haunted), t!(l, codes.todo_haunted_text)),
         (to_confirm, Icon::Key, "/admin/grants", t!(l, people.todo_confirm, count = to_confirm), t!(l, people.todo_confirm_text)),
-        (f.vacant, Icon::People, "/admin/units?lack=holder", t!(l, admin.todo_vacant, count = f.vacant), t!(l, admin.todo_vacant_text)),
-        (f.without_post, Icon::Unit, "/admin/units?lack=post", t!(l, admin.todo_post, count = f.without_post), t!(l, admin.todo_post_text)),
-        (f.without_point, Icon::Qr, codes, t!(l, admin.todo_point, count = f.without_point), t!(l, admin.todo_point_text)),
+        (f.vacant, Icon::People, "/admin/units?lack=holder", t!(l, admin.todo_vacant, count = number(f.vacant)), t!(l, admin.todo_vacant_text)),
+        (f.without_post, Icon::Unit, "/admin/units?lack=post", t!(l, admin.todo_post, count = number(f.without_post)), t!(l, admin.todo_post_text)),
+        (f.without_point, Icon::Qr, codes, t!(l, admin.todo_point, count = number(f.without_point)), t!(l, admin.todo_point_text)),
         (is_incomplete, Icon::Check, day_one.as_str(), t!(l, codes.todo_day_one), t!(l, codes.todo_day_one_text)),
-        (failed, Icon::Alert, "/admin/invitations?state=failed", t!(l, secure.todo_failed, count = failed), t!(l, secure.todo_failed_text)),
-        (unsent, Icon::Mail, "/admin/invitations?state=unsent", t!(l, secure.todo_unsent, count = unsent), t!(l, secure.todo_unsent_text)),
-        (open, Icon::Mail, "/admin/invitations?state=sent", t!(l, admin.todo_invited, count = open), t!(l, admin.todo_invited_text)),
+        (failed, Icon::Alert, "/admin/invitations?state=failed", t!(l, secure.todo_failed, count = number(failed)), t!(l, secure.todo_failed_text)),
+        (unsent, Icon::Mail, "/admin/invitations?state=unsent", t!(l, secure.todo_unsent, count = number(unsent)), t!(l, secure.todo_unsent_text)),
+        (open, Icon::Mail, "/admin/invitations?state=sent", t!(l, admin.todo_invited, count = number(open)), t!(l, admin.todo_invited_text)),
     ];
     let lines: Vec<_> = steps
         .into_iter()

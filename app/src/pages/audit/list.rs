@@ -210,6 +210,7 @@ fn row(visit: &Visit, query: &Wanted, places: &Places, line: &AuditLine, names: 
     let day = when::date(l, &local, &calendar.local(visit.now));
     let time = local.strftime("%H:%M:%S").to_string();
     let (target, detail) = (words::target(l, line, names), words::detail(l, line, names));
+    let has_target = !target.is_empty() || !detail.is_empty();
     let place = line.unit_name.clone().zip(line.entry.unit_id).map(|(name, id)| {
         let here = Wanted { unit: id.to_string(), ..query.clone() };
         view! { <a href=here.path(None)>{name}</a> }
@@ -217,12 +218,12 @@ fn row(visit: &Visit, query: &Wanted, places: &Places, line: &AuditLine, names: 
     view! {
         <tr>
             <td data-l=t!(l, audit.when)>
-                <time datetime=line.entry.at.timestamp().to_string()>{day}" "<span class="num">{time}</span></time>
+                <time datetime=line.entry.at.timestamp().to_string()>{day}" "<span class="num">{time}</span></time>" "
                 <small class="num">{format!("#{}", line.entry.seq)}</small>
             </td>
             <td data-l=t!(l, audit.who)>{words::who(l, line)}</td>
             <th scope="row">{words::action(l, &line.entry.action)}</th>
-            <td data-l=t!(l, audit.target)><span>{target}<small>{detail}</small></span></td>
+            <td data-l=has_target.then(|| t!(l, audit.target))><span>{target}<small>{detail}</small></span></td>
             <td data-l=t!(l, audit.place)>{place}</td>
         </tr>
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     error::AppError,
-    form::{Posted, field_error},
+    form::{self, Posted, field_error},
     shell::Page,
     visit::Visit,
 };
@@ -47,7 +47,7 @@ pub async fn open(visit: Visit, Posted(typed): Posted<Typed>) -> Result<Response
         Err(ClaimError::NotFound) => Ok(unknown(&visit)),
         Err(ClaimError::TooMany(wait)) => {
             let error = t!(l, resident.claim_too_many, seconds = wait.seconds);
-            Ok(page(&visit, &typed.code, Some(error), StatusCode::TOO_MANY_REQUESTS))
+            Ok(form::wait(page(&visit, &typed.code, Some(error), StatusCode::TOO_MANY_REQUESTS), wait.seconds))
         }
         Err(ClaimError::Store(e)) => Err(e.into()),
     }

@@ -16,7 +16,7 @@ use axum::{
     response::Response,
 };
 use domain::day_one::{self, Figures, Lines, Missing, PostLine, StaffLine, UnitLine, View};
-use i18n::{t, when};
+use i18n::{number, t, when};
 use leptos::prelude::*;
 use model::{Language, UnitId, calendar::Calendar};
 use serde::Deserialize;
@@ -59,7 +59,7 @@ fn staffing(l: Language, f: &Figures) -> impl IntoView + use<> {
         Some((ready, leaves)) => {
             let rate = ready * 100 / leaves.max(1);
             view! {
-                <dd>{format!("{rate} %")}" "<small>{t!(l, codes.staffing_is, ready = ready, leaves = leaves)}</small></dd>
+                <dd>{format!("{rate} %")}" "<small>{t!(l, codes.staffing_is, ready = number(ready), leaves = number(leaves))}</small></dd>
                 <dd><progress max=leaves.to_string() value=ready.to_string() aria-label=name.clone()></progress></dd>
             }
             .into_any()
@@ -69,13 +69,13 @@ fn staffing(l: Language, f: &Figures) -> impl IntoView + use<> {
     view! {
         <dl class="stats">
             <div><dt>{name}</dt>{figure}</div>
-            <div><dt>{t!(l, codes.posts)}</dt><dd>{f.posts}</dd></div>
-            <div><dt>{t!(l, codes.points)}</dt><dd>{f.points}</dd></div>
-            <div><dt>{t!(l, admin.staff)}</dt><dd>{f.staff}</dd></div>
+            <div><dt>{t!(l, codes.posts)}</dt><dd>{number(f.posts)}</dd></div>
+            <div><dt>{t!(l, codes.points)}</dt><dd>{number(f.points)}</dd></div>
+            <div><dt>{t!(l, admin.staff)}</dt><dd>{number(f.staff)}</dd></div>
         </dl>
         <details class="fold">
             <summary>{icon(Icon::Info)}<span>{t!(l, codes.staffing_how)}</span><span class="turn">{icon(Icon::Turn)}</span></summary>
-            <div class="body"><p>{t!(l, codes.staffing_definition, leaves = f.leaves)}</p></div>
+            <div class="body"><p>{t!(l, codes.staffing_definition, leaves = number(f.leaves))}</p></div>
         </details>
     }
 }
@@ -84,14 +84,20 @@ fn to_do(l: Language, id: UnitId, f: &Figures) -> Option<impl IntoView + use<>> 
     let codes = format!("/admin/units/{id}/codes");
     let list = |missing: Missing| format!("/admin/units/{id}/day-one?missing={}", missing.as_str());
     let steps = [
-        (f.without_holder, Icon::People, list(Missing::Holder), t!(l, codes.holders_to_find, count = f.without_holder), t!(l, codes.holders_to_find_text)),
-        (f.without_point, Icon::Qr, codes.clone(), t!(l, codes.codes_to_make, count = f.without_point), t!(l, codes.codes_to_make_text)),
-        (f.unscanned, Icon::Print, codes, t!(l, codes.posters_to_print, count = f.unscanned), t!(l, codes.posters_to_print_text)),
+        (
+            f.without_holder,
+            Icon::People,
+            list(Missing::Holder),
+            t!(l, codes.holders_to_find, count = number(f.without_holder)),
+            t!(l, codes.holders_to_find_text),
+        ),
+        (f.without_point, Icon::Qr, codes.clone(), t!(l, codes.codes_to_make, count = number(f.without_point)), t!(l, codes.codes_to_make_text)),
+        (f.unscanned, Icon::Print, codes, t!(l, codes.posters_to_print, count = number(f.unscanned)), t!(l, codes.posters_to_print_text)),
         (
             f.absent,
             Icon::Mail,
             format!("/admin/invitations?unit={id}"),
-            t!(l, codes.invitations_to_send, count = f.absent),
+            t!(l, codes.invitations_to_send, count = number(f.absent)),
             t!(l, codes.invitations_to_send_text),
         ),
     ];
@@ -120,7 +126,7 @@ fn lists(l: Language, id: UnitId, view: &View) -> impl IntoView + use<> {
         .map(|missing| {
             let href = format!("/admin/units/{id}/day-one?missing={}", missing.as_str());
             view! {
-                <a href=href aria-current=(missing == here).then_some("page")>{missing_name(l, missing)}" "<span class="num">{missing.count(&view.figures)}</span></a>
+                <a href=href aria-current=(missing == here).then_some("page")>{missing_name(l, missing)}" "<span class="num">{number(missing.count(&view.figures))}</span></a>
             }
         })
         .collect();

@@ -20,7 +20,7 @@ use domain::{
     row::{Print, Unit},
 };
 use futures::stream;
-use i18n::t;
+use i18n::{number, t};
 use leptos::prelude::*;
 use model::{Language, PrintFormat, PrintId};
 use serde::Deserialize;
@@ -70,9 +70,9 @@ pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<PrintId>
 /// What it is and how many.
 pub fn name_of(l: Language, print: &Print) -> String {
     match print.format {
-        PrintFormat::Posters => t!(l, codes.sheet_posters, count = print.total),
-        PrintFormat::Stickers => t!(l, codes.sheet_stickers, count = print.total),
-        PrintFormat::Svg => t!(l, codes.sheet_svg, count = print.total),
+        PrintFormat::Posters => t!(l, codes.sheet_posters, count = number(print.total)),
+        PrintFormat::Stickers => t!(l, codes.sheet_stickers, count = number(print.total)),
+        PrintFormat::Svg => t!(l, codes.sheet_svg, count = number(print.total)),
     }
 }
 
@@ -90,9 +90,9 @@ fn state_text(visit: &Visit, print: &Print) -> String {
     let l = visit.language;
     match print::state(print, visit.now) {
         State::Ready => t!(l, codes.is_ready),
-        State::Running => t!(l, codes.is_running, made = print.made, total = print.total),
-        State::CutOff => t!(l, codes.is_cut, made = print.made, total = print.total),
-        State::Finished => t!(l, codes.is_finished, total = print.total, size = format!("{:.1}", print.bytes as f64 / 1e6)),
+        State::Running => t!(l, codes.is_running, made = number(print.made), total = number(print.total)),
+        State::CutOff => t!(l, codes.is_cut, made = number(print.made), total = number(print.total)),
+        State::Finished => t!(l, codes.is_finished, total = number(print.total), size = format!("{:.1}", print.bytes as f64 / 1e6)),
     }
 }
 

@@ -18,7 +18,7 @@ use domain::{
     sticker::{self, Counts, Health, Line, List},
     unit,
 };
-use i18n::t;
+use i18n::{number, t};
 use leptos::prelude::*;
 use model::{Language, UnitId};
 use serde::Deserialize;
@@ -137,7 +137,7 @@ fn kinds(l: Language, unit: Option<UnitId>, typed: &str, here: Health, counts: &
             let is_bad = count > 0 && matches!(health, Health::Reported | Health::Busy | Health::Haunted);
             view! {
                 <a href=address(unit, word, typed) aria-current=(health == here).then_some("page")>
-                    {is_bad.then(|| icon(Icon::Alert))}{name(l, health)}" "<span class="num">{count}</span>
+                    {is_bad.then(|| icon(Icon::Alert))}{name(l, health)}" "<span class="num">{number(count)}</span>
                 </a>
             }
         })
@@ -190,7 +190,7 @@ fn row(l: Language, line: &Line) -> impl IntoView + use<> {
         <tr>
             <th scope="row"><a href=format!("/admin/contact-points/{}", s.id)>{s.place.clone()}</a><small class="code">{s.code.to_string()}</small></th>
             <td data-l=t!(l, codes.unit_and_post)>{named(&s.title, Some(&s.unit_name))}</td>
-            <td data-l=t!(l, codes.scans)>{sparkline(&line.scans, t!(l, codes.scans_of, sum = sum, today = today))}</td>
+            <td data-l=t!(l, codes.scans)>{sparkline(&line.scans, t!(l, codes.scans_of, sum = sum, today = today))}" "<span class="num">{number(sum)}</span></td>
             <td data-l=t!(l, codes.last)>{days_ago(l, line.days_ago)}</td>
             <td data-l=t!(l, codes.state)>{tags(l, line)}</td>
         </tr>

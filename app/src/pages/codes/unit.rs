@@ -23,7 +23,7 @@ use domain::{
     contact_point::{Mistakes, Typed},
     print::{self, PrintError, View},
 };
-use i18n::t;
+use i18n::{number, t};
 use leptos::prelude::*;
 use model::{Language, PrintFormat, UnitId, Which, text::TextError};
 use serde::Deserialize;
@@ -82,7 +82,7 @@ async fn page(visit: &Visit, admin: &Admin, id: UnitId, made: Option<u64>, form:
     let mut above = view.above.clone();
     above.push(view.unit.clone());
     let told = made.map(|count| {
-        let text = if count > 0 { t!(l, codes.made, count = count) } else { t!(l, codes.made_none) };
+        let text = if count > 0 { t!(l, codes.made, count = number(count)) } else { t!(l, codes.made_none) };
         view! { <div class="banner" role="status">{icon(Icon::Tick)}<div><p>{text}</p></div></div> }
     });
     let body = if view.counts.posts == 0 {
@@ -115,13 +115,12 @@ async fn page(visit: &Visit, admin: &Admin, id: UnitId, made: Option<u64>, form:
 
 fn numbers(l: Language, id: UnitId, view: &View) -> impl IntoView + use<> {
     let c = view.counts;
-    let link = move |state: &str, count: i64| view! { <a href=format!("/admin/contact-points?unit={id}&state={state}")>{count}</a> };
+    let link = move |state: &str, count: i64| view! { <a href=format!("/admin/contact-points?unit={id}&state={state}")>{number(count)}</a> };
     view! {
         <dl class="stats">
-            <div><dt>{t!(l, codes.posts)}</dt><dd>{c.posts}</dd></div>
+            <div><dt>{t!(l, codes.posts)}</dt><dd>{number(c.posts)}</dd></div>
             <div>
-                <dt>{t!(l, codes.bare)}</dt><dd>{c.bare}</dd>
-                <dd><progress max=c.posts.max(1).to_string() value=(c.posts - c.bare).to_string() aria-label=t!(l, codes.points)></progress></dd>
+                <dt>{t!(l, codes.bare)}</dt><dd>{number(c.bare)}</dd>
             </div>
             <div><dt>{t!(l, codes.points)}</dt><dd>{link("", c.points)}</dd></div>
             <div><dt>{t!(l, codes.unscanned)}</dt><dd>{link("unscanned", c.unscanned)}</dd></div>
@@ -143,15 +142,15 @@ fn making(visit: &Visit, view: &View, form: Form) -> AnyView {
         .filter_map(|(id, e)| Some((id, e.clone()?)))
         .collect();
     let kept = c.posts - c.bare;
-    let mut for_whom = vec![("all".to_owned(), t!(l, codes.make_all, count = c.bare))];
+    let mut for_whom = vec![("all".to_owned(), t!(l, codes.make_all, count = number(c.bare)))];
     if c.bare_leaves > 0 && c.bare_leaves < c.bare {
-        for_whom.push(("leaves".to_owned(), t!(l, codes.make_leaves, count = c.bare_leaves)));
+        for_whom.push(("leaves".to_owned(), t!(l, codes.make_leaves, count = number(c.bare_leaves))));
     }
     view! {
         <section>
             <h2>{t!(l, codes.make)}</h2>
             <p>{t!(l, codes.make_text)}</p>
-            {(kept > 0).then(|| view! { <p class="soft">{t!(l, codes.make_kept, kept = kept)}</p> })}
+            {(kept > 0).then(|| view! { <p class="soft">{t!(l, codes.make_kept, kept = number(kept))}</p> })}
             <form class="task" method="post">
                 {visit.csrf_field()}
                 {(!wrong.is_empty()).then(|| titled_summary(t!(l, admin.please_correct), wrong))}
@@ -178,15 +177,18 @@ fn making(visit: &Visit, view: &View, form: Form) -> AnyView {
 fn printing(visit: &Visit, view: &View, has_nothing: bool) -> impl IntoView + use<> {
     let l = visit.language;
     let c = view.counts;
+    let url = visit.app.domain.public_url.clone();
+    let is_here = domain::doctor::is_here(&url);
     let formats = PrintFormat::ALL.iter().map(|format| (format.to_string(), format_text(l, *format))).collect();
-    let mut which = vec![(Which::All.to_string(), t!(l, codes.which_all, count = c.points))];
+    let mut which = vec![(Which::All.to_string(), t!(l, codes.which_all, count = number(c.points)))];
     if c.unscanned > 0 && c.unscanned < c.points {
-        which.push((Which::Unscanned.to_string(), t!(l, codes.which_unscanned, count = c.unscanned)));
+        which.push((Which::Unscanned.to_string(), t!(l, codes.which_unscanned, count = number(c.unscanned))));
     }
     view! {
         <section>
             <h2>{t!(l, codes.print)}</h2>
             <p>{t!(l, codes.print_text)}</p>
+            {is_here.then(|| view! { <div class="banner time">{icon(Icon::Alert)}<div><p>{t!(l, codes.only_here, url = url)}</p></div></div> })}
             <form class="task" method="post">
                 {visit.csrf_field()}
                 <input type="hidden" name="intent" value="print"/>

@@ -8,7 +8,7 @@ use crate::{
         icon::{Icon, icon},
     },
     error::AppError,
-    form::{Posted, field_error, text_error},
+    form::{Posted, field_error, text_error, wait},
     shell::Page,
     visit::Visit,
 };
@@ -59,7 +59,6 @@ async fn about(visit: &Visit, typed: &str) -> Result<(PointCode, About), AppErro
 
 pub async fn send(visit: Visit, Path(typed): Path<String>, Posted(mut form): Posted<Form>) -> Result<Response, AppError> {
     let l = visit.language;
-    let mut status = StatusCode::UNPROCESSABLE_ENTITY;
     let (code, about) = about(&visit, &typed).await?;
     let reported = Reported { reason: &form.reason, body: &form.body, device: visit.device.as_ref().map(|device| device.id), address: visit.address };
     match sticker::report(&visit.app.domain, &code, reported).await {
@@ -69,14 +68,14 @@ pub async fn send(visit: Visit, Path(typed): Path<String>, Posted(mut form): Pos
         }
         Err(ReportError::NoReason) => form.reason_error = Some(t!(l, codes.wrong_choose)),
         Err(ReportError::Text(e)) => form.body_error = Some(text_error(l, e)),
-        Err(ReportError::TooMany(wait)) => {
-            status = StatusCode::TOO_MANY_REQUESTS;
-            form.body_error = Some(t!(l, resident.too_many, seconds = wait.seconds));
+        Err(ReportError::TooMany(over)) => {
+            form.body_error = Some(t!(l, resident.too_many, seconds = over.seconds));
+            return Ok(wait(page(&visit, &code, &about, form, StatusCode::TOO_MANY_REQUESTS), over.seconds));
         }
         Err(ReportError::NotFound) => return Err(AppError::NotFound),
         Err(ReportError::Store(e)) => return Err(e.into()),
     }
-    Ok(page(&visit, &code, &about, form, status))
+    Ok(page(&visit, &code, &about, form, StatusCode::UNPROCESSABLE_ENTITY))
 }
 
 pub fn reason_text(l: Language, reason: ReportReason) -> String {

@@ -21,6 +21,8 @@ use qrcode::EcLevel;
 
 /// Longer lines than this need the smaller face.
 const LONG_NAME: usize = 12;
+/// Characters of both names, two English ones as one, with which even the second size would push the check phrase off the page.
+const VERY_LONG: usize = 55;
 const LONG_URL: usize = 34;
 
 pub async fn show(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<ContactPointId>) -> Result<Response, AppError> {
@@ -57,13 +59,19 @@ fn document(visit: &Visit, view: &View) -> impl IntoView + use<> {
 
 fn sheet(view: &View) -> impl IntoView + use<> {
     let post = &view.post.post;
-    let is_long = [&post.unit_name, &post.title].iter().any(|line| line.chars().count() > LONG_NAME);
     let printed = view.printed();
+    let lengths = [&post.unit_name, &post.title].map(|line| line.chars().count());
+    let english = printed.in_english();
+    let size = match lengths.iter().sum::<usize>() + english.chars().count() / 2 {
+        VERY_LONG.. => Some("long very"),
+        _ if lengths.iter().any(|length| *length > LONG_NAME) => Some("long"),
+        _ => None,
+    };
     let short_url = printed.short_url().to_owned();
     let is_long_url = short_url.chars().count() > LONG_URL;
     view! {
-        <h1 lang="zh-CN" class=is_long.then_some("long")>{post.unit_name.clone()}<br/>{post.title.clone()}</h1>
-        <p lang="en">{printed.in_english()}</p>
+        <h1 lang="zh-CN" class=size>{post.unit_name.clone()}<br/>{post.title.clone()}</h1>
+        <p lang="en">{english}</p>
         <p class="call" lang="zh-CN">{t!(Chinese, print.call)}</p>
         <p lang="en">{t!(English, print.call)}</p>
         <div class="scan">

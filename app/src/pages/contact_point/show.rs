@@ -7,7 +7,7 @@ use crate::{
         icon::{Icon, icon},
     },
     error::AppError,
-    form::{Posted, field_error, inside, text_error},
+    form::{self, Posted, field_error, inside, text_error},
     islands::first_message::FirstMessage,
     shell::Page,
     visit::Visit,
@@ -30,7 +30,7 @@ use serde::Deserialize;
 pub async fn show(visit: Visit, Path(typed): Path<String>, method: Method, headers: HeaderMap) -> Result<Response, AppError> {
     let Some(code) = PointCode::read(&typed) else { return Ok(unknown(&visit, &typed)) };
     let is_scan = method == Method::GET && !visit.is_staffs_browser() && comes_from_outside(&visit, &headers);
-    way(&visit, &code, is_scan).await
+    way(&visit, &code, is_scan, None).await
 }
 
 /// Whether somebody came from a sticker, and did not only load the page again, change its language or follow a link of ours.
@@ -45,13 +45,14 @@ fn comes_from_outside(visit: &Visit, headers: &HeaderMap) -> bool {
     !is_prefetch && !is_reload && !is_ours
 }
 
-async fn way(visit: &Visit, code: &PointCode, is_scan: bool) -> Result<Response, AppError> {
+/// `written` is what could not be sent.
+async fn way(visit: &Visit, code: &PointCode, is_scan: bool, written: Option<&str>) -> Result<Response, AppError> {
     let (domain, device) = (&visit.app.domain, visit.device.as_ref());
     let scan = if is_scan { contact_point::scan(domain, device, code).await? } else { contact_point::look(domain, device, code).await? };
     Ok(match scan {
         Scan::Unknown => unknown(visit, code.as_str()),
-        Scan::Revoked(withdrawn) => revoked(visit, code, &withdrawn),
-        Scan::Nobody(answering) => nobody(visit, code, &answering),
+        Scan::Revoked(withdrawn) => revoked(visit, code, &withdrawn, written),
+        Scan::Nobody(answering) => nobody(visit, code, &answering, written),
         Scan::Known(id) => Redirect::to(&format!("/c/{id}")).into_response(),
         Scan::Point(point) => with_device(visit, |visit| write_page(visit, &point, Draft::new(visit))),
     })
@@ -99,10 +100,10 @@ pub async fn send(visit: Visit, Path(typed): Path<String>, Posted(form): Posted<
         Err(SendError::Text(e)) => again(&visit, &code, draft.with(text_error(visit.language, e)), StatusCode::UNPROCESSABLE_ENTITY).await,
         Err(SendError::TooMany(wait)) => {
             let error = t!(visit.language, resident.too_many, seconds = wait.seconds);
-            again(&visit, &code, draft.with(error), StatusCode::TOO_MANY_REQUESTS).await
+            Ok(form::wait(again(&visit, &code, draft.with(error), StatusCode::TOO_MANY_REQUESTS).await?, wait.seconds))
         }
         Err(SendError::NotFound) => Ok(unknown(&visit, &typed)),
-        Err(SendError::Revoked | SendError::Nobody) => way(&visit, &code, false).await,
+        Err(SendError::Revoked | SendError::Nobody) => way(&visit, &code, false, Some(&form.text)).await,
         Err(SendError::Store(e)) => Err(e.into()),
     }
 }
@@ -129,8 +130,8 @@ impl Draft {
 async fn again(visit: &Visit, code: &PointCode, draft: Draft, status: StatusCode) -> Result<Response, AppError> {
     let mut response = match contact_point::look(&visit.app.domain, None, code).await? {
         Scan::Point(point) => with_device(visit, |visit| write_page(visit, &point, draft)),
-        Scan::Revoked(withdrawn) => return Ok(revoked(visit, code, &withdrawn)),
-        Scan::Nobody(answering) => return Ok(nobody(visit, code, &answering)),
+        Scan::Revoked(withdrawn) => return Ok(revoked(visit, code, &withdrawn, Some(&draft.text))),
+        Scan::Nobody(answering) => return Ok(nobody(visit, code, &answering, Some(&draft.text))),
         Scan::Unknown | Scan::Known(_) => return Ok(unknown(visit, code.as_str())),
     };
     *response.status_mut() = status;
@@ -197,7 +198,22 @@ pub fn looks_wrong(l: Language, code: &PointCode) -> impl IntoView + use<> {
     view! { <p class="quiet"><a href=format!("/q/{code}/wrong")>{t!(l, codes.wrong)}</a></p> }
 }
 
-fn revoked(visit: &Visit, code: &PointCode, withdrawn: &Withdrawn) -> Response {
+/// What was written, to be copied: it is not lost because it could not be sent.
+fn unsent(l: Language, written: Option<&str>) -> Option<AnyView> {
+    let written = written.map(str::trim).filter(|text| !text.is_empty())?;
+    let text = inside(written);
+    Some(
+        view! {
+            <div class="f">
+                <label for="unsent">{t!(l, resident.unsent)}</label>
+                <textarea class="in" id="unsent" rows="4" readonly>{text}</textarea>
+            </div>
+        }
+        .into_any(),
+    )
+}
+
+fn revoked(visit: &Visit, code: &PointCode, withdrawn: &Withdrawn, written: Option<&str>) -> Response {
     let l = visit.language;
     let post = &withdrawn.answering.post;
     let (unit, title) = (post.unit_in(l), post.title_in(l));
@@ -213,13 +229,14 @@ fn revoked(visit: &Visit, code: &PointCode, withdrawn: &Withdrawn) -> Response {
                 {art(&STICKER)}<h1>{t!(l, resident.revoked)}</h1><p>{t!(l, resident.revoked_text)}</p><p>{ask}</p>
                 <p><a class="btn" href="/c">{t!(l, resident.see_mine)}</a></p>
             </div>
+            {unsent(l, written)}
             {looks_wrong(l, code)}
         </main>
     };
     Page::new(visit, t!(l, resident.revoked)).unit(unit).status(StatusCode::GONE).render(main)
 }
 
-fn nobody(visit: &Visit, code: &PointCode, answering: &Answering) -> Response {
+fn nobody(visit: &Visit, code: &PointCode, answering: &Answering, written: Option<&str>) -> Response {
     let l = visit.language;
     let (unit, title) = (answering.post.unit_in(l), answering.post.title_in(l));
     let main = view! {
@@ -227,6 +244,7 @@ fn nobody(visit: &Visit, code: &PointCode, answering: &Answering) -> Response {
             <div class="empty">
                 {art(&LETTER)}<h1>{t!(l, resident.nobody)}</h1><p>{t!(l, resident.nobody_text, unit = unit, title = title)}</p>
             </div>
+            {unsent(l, written)}
             <div class="banner time">{icon(Icon::Alert)}<p>{t!(l, resident.emergency)}</p></div>
             {looks_wrong(l, code)}
         </main>

@@ -9,7 +9,7 @@ use crate::{
         qr::qr,
     },
     error::AppError,
-    form::{Posted, field_error, inside, text_error},
+    form::{Posted, field_error, inside, text_error, wait},
     islands::talk::Talk,
     pages::contact_point::show::looks_wrong,
     shell::Page,
@@ -60,21 +60,30 @@ pub async fn send(
     let device_key = visit.device_key.as_deref().unwrap_or("");
     let typed = Typed { device_key, text: &form.text, client_key: form.key, language: visit.language, address: visit.address };
     let is_island = headers.get("accept").is_some_and(|a| a == "text/plain");
+    let mut seconds = None;
     let (status, error) = match conversation::say(domain, &device, id, typed).await {
         Ok(sent) if is_island => return Ok(sent.seq.to_string().into_response()),
         Ok(_) => return Ok(Redirect::to(&format!("/c/{id}")).into_response()),
         Err(SendError::Text(e)) => (StatusCode::UNPROCESSABLE_ENTITY, text_error(visit.language, e)),
-        Err(SendError::TooMany(wait)) => (StatusCode::TOO_MANY_REQUESTS, t!(visit.language, resident.too_many, seconds = wait.seconds)),
+        Err(SendError::TooMany(over)) => {
+            seconds = Some(over.seconds);
+            (StatusCode::TOO_MANY_REQUESTS, t!(visit.language, resident.too_many, seconds = over.seconds))
+        }
         Err(SendError::Nobody) => (StatusCode::SERVICE_UNAVAILABLE, t!(visit.language, resident.nobody_now)),
         Err(SendError::NotFound | SendError::Revoked) => return Err(AppError::NotFound),
         Err(SendError::Store(e)) => return Err(e.into()),
     };
-    if is_island {
-        return Ok((status, error).into_response());
-    }
-    let view = conversation::view(domain, &device, id, None).await?.ok_or(AppError::NotFound)?;
-    let draft = Draft { text: form.text, key: form.key.0.as_simple().to_string(), error: Some(error) };
-    Ok(page(&visit, &view, draft, status))
+    let response = if is_island {
+        (status, error).into_response()
+    } else {
+        let view = conversation::view(domain, &device, id, None).await?.ok_or(AppError::NotFound)?;
+        let draft = Draft { text: form.text, key: form.key.0.as_simple().to_string(), error: Some(error) };
+        page(&visit, &view, draft, status)
+    };
+    Ok(match seconds {
+        Some(seconds) => wait(response, seconds),
+        None => response,
+    })
 }
 
 /// "That was not me": shuts out the other devices and changes the claim code.

@@ -50,7 +50,7 @@ pub async fn create(visit: Visit, AsAdmin(admin): AsAdmin, request: Request) -> 
     let result = match form.upload {
         None => Err(ImportError::Read(import::read::ReadError::TooLarge)),
         Some(upload) if upload.bytes.is_empty() => {
-            draft.error = Some(t!(l, import.no_file));
+            draft.error = Some(if upload.file_name.is_empty() { t!(l, import.no_file) } else { t!(l, import.e_empty) });
             return page(&visit, &admin, draft, StatusCode::UNPROCESSABLE_ENTITY).await;
         }
         Some(upload) => import::start(&visit.app.domain, &admin, unit, upload, mode, draft.kind.parse().ok()).await,

@@ -29,7 +29,7 @@ use domain::{
     },
     row::{HoldingRow, PostRow, StaffRow, UnitRow},
 };
-use i18n::{t, when};
+use i18n::{number, t, when};
 use leptos::prelude::*;
 use model::{At, ImportId, ImportState, Language, UnitId, calendar::Calendar};
 use serde::Deserialize;
@@ -52,6 +52,7 @@ pub struct Asked {
 struct Said {
     error: Option<String>,
     number: Option<String>,
+    number_typed: String,
     file: Option<String>,
     undo: Option<String>,
     /// What was typed over cells and is not saved.
@@ -91,7 +92,9 @@ pub async fn change(
     };
     let said = match result {
         Ok(()) => return Ok(Redirect::to(&format!("/admin/imports/{id}")).into_response()),
-        Err(ImportError::Number(count)) => Said { number: Some(t!(l, import.apply_number_wrong, count = count)), ..Said::default() },
+        Err(ImportError::Number(count)) => {
+            Said { number_typed: get("number").to_owned(), number: Some(t!(l, import.apply_number_wrong, count = number(count))), ..Said::default() }
+        }
         Err(ImportError::Later) => Said { undo: Some(t!(l, import.undo_later)), ..Said::default() },
         Err(ImportError::TooLate) => Said { error: Some(t!(l, import.undo_too_late)), ..Said::default() },
         Err(ImportError::NotNow | ImportError::Mistakes) => Said { error: Some(t!(l, import.not_now)), typed, ..Said::default() },
@@ -115,7 +118,8 @@ pub async fn replace_file(visit: Visit, AsAdmin(admin): AsAdmin, Path(id): Path<
     let form = Form::read(&visit, request).await?;
     let file = match form.upload {
         None => words::read_error(l, &import::read::ReadError::TooLarge),
-        Some(upload) if upload.bytes.is_empty() => t!(l, import.no_file),
+        Some(upload) if upload.bytes.is_empty() && upload.file_name.is_empty() => t!(l, import.no_file),
+        Some(upload) if upload.bytes.is_empty() => t!(l, import.e_empty),
         Some(upload) => match import::replace_file(domain, &admin, id, upload).await {
             Ok(()) => return Ok(Redirect::to(&format!("/admin/imports/{id}")).into_response()),
             Err(ImportError::Read(e)) => words::read_error(l, &e),
@@ -208,7 +212,7 @@ fn working(visit: &Visit, view: &View) -> AnyView {
     };
     let progress = view.progress.unwrap_or_default();
     let bar = if progress.total > 0 {
-        let numbers = t!(l, import.rows_of, done = progress.done, total = progress.total);
+        let numbers = t!(l, import.rows_of, done = number(progress.done), total = number(progress.total));
         view! { <progress max=progress.total.to_string() value=progress.done.to_string() aria-label=text.clone()></progress><p class="num">{numbers}</p> }
             .into_any()
     } else {
@@ -246,14 +250,18 @@ fn ready(visit: &Visit, view: &View, shown: &Arc<Shown>, asked: &Asked, said: Sa
     let l = visit.language;
     let plan = &shown.plan;
     let has_mistakes = !plan.mistakes.is_empty();
+    let is_unknown = view.settings.reads_nothing();
+    let lacks_column = is_unknown || plan.mistakes.iter().any(|mistake| mistake.wrong == import::plan::Wrong::NoColumn);
     let first = if has_mistakes {
         mistakes(visit, view, plan, asked, &said.typed)
+    } else if is_unknown {
+        view! { <div class="banner bad" role="alert">{icon(Icon::Alert)}<div><p>{t!(l, import.nothing_known)}</p></div></div> }.into_any()
     } else if plan.changes.is_empty() {
         view! { {numbers(l, plan)} {banner("banner", Icon::Tick, t!(l, import.nothing))} }.into_any()
     } else {
         view! {
             {numbers(l, plan)}
-            {apply_form(visit, view, plan, said.number)}
+            {apply_form(visit, view, plan, said.number, said.number_typed)}
             {comparison(visit, view, shown, asked, t!(l, import.what_changes))}
         }
         .into_any()
@@ -270,7 +278,7 @@ fn ready(visit: &Visit, view: &View, shown: &Arc<Shown>, asked: &Asked, said: Sa
     view! {
         {first}
         {warnings(visit, view, plan)}
-        <details class="fold" open=has_mistakes.then_some("")>
+        <details class="fold" open=lacks_column.then_some("")>
             <summary>{icon(Icon::Gear)}<span>{t!(l, import.columns)}</span><span class="turn">{icon(Icon::Turn)}</span></summary>
             <div class="body">{columns::form(visit, view)}</div>
         </details>
@@ -324,14 +332,17 @@ fn over(visit: &Visit, view: &View, asked: &Asked, said: Said) -> AnyView {
                 button: t!(l, import.undo),
                 error: said.undo,
             };
-            view! { {banner("banner", Icon::Tick, text)} {next_steps(l, import.unit_id)} {comparison} {is_open.then(|| undo.view(visit))} }.into_any()
+            view! { {banner("banner", Icon::Tick, text)} {next_steps(l, import.unit_id, view.shown.as_ref().map(|shown| &shown.plan))} {comparison} {is_open.then(|| undo.view(visit))} }.into_any()
         }
         ImportState::Undone => view! { {banner("banner", Icon::Back, t!(l, import.undone_text, when = moment(import.undone_at)))} {comparison} }.into_any(),
         _ => banner("banner", Icon::Close, t!(l, import.dropped_text)),
     }
 }
 
-fn next_steps(l: Language, unit: UnitId) -> impl IntoView + use<> {
+/// What there is to do for what the import has brought.
+fn next_steps(l: Language, unit: UnitId, plan: Option<&Plan>) -> impl IntoView + use<> {
+    let has = |what: fn(&domain::import::change::Counts) -> usize| plan.is_none_or(|plan| what(&plan.changes.count(What::Added)) > 0);
+    let (has_people, has_posts) = (has(|added| added.staff), has(|added| added.posts));
     let step = |glyph: Icon, href: &str, title: String, text: String| {
         let href = href.to_owned();
         view! { <li><a href=href>{icon(glyph)}<span><b>{title}</b><br/><small class="soft">{text}</small></span>{icon(Icon::Turn)}</a></li> }
@@ -341,8 +352,8 @@ fn next_steps(l: Language, unit: UnitId) -> impl IntoView + use<> {
         <section>
             <h2>{t!(l, import.next)}</h2>
             <ul class="links">
-                {step(Icon::Mail, "/admin/invitations", t!(l, import.next_invite), t!(l, import.next_invite_text))}
-                {step(Icon::Qr, &codes, t!(l, import.next_points), t!(l, import.next_points_text))}
+                {has_people.then(|| step(Icon::Mail, "/admin/invitations", t!(l, import.next_invite), t!(l, import.next_invite_text)))}
+                {has_posts.then(|| step(Icon::Qr, &codes, t!(l, import.next_points), t!(l, import.next_points_text)))}
                 {step(Icon::Check, &day_one, t!(l, codes.todo_day_one), t!(l, codes.todo_day_one_text))}
             </ul>
         </section>
@@ -352,13 +363,14 @@ fn next_steps(l: Language, unit: UnitId) -> impl IntoView + use<> {
 fn numbers(l: Language, plan: &Plan) -> impl IntoView + use<> {
     let mut all: Vec<(String, usize)> = What::ALL.map(|what| (words::what(l, what), plan.changes.count(what).sum())).to_vec();
     all.push((t!(l, import.unchanged), plan.unchanged.sum()));
-    let items: Vec<_> = all.into_iter().map(|(name, count)| view! { <div><dt>{name}</dt><dd>{count}</dd></div> }).collect();
+    let items: Vec<_> = all.into_iter().map(|(name, count)| view! { <div><dt>{name}</dt><dd>{number(count)}</dd></div> }).collect();
     view! { <dl class="stats five">{items}</dl> }
 }
 
-fn apply_form(visit: &Visit, view: &View, plan: &Plan, error: Option<String>) -> AnyView {
+fn apply_form(visit: &Visit, view: &View, plan: &Plan, error: Option<String>, said: String) -> AnyView {
     let l = visit.language;
-    let number = plan.ends_much().then(|| Input::new("number", t!(l, import.apply_number, count = plan.ending())).short().error(error).view());
+    let typed =
+        plan.ends_much().then(|| Input::new("number", t!(l, import.apply_number, count = number(plan.ending()))).short().value(said).error(error).view());
     let mails = (plan.changes.count(What::Added).staff > 0).then(|| view! { <p class="hint">{t!(l, import.apply_mails)}</p> });
     view! {
         <form class="task boxed" method="post" action=format!("/admin/imports/{}", view.import.id)>
@@ -367,7 +379,7 @@ fn apply_form(visit: &Visit, view: &View, plan: &Plan, error: Option<String>) ->
             <input type="hidden" name="mark" value=view.import.mark.clone().unwrap_or_default()/>
             <p>{t!(l, import.apply_text)}</p>
             {mails}
-            {number}
+            {typed}
             <div class="acts"><button class="btn">{icon(Icon::Tick)}{t!(l, import.apply)}</button></div>
         </form>
     }
@@ -406,12 +418,13 @@ fn mistakes(visit: &Visit, view: &View, plan: &Plan, asked: &Asked, typed: &[Edi
     let page = page_of(asked);
     let count = plan.mistakes.len();
     let lines: Vec<_> = on_page(plan, asked).enumerate().map(|(i, mistake)| mistake_line(l, view, i, mistake, typed)).collect();
-    let many = (count >= 2_000).then(|| view! { <p>{t!(l, import.mistakes_many, count = count)}</p> });
+    let can_type = on_page(plan, asked).any(|mistake| cell_of(view, mistake).is_some());
+    let many = (count >= 2_000).then(|| view! { <p>{t!(l, import.mistakes_many, count = number(count))}</p> });
     let base = format!("/admin/imports/{}", view.import.id);
     view! {
         <div class="banner bad" role="alert">
             {icon(Icon::Alert)}
-            <div><h2>{t!(l, import.mistakes_title, count = count)}</h2><p>{t!(l, import.mistakes_text)}</p>{many}</div>
+            <div><h2>{t!(l, import.mistakes_title, count = number(count))}</h2><p>{t!(l, import.mistakes_text)}</p>{many}</div>
         </div>
         <form method="post" action=base.clone()>
             {visit.csrf_field()}
@@ -429,7 +442,7 @@ fn mistakes(visit: &Visit, view: &View, plan: &Plan, asked: &Asked, typed: &[Edi
                 <tbody>{lines}</tbody>
             </table>
             <div class="acts">
-                <button class="btn">{icon(Icon::Eye)}{t!(l, import.mistakes_save)}</button>
+                {can_type.then(|| view! { <button class="btn">{icon(Icon::Eye)}{t!(l, import.mistakes_save)}</button> })}
                 <a class="btn alt" href=format!("{base}/mistakes.csv") download="">{icon(Icon::Print)}{t!(l, import.mistakes_download)}</a>
             </div>
         </form>
@@ -480,7 +493,7 @@ fn warnings(visit: &Visit, view: &View, plan: &Plan) -> Option<impl IntoView + u
         view! {
             <details class="fold">
                 <summary>
-                    {icon(Icon::Info)}<span>{t!(l, import.warnings_title, count = plan.warnings.len())}</span><span class="turn">{icon(Icon::Turn)}</span>
+                    {icon(Icon::Info)}<span>{t!(l, import.warnings_title, count = number(plan.warnings.len()))}</span><span class="turn">{icon(Icon::Turn)}</span>
                 </summary>
                 <div class="body"><p class="soft">{t!(l, import.warnings_text)}</p><ul class="items">{lines}</ul></div>
             </details>
@@ -504,13 +517,13 @@ fn comparison(visit: &Visit, view: &View, shown: &Shown, asked: &Asked, title: S
         .zip(totals)
         .map(|(n, total)| {
             let href = format!("{base}?noun={}#changes", n.as_str());
-            view! { <a href=href aria-current=(n == noun).then_some("page")>{words::noun(l, n)}" "<span class="num">{total}</span></a> }
+            view! { <a href=href aria-current=(n == noun).then_some("page")>{words::noun(l, n)}" "<span class="num">{number(total)}</span></a> }
         })
         .collect();
     let all = shown.lines(noun, None).len();
     let chip = |name: String, word: &str, count: usize, is_here: bool| {
         let href = format!("{base}?noun={}&what={word}#changes", noun.as_str());
-        view! { <a class="chip" href=href aria-current=is_here.then_some("true")>{name}" "{count}</a> }
+        view! { <a class="chip" href=href aria-current=is_here.then_some("true")>{name}" "{number(count)}</a> }
     };
     let mut chips = vec![chip(t!(l, import.all), "", all, what.is_none()).into_any()];
     for kind in What::ALL {

@@ -18,7 +18,7 @@ use domain::import::{
     workbook::letters,
 };
 use domain::row::Import;
-use i18n::t;
+use i18n::{number, t};
 use leptos::prelude::*;
 use model::{ImportState, Language};
 
@@ -209,7 +209,7 @@ pub fn state(visit: &Visit, import: &Import) -> AnyView {
 
 pub fn short_summary(l: Language, import: &Import) -> String {
     match summary(import) {
-        Some(s) if s.mistakes > 0 => t!(l, import.sum_wrong, count = s.mistakes),
+        Some(s) if s.mistakes > 0 => t!(l, import.sum_wrong, count = number(s.mistakes)),
         Some(s) => t!(l, import.sum_short, added = s.added, changed = s.changed, moved = s.moved, ended = s.ended),
         None => "—".to_owned(),
     }

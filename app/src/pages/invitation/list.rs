@@ -24,7 +24,7 @@ use domain::{
     row::{InvitationLine, Unit},
     unit,
 };
-use i18n::{t, when};
+use i18n::{number, t, when};
 use leptos::prelude::*;
 use model::{At, InvitationState, Language, StaffId, calendar::Calendar};
 use serde::Deserialize;
@@ -161,7 +161,7 @@ async fn choose(visit: &Visit, admin: &Admin, wish: &mut Wish) -> Result<Option<
 
 fn sent(l: Language, count: Option<&str>) -> Option<impl IntoView + use<>> {
     let count: i64 = count?.parse().ok()?;
-    let words = if count == 0 { t!(l, secure.sent_none) } else { t!(l, secure.sent_count, count = count) };
+    let words = if count == 0 { t!(l, secure.sent_none) } else { t!(l, secure.sent_count, count = number(count)) };
     Some(view! { <div class="banner" role="status">{icon(Icon::Tick)}<div><p>{words}</p></div></div> })
 }
 
@@ -207,7 +207,7 @@ fn states(l: Language, wish: &Wish, list: &List) -> impl IntoView + use<> {
         .map(|state| {
             let is_here = (*state == wish.state()).then_some("page");
             let count = list.counts.of(*state);
-            view! { <a href=wish.path(*state) aria-current=is_here>{state_name(l, *state)}<span class="num">{count}</span></a> }
+            view! { <a href=wish.path(*state) aria-current=is_here>{state_name(l, *state)}<span class="num">{number(count)}</span></a> }
         })
         .collect();
     view! { <nav class="tabs" aria-label=t!(l, admin.state)>{links}</nav> }
@@ -229,8 +229,8 @@ fn progress(visit: &Visit, list: &List) -> Option<impl IntoView + use<>> {
     let waiting = list.counts.of(InvitationState::Waiting);
     let gone = list.counts.of(InvitationState::Sent) + list.counts.of(InvitationState::Failed) + list.counts.of(InvitationState::Answered);
     let words = match list.last_due {
-        Some(at) if visit.app.sends_mail => t!(l, secure.on_the_way, count = waiting, when = moment(visit, at.max(visit.now))),
-        _ => t!(l, secure.no_mail_server, count = waiting),
+        Some(at) if visit.app.sends_mail => t!(l, secure.on_the_way, count = number(waiting), when = moment(visit, at.max(visit.now))),
+        _ => t!(l, secure.no_mail_server, count = number(waiting)),
     };
     (waiting > 0).then(|| {
         view! {
@@ -245,21 +245,28 @@ fn progress(visit: &Visit, list: &List) -> Option<impl IntoView + use<>> {
     })
 }
 
+/// How it goes out, and about how long many take: the hours between 7 and 22 only.
+fn send_all_hint(l: Language, count: i64) -> String {
+    let hint = t!(l, secure.send_all_hint);
+    let seconds = count * invitation::GAP / 1_000;
+    if seconds < 600 { hint } else { format!("{hint}{}", t!(l, secure.send_all_takes, time = when::duration(l, seconds))) }
+}
+
 /// One button for all of a state.
 fn many(visit: &Visit, wish: &Wish, list: &List) -> Option<AnyView> {
     let l = visit.language;
     let (intent, count, words, hint) = match wish.state() {
         InvitationState::Unsent => {
             let count = list.counts.of(InvitationState::Unsent);
-            ("send", count, t!(l, secure.send_all, count = count), t!(l, secure.send_all_hint))
+            ("send", count, t!(l, secure.send_all, count = number(count)), send_all_hint(l, count))
         }
         InvitationState::Sent | InvitationState::Expired => {
             let count = list.counts.of(InvitationState::Sent) + list.counts.of(InvitationState::Expired);
-            ("remind", count, t!(l, secure.remind_all, count = count), t!(l, secure.remind_all_hint, count = REMINDERS))
+            ("remind", count, t!(l, secure.remind_all, count = number(count)), t!(l, secure.remind_all_hint, count = REMINDERS))
         }
         InvitationState::Failed => {
             let count = list.counts.of(InvitationState::Failed);
-            ("retry", count, t!(l, secure.retry_all, count = count), t!(l, secure.retry_all_hint))
+            ("retry", count, t!(l, secure.retry_all, count = number(count)), t!(l, secure.retry_all_hint))
         }
         _ => return None,
     };

@@ -60,7 +60,8 @@ pub async fn accept(visit: Visit, Path(token): Path<String>, headers: HeaderMap,
 fn page(visit: &Visit, token: &str, invited: &Invited, name: &str, errors: (Option<String>, Option<String>)) -> Response {
     let l = visit.language;
     let is_bad = errors.0.is_some() || errors.1.is_some();
-    let title = t!(l, account.welcome, name = invited.name.clone());
+    let title = if invited.is_again { t!(l, account.again) } else { t!(l, account.welcome, name = invited.name.clone()) };
+    let button = if invited.is_again { t!(l, account.again_set) } else { t!(l, account.begin) };
     let text = match invited.is_again {
         true => t!(l, account.again_text, email = invited.email.clone()),
         false => t!(l, account.welcome_text, email = invited.email.clone()),
@@ -78,9 +79,9 @@ fn page(visit: &Visit, token: &str, invited: &Invited, name: &str, errors: (Opti
                 {visit.csrf_field()}
                 // So that the browser keeps the password under the right address.
                 <input type="hidden" name="email" value=invited.email.clone() autocomplete="username"/>
-                {name.view()}
+                {(!invited.is_again).then(|| name.view())}
                 {password.view()}
-                <button class="btn wide">{t!(l, account.begin)}</button>
+                <button class="btn wide">{button}</button>
             </form>
         </main>
     };

@@ -24,5 +24,5 @@ pub fn page(visit: &Visit, who: &str, codes: &[String], onward: &str) -> Respons
             <p><a class="btn" href=onward.to_owned()>{t!(l, secure.codes_kept)}</a></p>
         </main>
     };
-    Page::new(&visit.on("/account/second-factor".to_owned()), title).with_desk_style().render(main)
+    Page::new(&visit.on("/account/second-factor".to_owned()), title).with_desk_style().once().render(main)
 }

@@ -4,7 +4,7 @@ use super::{passkey::step_form, ticket_of, without_ticket};
 use crate::{
     components::field::{Field, titled_summary},
     error::AppError,
-    form::Posted,
+    form::{self, Posted},
     pages::session::{Brought, keep, onward},
     routes::encode,
     shell::Page,
@@ -12,7 +12,7 @@ use crate::{
 };
 use axum::{
     extract::Query,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Redirect, Response},
 };
 use domain::second_factor::{self, Step, StepError};
@@ -53,11 +53,11 @@ pub async fn sign_in(visit: Visit, headers: HeaderMap, Posted(typed): Posted<Typ
         Err(StepError::Store(e)) => return Err(e.into()),
     };
     let Some(step) = second_factor::step(domain, &ticket).await? else { return Ok(again(&typed.back)) };
-    let mut response = page(&visit, step, &typed.back, Some(words), status);
-    if let Some(seconds) = seconds {
-        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-    }
-    Ok(response)
+    let response = page(&visit, step, &typed.back, Some(words), status);
+    Ok(match seconds {
+        Some(seconds) => form::wait(response, seconds),
+        None => response,
+    })
 }
 
 fn page(visit: &Visit, step: Step, back: &str, error: Option<String>, status: StatusCode) -> Response {

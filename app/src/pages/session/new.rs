@@ -4,14 +4,14 @@ use super::{Brought, keep};
 use crate::{
     components::field::{Field, titled_summary},
     error::AppError,
-    form::Posted,
+    form::{self, Posted},
     pages::{home::local, second_factor},
     shell::Page,
     visit::Visit,
 };
 use axum::{
     extract::Query,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Redirect, Response},
 };
 use domain::{
@@ -66,9 +66,7 @@ pub async fn sign_in(visit: Visit, headers: HeaderMap, Posted(typed): Posted<Typ
         Err(SignInError::Wrong) => Ok(page(&visit, &typed, Some(t!(l, account.wrong)), StatusCode::UNPROCESSABLE_ENTITY)),
         Err(SignInError::Wait { seconds }) => {
             let wait = when::duration(l, i64::try_from(seconds).unwrap_or(i64::MAX));
-            let mut response = page(&visit, &typed, Some(t!(l, account.wait, wait = wait)), StatusCode::TOO_MANY_REQUESTS);
-            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-            Ok(response)
+            Ok(form::wait(page(&visit, &typed, Some(t!(l, account.wait, wait = wait)), StatusCode::TOO_MANY_REQUESTS), seconds))
         }
         Err(SignInError::Store(e)) => Err(e.into()),
     }

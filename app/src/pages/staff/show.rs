@@ -34,11 +34,11 @@ use domain::{
     row::{Invitation, Term},
     second_factor::{self, ResetError},
     staff::{self, StaffError, View},
-    trial,
+    trial, unit,
 };
 use i18n::{t, when};
 use leptos::prelude::*;
-use model::{GrantId, HoldingId, Language, PostId, Role, StaffId, UnitId, calendar::Calendar};
+use model::{GrantId, HoldingId, InvitationState, Language, PostId, Role, StaffId, UnitId, calendar::Calendar};
 use serde::Deserialize;
 
 /// The forms of the page in one: `intent` says which was sent.
@@ -51,6 +51,8 @@ pub struct Draft {
     until: String,
     holding: String,
     unit: String,
+    /// Another unit, as it is called.
+    at: String,
     role: String,
     grant: String,
     email: String,
@@ -68,6 +70,7 @@ struct Errors {
     release: Option<String>,
     grant: Option<String>,
     role: Option<String>,
+    grant_at: Option<String>,
     grant_from: Option<String>,
     grant_until: Option<String>,
     end: Option<String>,
@@ -139,12 +142,32 @@ async fn release(visit: &Visit, admin: &Admin, draft: &Draft) -> Result<Option<E
     Ok(Some(Errors { release: Some(error), ..Errors::default() }))
 }
 
+/// A unit of the admin's by its code or name, where one was typed; what is wrong with it, in words.
+async fn named_unit(visit: &Visit, admin: &Admin, typed: &str) -> Result<Option<Result<UnitId, String>>, AppError> {
+    let typed = typed.trim();
+    if typed.is_empty() {
+        return Ok(None);
+    }
+    let found = unit::tree::search(&visit.app.domain, admin, typed, 0).await?.lines;
+    let is_meant = |unit: &&unit::tree::Found| unit.branch.name == typed || unit.branch.code.as_deref() == Some(typed);
+    let mut meant = found.iter().filter(is_meant);
+    Ok(Some(match (meant.next(), meant.next(), found.as_slice()) {
+        (Some(only), None, _) | (None, _, [only]) => Ok(only.branch.id),
+        (None, _, []) => Err(t!(visit.language, admin.no_such_unit)),
+        _ => Err(t!(visit.language, people.grant_at_several)),
+    }))
+}
+
 async fn change_grant(visit: &Visit, admin: &Admin, id: StaffId, draft: &Draft) -> Result<Option<Errors>, AppError> {
     let (l, domain) = (visit.language, &visit.app.domain);
     let grant = || draft.grant.parse::<GrantId>().map_err(|_| AppError::NotFound);
     let result = match draft.intent.as_str() {
         "give" => {
-            let unit: UnitId = draft.unit.parse().map_err(|_| AppError::NotFound)?;
+            let unit: UnitId = match named_unit(visit, admin, &draft.at).await? {
+                None => draft.unit.parse().map_err(|_| AppError::NotFound)?,
+                Some(Ok(unit)) => unit,
+                Some(Err(at)) => return Ok(Some(Errors { grant_at: Some(at), ..Errors::default() })),
+            };
             let typed = grant::Typed { role: &draft.role, from: &draft.from, until: &draft.until };
             grant::give(domain, admin, id, unit, typed).await.map(|_| ())
         }
@@ -249,9 +272,10 @@ async fn page(visit: &Visit, admin: &Admin, id: StaffId, is_saved: bool, draft: 
     let given = Given {
         role: draft.role,
         unit: draft.unit,
+        at: draft.at,
         from: if is_grant { draft.from.clone() } else { String::new() },
         until: if is_grant { draft.until.clone() } else { String::new() },
-        errors: [errors.grant, errors.role, errors.grant_from, errors.grant_until],
+        errors: [errors.grant, errors.role, errors.grant_at, errors.grant_from, errors.grant_until],
     };
     let typed = if is_grant { Default::default() } else { (draft.post, draft.from, draft.until) };
     let main = view! {
@@ -297,18 +321,27 @@ fn invitation(
     let typed = if is_wrong { typed } else { view.line.staff.email.clone() };
     let calendar = Calendar::standard();
     let open = view.line.invitation.as_ref().filter(|i| i.expires_at > visit.now);
+    // The mail went nowhere, or three more did not help.
+    let is_by_hand = view.invited.is_some_and(|(state, tries)| {
+        matches!(state, InvitationState::Failed | InvitationState::Unsent) || state != InvitationState::Waiting && tries > REMINDERS
+    });
     let until = |i: &Invitation| when::moment(l, &calendar.local(i.expires_at), &calendar.local(visit.now));
     let text = match open {
         None if view.line.invitation.is_none() => t!(l, import.not_invited),
         None => t!(l, admin.invitation_over_text),
         Some(_) if view.is_elsewhere && (!visit.app.sends_mail || is_held_back) => t!(l, secure.link_elsewhere),
         Some(i) if visit.app.sends_mail && is_held_back => t!(l, secure.trial_by_hand, when = until(i)),
+        Some(i) if visit.app.sends_mail && !view.is_elsewhere && is_by_hand => match view.invited {
+            Some((InvitationState::Failed, _)) => t!(l, secure.link_failed, when = until(i)),
+            Some((InvitationState::Unsent, _)) => t!(l, secure.link_unsent, when = until(i)),
+            _ => t!(l, secure.link_often, count = REMINDERS, when = until(i)),
+        },
         Some(i) if visit.app.sends_mail => t!(l, admin.invitation_open_text, when = until(i)),
         Some(i) => t!(l, admin.invitation_by_hand_text, when = until(i)),
     };
     // Whoever has the link becomes this person, with all that was given to them elsewhere.
     let link = open
-        .filter(|_| (!visit.app.sends_mail || is_held_back) && !view.is_elsewhere)
+        .filter(|_| (!visit.app.sends_mail || is_held_back || is_by_hand) && !view.is_elsewhere)
         .map(|i| view! { <p class="code">{invitation::link(&visit.app.domain, i.id)}</p> });
     let other = (!view.is_elsewhere).then(|| {
         view! {
@@ -431,19 +464,20 @@ fn leaves(visit: &Visit, view: &View) -> Option<impl IntoView + use<>> {
     })
 }
 
-/// A grant as typed, with what is wrong with it: as a whole, its role, its beginning, its end.
+/// A grant as typed, with what is wrong with it: as a whole, its role, its unit, its beginning, its end.
 struct Given {
     role: String,
     unit: String,
+    at: String,
     from: String,
     until: String,
-    errors: [Option<String>; 4],
+    errors: [Option<String>; 5],
 }
 
 fn grants(visit: &Visit, view: &View, given: Given) -> impl IntoView + use<> {
     let l = visit.language;
     let is_self = view.is_self;
-    let [error, role_error, from_error, until_error] = given.errors;
+    let [error, role_error, at_error, from_error, until_error] = given.errors;
     let lines: Vec<_> = view
         .grants
         .iter()
@@ -465,7 +499,7 @@ fn grants(visit: &Visit, view: &View, given: Given) -> impl IntoView + use<> {
     let units = view.grantable.iter().map(|u| (u.id.to_string(), u.name.clone())).collect();
     let mut roles = vec![(String::new(), t!(l, people.choose_role))];
     roles.extend(Role::ALL.iter().map(|role| (role.to_string(), t!(l, people.role_and_what, role = role_name(l, *role), what = role_text(l, *role)))));
-    let is_bad = [&role_error, &from_error, &until_error].iter().any(|e| e.is_some());
+    let is_bad = [&role_error, &at_error, &from_error, &until_error].iter().any(|e| e.is_some());
     let form = if is_self {
         view! { <p class="soft">{t!(l, admin.grant_own)}</p> }.into_any()
     } else {
@@ -477,6 +511,7 @@ fn grants(visit: &Visit, view: &View, given: Given) -> impl IntoView + use<> {
                     <input type="hidden" name="intent" value="give"/>
                     {choice("role", t!(l, people.role), roles, &given.role, None, role_error)}
                     {choice("unit", t!(l, people.grant_unit), units, &given.unit, Some(t!(l, admin.grant_hint)), None)}
+                    {Field::new("at", t!(l, people.grant_at)).optional().hint(t!(l, people.grant_at_hint)).value(given.at).error(at_error).view()}
                     {day("grant-from", "from", t!(l, admin.from), t!(l, admin.from_hint), given.from, from_error)}
                     {day("grant-until", "until", t!(l, admin.until), t!(l, admin.until_hint), given.until, until_error)}
                     <p class="hint">{t!(l, people.grant_second)}</p>

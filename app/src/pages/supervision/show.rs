@@ -9,7 +9,7 @@ use crate::{
 };
 use axum::response::Response;
 use domain::{supervision, unit::Figures};
-use i18n::t;
+use i18n::{number, t};
 use leptos::prelude::*;
 use model::Language;
 
@@ -30,18 +30,18 @@ pub async fn show(visit: Visit, AsSupervisor(supervisor): AsSupervisor) -> Resul
 
 fn numbers(l: Language, f: &Figures) -> impl IntoView + use<> {
     let staffed = t!(l, admin.staffed);
-    let late = (f.late > 0).then(|| view! { <dd><span class="tag bad">{icon(Icon::Alert)}{t!(l, admin.late, count = f.late)}</span></dd> });
-    let vacant = (f.vacant > 0).then(|| view! { <dd><span class="tag time">{icon(Icon::People)}{t!(l, people.vacant, count = f.vacant)}</span></dd> });
+    let late = (f.late > 0).then(|| view! { <dd><span class="tag bad">{icon(Icon::Alert)}{t!(l, admin.late, count = number(f.late))}</span></dd> });
+    let vacant = (f.vacant > 0).then(|| view! { <dd><span class="tag time">{icon(Icon::People)}{t!(l, people.vacant, count = number(f.vacant))}</span></dd> });
     view! {
         <dl class="stats">
             <div>
                 <dt>{staffed.clone()}</dt>
-                <dd>{f.staffed}" "<small>{format!("/ {}", f.leaves)}</small></dd>
+                <dd>{number(f.staffed)}" "<small>{format!("/ {}", number(f.leaves))}</small></dd>
                 <dd><progress max=f.leaves.max(1).to_string() value=f.staffed.to_string() aria-label=staffed></progress></dd>
             </div>
-            <div><dt>{t!(l, admin.posts)}</dt><dd>{f.posts}</dd>{vacant}</div>
-            <div><dt>{t!(l, admin.points_up)}</dt><dd>{f.points}</dd></div>
-            <div><dt>{t!(l, admin.waiting_now)}</dt><dd>{f.waiting}</dd>{late}</div>
+            <div><dt>{t!(l, admin.posts)}</dt><dd>{number(f.posts)}</dd>{vacant}</div>
+            <div><dt>{t!(l, admin.points_up)}</dt><dd>{number(f.points)}</dd></div>
+            <div><dt>{t!(l, admin.waiting_now)}</dt><dd>{number(f.waiting)}</dd>{late}</div>
         </dl>
     }
 }

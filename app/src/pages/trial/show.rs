@@ -187,7 +187,7 @@ fn begin_form(visit: &Visit, view: &View, error: Option<String>) -> impl IntoVie
             {visit.csrf_field()}
             <input type="hidden" name="unit" value=view.unit.id.to_string()/>
             {confirm_box(t!(l, secure.trial_begin_confirm, unit = unit), error)}
-            <button class="btn" name="intent" value="begin">{t!(l, secure.trial_begin)}</button>
+            <button class="btn bad" name="intent" value="begin">{t!(l, secure.trial_begin)}</button>
         </form>
     }
 }

@@ -21,7 +21,7 @@ use domain::unit::{
     self, Lack,
     tree::{Found, Tree},
 };
-use i18n::t;
+use i18n::{number, t};
 use leptos::prelude::*;
 use model::Language;
 use serde::Deserialize;
@@ -94,7 +94,8 @@ fn whole(l: Language, open: Tree) -> AnyView {
     let c = open.coverage;
     let way = (open.above.len() > 1)
         .then(|| crumb_links(l, open.above.iter().map(|(id, name)| (format!("/admin/units?open={id}"), name.clone())).collect()).into_any());
-    let sum = (c.leaves > 0).then(|| view! { <p class="sum-up">{bar(l, c)}<span>{t!(l, tree.of_ready, ready = c.ready, leaves = c.leaves)}</span></p> });
+    let sum = (c.leaves > 0)
+        .then(|| view! { <p class="sum-up">{bar(l, c)}<span>{t!(l, tree.of_ready, ready = number(c.ready), leaves = number(c.leaves))}</span></p> });
     view! {
         <div id="found" hidden></div>
         <div id="whole">
@@ -116,7 +117,7 @@ fn searched(l: Language, typed: &str, found: unit::Page<Found>) -> AnyView {
     let base = format!("/admin/units?q={}&page=", encode(typed));
     // Up to the end of this page.
     let count = unit::PAGE.saturating_mul(found.page) + found.lines.len() as i64;
-    let title = if found.has_more { t!(l, tree.found_many, count = count) } else { t!(l, tree.found_count, count = count) };
+    let title = if found.has_more { t!(l, tree.found_many, count = number(count)) } else { t!(l, tree.found_count, count = number(count)) };
     list(l, title, t!(l, tree.nothing, q = typed.to_owned()), found, &base)
 }
 

@@ -54,9 +54,10 @@ fn typed(fields: &Fields) -> Typed {
         let own = fields.get(&format!("{setting}.own"))?;
         let value = match setting {
             Setting::QuietHours => format!("{}-{}", field(setting, ".from"), field(setting, ".until")),
-            _ => field(setting, "").to_owned(),
+            _ => field(setting, "").replace("\r\n", "\n"),
         };
-        Some((setting, TypedOne { is_own: own == "yes", value, is_locked: field(setting, ".lock") == "yes" }))
+        let shown = fields.get(&format!("{setting}.shown")).map(|shown| shown.trim().replace("\r\n", "\n"));
+        Some((setting, TypedOne { is_own: own == "yes", value, shown, is_locked: field(setting, ".lock") == "yes" }))
     };
     ORDER.into_iter().filter_map(one).collect()
 }
@@ -97,6 +98,8 @@ fn said_of(l: Language, mistake: Mistake) -> String {
     match mistake {
         Mistake::Text(e) => text_error(l, e),
         Mistake::Time => t!(l, setting.not_a_time),
+        Mistake::NotChosen => t!(l, setting.not_chosen, own = t!(l, setting.own)),
+        Mistake::Locked => t!(l, setting.locked_since),
         Mistake::Number(from, until) => t!(l, setting.number_range, from = from, until = until),
     }
 }
@@ -156,7 +159,8 @@ fn part(l: Language, view: &View, line: &Line, fields: &Fields, error: Option<St
                 Some(who) => t!(l, setting.locked_by_who, name = unit.name.clone(), who = who.clone()),
                 None => t!(l, setting.locked_by, name = unit.name.clone()),
             };
-            view! { <p class="locked">{icon(Icon::Key)}{to_unit(view, unit, text)}</p> }.into_any()
+            let error = field_error(line.setting.as_str(), error);
+            view! { {error}<p class="locked">{icon(Icon::Key)}{to_unit(view, unit, text)}</p> }.into_any()
         }
         None => choice(l, view, line, fields, error).into_any(),
     };
@@ -221,6 +225,7 @@ fn inputs(l: Language, line: &Line, fields: &Fields, error: Option<String>) -> A
     let setting = line.setting;
     let kept = line.own.clone().unwrap_or_else(|| line.value.clone());
     let kept = if kept == NONE { String::new() } else { kept };
+    let shown = if kept.is_empty() && setting == Setting::QuietHours { "-".to_owned() } else { kept.clone() };
     let value = |end: &str, kept: &str| fields.get(&format!("{setting}{end}")).cloned().unwrap_or_else(|| kept.to_owned());
     let is_bad = error.is_some();
     let id = |end: &str| format!("{setting}{}", end.replace('.', "-"));
@@ -271,7 +276,8 @@ fn inputs(l: Language, line: &Line, fields: &Fields, error: Option<String>) -> A
             .into_any()
         }
     };
-    view! { <div class=if is_bad { "f bad" } else { "f" }>{hint}{error}{body}</div> }.into_any()
+    let shown = view! { <input type="hidden" name=format!("{setting}.shown") value=shown/> };
+    view! { <div class=if is_bad { "f bad" } else { "f" }>{hint}{error}{shown}{body}</div> }.into_any()
 }
 
 fn lock(l: Language, line: &Line, fields: &Fields) -> impl IntoView + use<> {
@@ -305,6 +311,6 @@ fn differing(l: Language, line: &Line) -> AnyView {
         })
         .collect();
     let more = (count > NAMED).then(|| view! { " "{t!(l, setting.and_more)} });
-    let then = (!is_overruled).then(|| view! { " "{t!(l, setting.if_locked)} });
+    let then = (!is_overruled).then(|| view! { {t!(l, setting.stop)}{t!(l, setting.if_locked)} });
     view! { <p class="soft">{said}" "{links}{more}{then}</p> }.into_any()
 }

@@ -89,6 +89,7 @@ async fn page(visit: &Visit, admin: &Admin, id: UnitId, done: &Done, draft: Draf
                 <h1>{view.unit.name.clone()}</h1>
                 <div class="acts">
                     <a class="btn alt" href=format!("/admin/units/{id}/codes")>{icon(Icon::Qr)}{t!(l, codes.codes)}</a>
+                    <a class="btn alt" href=format!("/admin/imports/new?unit={id}")>{icon(Icon::Send)}{t!(l, import.imports)}</a>
                     <a class="btn alt" href=format!("/admin/units/{id}/day-one")>{icon(Icon::Check)}{t!(l, codes.day_one)}</a>
                     <a class="btn alt" href=format!("/admin/units/{id}/settings")>{icon(Icon::Gear)}{t!(l, setting.open)}</a>
                     <a class="btn alt" href=format!("/admin/units/{id}/calendar")>{icon(Icon::Calendar)}{t!(l, admin.calendar)}</a>

@@ -95,16 +95,27 @@ async fn empty_all(domain: &Domain, kind: AuditKind, old: &[(i64, At)]) -> Resul
     Ok(emptied)
 }
 
+/// Between two looks whether a day has passed.
+const LOOK: Duration = Duration::from_secs(5 * 60);
+/// In seconds.
+const DAY: i64 = 24 * 60 * 60;
+
 /// Once a day until the server stops.
 pub async fn look_after(domain: Domain, kept: Keep, anchors: std::path::PathBuf, mut stopping: watch::Receiver<bool>) {
-    let mut days = time::interval(Duration::from_secs(24 * 60 * 60));
-    days.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+    let mut looks = time::interval(LOOK);
+    looks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+    let mut last: Option<At> = None;
     loop {
         tokio::select! {
-            _ = days.tick() => {}
+            _ = looks.tick() => {}
             _ = stopping.wait_for(|s| *s) => return,
         }
-        daily(&domain, &kept, &anchors).await;
+        // The first entries of a new installation are noted soon, not a day later.
+        let (now, noted) = (domain.now(), anchors_in(&anchors).pop());
+        if noted.is_none() || last.is_none_or(|last| now.seconds_since(last) >= DAY) {
+            daily(&domain, &kept, &anchors).await;
+            last = Some(now);
+        }
     }
 }
 
@@ -129,6 +140,10 @@ async fn anchor(domain: &Domain, file: &Path) -> std::result::Result<(), Box<dyn
         return Ok(());
     }
     let anchor = Anchor::from(head);
+    // A restart has nothing new to say.
+    if anchors_in(file).last().is_some_and(|last| (last.seq, &last.hash) == (anchor.seq, &anchor.hash)) {
+        return Ok(());
+    }
     tracing::info!(%anchor, "the end of the audit chain");
     let mut file = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(file)?;
     if domain.clock.is_real() {

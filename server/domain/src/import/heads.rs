@@ -204,7 +204,7 @@ const HEADS: [(Field, &[&str]); 15] = [
             "worker",
         ],
     ),
-    (Field::Email, &["邮箱", "电子邮箱", "邮件", "电子邮件", "邮箱地址", "网格员邮箱", "email", "e-mail", "mail", "emailaddress", "staffemail"]),
+    (Field::Email, &["邮箱", "电邮", "电子邮箱", "邮件", "电子邮件", "邮箱地址", "网格员邮箱", "email", "e-mail", "mail", "emailaddress", "staffemail"]),
     (Field::Phone, &["电话", "手机", "手机号", "手机号码", "联系电话", "联系方式", "电话号码", "网格员电话", "phone", "mobile", "telephone", "phonenumber"]),
     (Field::PersonTitle, &["职务", "职称", "职位", "身份", "jobtitle", "stafftitle", "persontitle", "role"]),
     (Field::Language, &["语言", "界面语言", "language", "lang"]),

@@ -22,7 +22,7 @@ use crate::{Admin, Domain, audit, unit};
 use change::Place;
 use heads::{Choice, Kind};
 use jiff::civil::Date;
-use model::{ImportId, ImportState, StaffId, UnitId};
+use model::{ImportId, ImportState, StaffId, UnitId, text};
 use plan::Mode;
 use read::{File, Format, ReadError, Row, Sheet};
 use serde::{Deserialize, Serialize};
@@ -113,6 +113,13 @@ pub struct Settings {
     /// What each sheet is called, and its first rows, to choose the columns by.
     pub tops: Vec<Sheet>,
     pub is_one_roster: bool,
+}
+
+impl Settings {
+    /// No sheet has a column that is known.
+    pub fn reads_nothing(&self) -> bool {
+        self.choices.iter().all(|choice| choice.kind == Kind::Nothing)
+    }
 }
 
 /// Rows of a sheet kept to choose the columns by, and characters of their cells.
@@ -411,7 +418,7 @@ async fn again(domain: &Domain, import: &Import, file: Option<(String, Vec<u8>)>
 pub async fn apply(domain: &Domain, admin: &Admin, id: ImportId, mark: &str, number: &str) -> Result<(), ImportError> {
     let import = mine(domain, admin, id).await?;
     let by = admin.staff.id;
-    check(domain, &import, mark, number.trim().parse().ok()).await?;
+    check(domain, &import, mark, text::digits(number).replace([',', '，', ' '], "").parse().ok()).await?;
     begin_seen(domain, id, mark).await?;
     let inner = domain.clone();
     tokio::spawn(async move { work::apply(&inner, id, Some(by)).await });

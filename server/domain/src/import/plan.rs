@@ -225,14 +225,12 @@ impl<'a> Draft<'a> {
         let unit = match reader.kind {
             Kind::Units | Kind::Nothing => return,
             Kind::Staff if reader.raw(row, Field::UnitCode).is_empty() && reader.raw(row, Field::UnitName).is_empty() => None,
-            _ => match units.find(self, reader, row) {
-                Some(unit) => Some(unit),
-                None => return,
-            },
+            _ => units.find(self, reader, row),
         };
         if let (Kind::Posts | Kind::Roster, Some(unit)) = (reader.kind, unit) {
             self.seat(reader, row, units, unit, has_person, seats);
         }
+        // Also where the unit is not to be found: everything that is wrong with a row is told at once.
         let email = if reader.kind == Kind::Staff || (is_roster && has_person) {
             self.person(reader, row, unit, people)
         } else if reader.kind == Kind::Holdings {
@@ -240,16 +238,17 @@ impl<'a> Draft<'a> {
         } else {
             None
         };
-        let (Some(email), Some(unit)) = (email, unit) else { return };
+        let has_holding = reader.kind == Kind::Holdings || (is_roster && has_person);
+        let dates = if has_holding { self.dates(reader, row) } else { None };
+        let (Some(email), Some(unit), Some((from, until))) = (email, unit, dates) else { return };
         // Of a unit that could not be made, nothing more can be said.
-        if reader.kind == Kind::Staff || units.kind_of(unit).is_none() {
+        if units.kind_of(unit).is_none() {
             return;
         }
         let title = self
             .line(reader, row, Field::PostTitle, post::TITLE_LIMIT)
             .or_else(|| is_roster.then(|| usual_title(units.kind_of(unit)?)).flatten().map(|(title, _)| title.to_owned()));
         let said = !reader.raw(row, Field::PostTitle).is_empty();
-        let Some((from, until)) = self.dates(reader, row) else { return };
         let cells = (reader.raw(row, Field::UnitName).to_owned(), reader.raw(row, Field::PostTitle).to_owned());
         held.push(FileHeld { place, unit, title, said, email, from, until, unit_cell: cells.0, title_cell: cells.1 });
     }
@@ -328,8 +327,8 @@ impl<'a> Draft<'a> {
 
     /// The first moment and the one after the last; `None` if the row is wrong or over.
     fn dates(&mut self, reader: &Reader, row: &'a Row) -> Option<(Option<At>, Option<At>)> {
-        let from = self.date(reader, row, Field::From, 0)?;
-        let until = self.date(reader, row, Field::Until, 1)?;
+        let (from, until) = (self.date(reader, row, Field::From, 0), self.date(reader, row, Field::Until, 1));
+        let (from, until) = (from?, until?);
         if let (Some(from), Some(until)) = (from, until)
             && until <= from
         {

@@ -1,57 +1,23 @@
-//! Sheets to begin with: the heads as they are understood, and rows that show what belongs there.
+//! Sheets to begin with: the heads as they are understood.
 
 use super::{heads::Kind, workbook};
 use model::Language;
 
-/// The sheet of one kind, with a few rows as an example.
+/// The heads of the sheet of one kind, and nothing below them: what stood there as an example would be brought in with the rest.
 pub fn page(kind: Kind, language: Language) -> Vec<Vec<String>> {
-    let rows: &[&[&str]] = match (kind, language) {
-        (Kind::Roster | Kind::Nothing, Language::Chinese) => &[
-            &["网格代码", "网格名称", "所属社区", "岗位", "网格员姓名", "邮箱", "联系电话", "开始日期"],
-            &["420502003006-01", "桃花岭社区第一网格", "桃花岭社区", "网格员", "陈建国", "chen.jianguo@example.cn", "13800000001", ""],
-            &["420502003006-02", "桃花岭社区第二网格", "桃花岭社区", "网格员", "", "", "", ""],
-        ],
-        (Kind::Roster | Kind::Nothing, Language::English) => &[
-            &["Unit code", "Unit name", "Parent unit", "Post title", "Full name", "E-mail", "Phone", "From"],
-            &[
-                "420502003006-01",
-                "Taohualing Community, Grid 1",
-                "Taohualing Community",
-                "Grid worker",
-                "Chen Jianguo",
-                "chen.jianguo@example.cn",
-                "13800000001",
-                "",
-            ],
-            &["420502003006-02", "Taohualing Community, Grid 2", "Taohualing Community", "Grid worker", "", "", "", ""],
-        ],
-        (Kind::Units, Language::Chinese) => &[
-            &["代码", "单位名称", "英文名称", "类别", "上级代码"],
-            &["420502003", "云集街道", "Yunji Street", "街道", "420502"],
-            &["420502003006", "桃花岭社区", "Taohualing Community", "社区", "420502003"],
-        ],
-        (Kind::Units, Language::English) => &[
-            &["Code", "Unit name", "English name", "Kind", "Parent code"],
-            &["420502003", "云集街道", "Yunji Street", "street", "420502"],
-            &["420502003006", "桃花岭社区", "Taohualing Community", "community", "420502003"],
-        ],
-        (Kind::Posts, Language::Chinese) => &[&["单位代码", "岗位名称", "岗位英文名称"], &["420502003006", "社区服务台", "Community service desk"]],
-        (Kind::Posts, Language::English) => &[&["Unit code", "Post title", "Post English title"], &["420502003006", "社区服务台", "Community service desk"]],
-        (Kind::Staff, Language::Chinese) => {
-            &[&["姓名", "邮箱", "联系电话", "职务", "语言", "单位代码"], &["刘洋", "liu.yang@example.cn", "13800000002", "社区主任", "中文", "420502003006"]]
-        }
-        (Kind::Staff, Language::English) => &[
-            &["Full name", "E-mail", "Phone", "Job title", "Language", "Unit code"],
-            &["刘洋", "liu.yang@example.cn", "13800000002", "Director", "zh-CN", "420502003006"],
-        ],
-        (Kind::Holdings, Language::Chinese) => {
-            &[&["单位代码", "岗位名称", "邮箱", "开始日期", "结束日期"], &["420502003006", "社区服务台", "liu.yang@example.cn", "2026-12-01", ""]]
-        }
-        (Kind::Holdings, Language::English) => {
-            &[&["Unit code", "Post title", "E-mail", "From", "Until"], &["420502003006", "社区服务台", "liu.yang@example.cn", "2026-12-01", ""]]
-        }
+    let heads: &[&str] = match (kind, language) {
+        (Kind::Roster | Kind::Nothing, Language::Chinese) => &["网格代码", "网格名称", "所属社区", "岗位", "网格员姓名", "邮箱", "联系电话", "开始日期"],
+        (Kind::Roster | Kind::Nothing, Language::English) => &["Unit code", "Unit name", "Parent unit", "Post title", "Full name", "E-mail", "Phone", "From"],
+        (Kind::Units, Language::Chinese) => &["代码", "单位名称", "英文名称", "类别", "上级代码"],
+        (Kind::Units, Language::English) => &["Code", "Unit name", "English name", "Kind", "Parent code"],
+        (Kind::Posts, Language::Chinese) => &["单位代码", "岗位名称", "岗位英文名称"],
+        (Kind::Posts, Language::English) => &["Unit code", "Post title", "Post English title"],
+        (Kind::Staff, Language::Chinese) => &["姓名", "邮箱", "联系电话", "职务", "语言", "单位代码"],
+        (Kind::Staff, Language::English) => &["Full name", "E-mail", "Phone", "Job title", "Language", "Unit code"],
+        (Kind::Holdings, Language::Chinese) => &["单位代码", "岗位名称", "邮箱", "开始日期", "结束日期"],
+        (Kind::Holdings, Language::English) => &["Unit code", "Post title", "E-mail", "From", "Until"],
     };
-    rows.iter().map(|row| row.iter().map(|cell| (*cell).to_owned()).collect()).collect()
+    vec![heads.iter().map(|head| (*head).to_owned()).collect()]
 }
 
 /// What a sheet is called, so that it is known again by its name.

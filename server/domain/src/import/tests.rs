@@ -4,7 +4,7 @@ use super::{
     change::{Changes, HoldingRow, Outside, PostRow, StaffRow, Stuck, UnitRow, What, World},
     heads::{Field, Kind, guess},
     oneroster,
-    plan::{Mode, Odd, Plan, Table, When, Wrong, plan, tables},
+    plan::{Mode, Odd, PHONE_LIMIT, Plan, Table, When, Wrong, plan, tables},
     read::{Row, Sheet, read},
 };
 use jiff::{civil::Date, tz::TimeZone};
@@ -137,6 +137,7 @@ fn every_mistake_is_told_with_its_row_and_column_and_nothing_is_changed() {
     let expected = [
         (2, Field::ParentCode, Wrong::UnknownParent),
         (3, Field::UnitKind, Wrong::UnknownKind),
+        (4, Field::UnitCode, Wrong::DuplicateCode { row: 3 }),
         (5, Field::UnitName, Wrong::Empty),
         (7, Field::UnitCode, Wrong::Formula),
     ];
@@ -163,6 +164,18 @@ fn every_mistake_is_told_with_its_row_and_column_and_nothing_is_changed() {
         (6, Field::Until, Wrong::EndsBefore),
     ];
     assert_eq!(mistakes(&added(&world, held)), wrong);
+}
+
+#[test]
+fn everything_that_is_wrong_with_a_row_is_told_at_once() {
+    let phone = "1".repeat(PHONE_LIMIT + 1);
+    let roster = format!("网格名称,所属社区,姓名,邮箱,电话,开始日期,结束日期\n第七网格,没有的社区,甲,not an address,{phone},tomorrow,1. May\n");
+    let fields: Vec<Field> = added(&street(), &roster).mistakes.iter().map(|mistake| mistake.field).collect();
+    assert_eq!(fields, [Field::ParentName, Field::Email, Field::Phone, Field::From, Field::Until]);
+
+    let units = "代码,名称,类别,上级代码\n07,第七社区,飞船,nowhere\n08,第八网格,网格,07\n";
+    let wrong = [(2, Field::UnitKind, Wrong::UnknownKind), (2, Field::ParentCode, Wrong::UnknownParent)];
+    assert_eq!(mistakes(&added(&street(), units)), wrong, "and nothing of the row below it");
 }
 
 #[test]

@@ -186,17 +186,16 @@ fn raw<'a>(draft: &mut Draft<'a>, number: usize, reader: &Reader, row: &'a Row) 
         return None;
     }
     let name = draft.line(reader, row, Field::UnitName, NAME_LIMIT);
+    // Whatever is wrong, the row is looked through to its end, and the rows below it find it: everything is told at once, and nothing twice.
     let name_en = draft.line(reader, row, Field::UnitNameEn, NAME_EN_LIMIT);
     let code = draft.line(reader, row, Field::UnitCode, CODE_LIMIT);
     let typed = draft.cell(reader, row, Field::UnitKind);
     let kind = kind_named(typed);
     if kind.is_none() && !typed.is_empty() {
         draft.wrong(reader, row, Field::UnitKind, Wrong::UnknownKind);
-        return None;
     }
     if code.as_ref().is_some_and(|code| draft.world.outside.codes.contains(code)) {
         draft.wrong(reader, row, Field::UnitCode, Wrong::CodeElsewhere);
-        return None;
     }
     let parent_code = draft.cell(reader, row, Field::ParentCode).to_owned();
     let parent_name = draft.cell(reader, row, Field::ParentName).to_owned();

@@ -3,7 +3,7 @@
 
 use super::{LARGE, PAGE, Page};
 use crate::{Admin, Domain};
-use model::{At, UnitId, UnitKind};
+use model::{At, UnitId, UnitKind, text};
 use pinyin::ToPinyin;
 use std::{
     collections::{HashMap, HashSet},
@@ -47,6 +47,8 @@ pub struct Branch {
     pub posts: i64,
     /// One who holds a post at this very unit.
     pub holder: Option<String>,
+    /// Somebody holds one who has not signed in yet.
+    pub is_given: bool,
     /// The first letters of its name in pinyin, to be reached by typing.
     pub initials: Option<String>,
 }
@@ -159,6 +161,7 @@ impl Index {
             coverage: entry.coverage,
             posts: entry.posts,
             holder: None,
+            is_given: false,
             initials: entry.words.rsplit_once('\n').map(|(_, last)| last.to_owned()),
         }
     }
@@ -191,8 +194,14 @@ fn sounds(name: &str) -> Option<String> {
         match sound {
             Some(sound) => {
                 is_chinese = true;
-                whole.push_str(sound.plain());
-                initials.push_str(sound.first_letter());
+                // In names of places 长 is the long one and 重 the double one, as in 长阳 and 重庆.
+                let plain = match character {
+                    '长' => "chang",
+                    '重' => "chong",
+                    _ => sound.plain(),
+                };
+                whole.push_str(plain);
+                initials.push_str(&plain[..1]);
             }
             None => [&mut whole, &mut initials].into_iter().for_each(|text| text.extend(character.to_lowercase())),
         }
@@ -384,9 +393,10 @@ async fn name(domain: &Domain, c: &mut Conn, branches: Vec<&mut Branch>) -> Resu
         return Ok(());
     }
     let ids: Vec<UnitId> = branches.iter().map(|b| b.id).collect();
-    let holders: HashMap<UnitId, String> = store::unit::holders(c, &ids, domain.now()).await?.into_iter().collect();
+    let holders: HashMap<UnitId, Option<String>> = store::unit::holders(c, &ids, domain.now()).await?.into_iter().collect();
     for branch in branches {
-        branch.holder = holders.get(&branch.id).cloned();
+        branch.is_given = holders.contains_key(&branch.id);
+        branch.holder = holders.get(&branch.id).cloned().flatten();
     }
     Ok(())
 }
@@ -426,7 +436,7 @@ pub struct Found {
 /// The admin's units by a part of the name, the English name or its pinyin, or by the beginning of the code; those that begin with it first.
 pub async fn search(domain: &Domain, admin: &Admin, typed: &str, page: i64) -> Result<Page<Found>> {
     let index = index(domain).await?;
-    let typed = typed.trim().to_lowercase();
+    let typed = text::digits(typed.trim()).to_lowercase();
     let tops: HashSet<UnitId> = admin.units.iter().copied().collect();
     let fits = |entry: &Entry| {
         let is_in = entry.words.contains(&typed) || entry.code.starts_with(&typed);

@@ -81,9 +81,16 @@ pub async fn find(conn: &mut Conn, id: ImportId) -> Result<Option<Import>> {
     fetch_optional!(conn, Import, imports!("where i.id = $1"), id)
 }
 
-/// An admin's imports, newest first.
+/// An admin's imports, newest first; not what a command only looked at, which nobody gave up.
 pub async fn list(conn: &mut Conn, admin: StaffId, now: At, limit: i64, offset: i64) -> Result<Vec<Import>> {
-    let text = concat!("with recursive ", mine!(), " ", imports!("join mine on mine.id = i.unit_id order by i.created_at desc, i.id desc limit $3 offset $4"));
+    let text = concat!(
+        "with recursive ",
+        mine!(),
+        " ",
+        imports!(
+            "join mine on mine.id = i.unit_id where i.staff_id is not null or i.state <> 'dropped' order by i.created_at desc, i.id desc limit $3 offset $4"
+        )
+    );
     fetch_all!(conn, Import, text, admin, now, limit, offset)
 }
 
