@@ -117,6 +117,7 @@ pub async fn verify_audit(settings: &Settings, mut anchors: Vec<Anchor>) -> Resu
     // By the machine's clock, whatever else is tried out.
     let now = Clock::System.now();
     let found = async { audit::verify::verify(&mut domain.db.read().await?, anchors, now).await }.await;
+    let unguarded = async { audit::unguarded(&mut domain.db.read().await?).await }.await.map_err(|e| format!("the audit trail cannot be read: {e}"))?;
     let found = found.map_err(|e| format!("the audit trail cannot be read: {e}"))?;
     domain.db.close().await;
     let whole = found.map_err(|fault| Stop::Failed(format!("the audit trail is not whole: {fault}")))?;
@@ -130,6 +131,9 @@ pub async fn verify_audit(settings: &Settings, mut anchors: Vec<Anchor>) -> Resu
     println!("{} audit entries{emptied}: none changed, missing or out of order; {end}.", whole.count);
     if let Some(anchor) = whole.anchor {
         println!("The end of the chain, to be kept outside the database:\n{anchor}");
+    }
+    if !unguarded.is_empty() {
+        return Err(Stop::Failed(format!("what keeps entries from being changed is not there: the triggers {}", unguarded.join(", "))));
     }
     Ok(())
 }

@@ -530,6 +530,12 @@ fn a_backup_of_a_running_server_is_restored_elsewhere() {
     assert!(alone.contains("cut off at the end would not be seen"), "{alone}");
     let anchored = said(&place.run(&["audit", "verify", "--anchor", alone.lines().last().unwrap()]));
     assert!(anchored.contains("one anchor fits"), "{anchored}");
+    // Who takes the guards away changes nothing yet, and is found all the same.
+    let drop = "import sqlite3; c = sqlite3.connect('linli.db', timeout=20); c.execute('drop trigger audit_entries_keep'); c.commit()";
+    assert!(Command::new("python3").args(["-c", drop]).current_dir(&place.0).status().unwrap().success());
+    let unguarded = place.run(&["audit", "verify"]);
+    assert_eq!((unguarded.status.code(), said(&unguarded).contains("audit_entries_keep")), (Some(1), true), "{}", said(&unguarded));
+    assert!(said(&place.run(&["doctor"])).contains("audit_entries_keep"));
 }
 
 #[test]

@@ -12,6 +12,7 @@ pub use refusal::{Refusals, note_repeats, refused};
 pub(crate) use refusal::{not_signed_in, wrong_password};
 pub use retain::{KEPT_DAYS, Keep, KeepError, anchors_in, daily, keep, look_after};
 pub use search::{Asked, Found, PAGE, Places, export, export_page, find, places};
+pub use store::audit::unguarded;
 
 use crate::Domain;
 use model::{At, StaffId, UnitId};

@@ -120,6 +120,9 @@ fn said_of_disk(free: io::Result<u64>, data_dir: &Path, l: Language) -> Found {
 /// A look at the newest entries; `linli audit verify` looks at all.
 fn said_of_trail(found: Option<&Inspection>, now: At, l: Language) -> Found {
     let Some(Inspection { trail: Some(trail), .. }) = found else { return (Grade::Warn, t!(l, doctor.audit_unread)) };
+    if !trail.unguarded.is_empty() {
+        return (Grade::Bad, t!(l, doctor.audit_unguarded, names = trail.unguarded.join(", ")));
+    }
     match audit::verify::recent(trail, now) {
         Ok(whole) => (Grade::Ok, t!(l, doctor.audit_ok, count = whole.count)),
         Err(fault) => (Grade::Bad, t!(l, doctor.audit_bad, number = fault.seq())),
@@ -270,7 +273,7 @@ mod tests {
         let found = |trail| Inspection { tables: Tables::Behind(1), not_writable: None, clock: None, newest: None, waiting: 0, failed: 0, trail };
         let grade = |found: Option<&Inspection>| said_of_trail(found, At(0), Language::English).0;
         assert_eq!((grade(None), grade(Some(&found(None)))), (Grade::Warn, Grade::Warn));
-        let empty = store::Trail { entries: Vec::new(), head: store::audit::Head { seq: 0, hash: Vec::new() }, retentions: Vec::new() };
+        let empty = store::Trail { entries: Vec::new(), head: store::audit::Head { seq: 0, hash: Vec::new() }, retentions: Vec::new(), unguarded: Vec::new() };
         assert_eq!(grade(Some(&found(Some(empty)))), Grade::Ok);
     }
 

@@ -401,6 +401,33 @@ pub async fn find(conn: &mut Conn, filter: &Filter, limit: i64) -> Result<Vec<Li
     )
 }
 
+/// The triggers that keep entries from being changed, deleted or put in front of others; see the migrations.
+const GUARDS: [&str; 5] = ["audit_head_follows", "audit_head_never_goes_back", "audit_head_stays", "audit_entries_keep", "audit_entries_stay"];
+/// PostgreSQL can empty a table without deleting a row.
+const POSTGRES_GUARDS: [&str; 2] = ["audit_entries_all_stay", "audit_head_all_stay"];
+pub(crate) const SQLITE_TRIGGERS: &str = "select name from sqlite_master where type = 'trigger'";
+pub(crate) const POSTGRES_TRIGGERS: &str = "select cast(tgname as text) from pg_trigger where not tgisinternal and tgenabled in ('O', 'A')";
+
+/// Which of the triggers are not there, or are off.
+pub async fn unguarded(conn: &mut Conn) -> Result<Vec<String>> {
+    Ok(match conn.either() {
+        Either::Sqlite(c) => missing_in_sqlite(&sqlx::query_scalar::<_, String>(SQLITE_TRIGGERS).fetch_all(c).await?),
+        Either::Postgres(c) => missing_in_postgres(&sqlx::query_scalar::<_, String>(POSTGRES_TRIGGERS).fetch_all(c).await?),
+    })
+}
+
+pub(crate) fn missing_in_sqlite(there: &[String]) -> Vec<String> {
+    missing(&GUARDS, there)
+}
+
+pub(crate) fn missing_in_postgres(there: &[String]) -> Vec<String> {
+    missing(&[&GUARDS[..], &POSTGRES_GUARDS].concat(), there)
+}
+
+fn missing(expected: &[&str], there: &[String]) -> Vec<String> {
+    expected.iter().filter(|name| !there.iter().any(|t| t == *name)).map(|name| (*name).to_owned()).collect()
+}
+
 /// What an id in an entry stands for.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Named {

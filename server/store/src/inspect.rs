@@ -2,7 +2,7 @@
 
 use crate::{
     Error, Result,
-    audit::{Entry, Head},
+    audit::{self, Entry, Head},
     installation::{POSTGRES_TOUCH, SQLITE_TOUCH},
     migrations::{self, Tables},
 };
@@ -37,6 +37,8 @@ pub struct Trail {
     pub entries: Vec<Entry>,
     pub head: Head,
     pub retentions: Vec<(i64, At, String)>,
+    /// Triggers that keep it and are not there.
+    pub unguarded: Vec<String>,
 }
 
 /// How the tables of a database stand. A SQLite file that is not there yet is an error; nothing is made.
@@ -70,6 +72,7 @@ pub async fn inspect(url: &str) -> Result<Inspection> {
                 head: sqlx::query_as(HEAD).fetch_one(&mut c).await?,
                 entries: sqlx::query_as(ENTRIES).fetch_all(&mut c).await?,
                 retentions: sqlx::query_as(RETENTIONS).fetch_all(&mut c).await?,
+                unguarded: audit::missing_in_sqlite(&sqlx::query_scalar(audit::SQLITE_TRIGGERS).fetch_all(&mut c).await?),
             });
         }
         c.close().await?;
@@ -88,6 +91,7 @@ pub async fn inspect(url: &str) -> Result<Inspection> {
                 head: sqlx::query_as(HEAD).fetch_one(&mut c).await?,
                 entries: sqlx::query_as(ENTRIES).fetch_all(&mut c).await?,
                 retentions: sqlx::query_as(RETENTIONS).fetch_all(&mut c).await?,
+                unguarded: audit::missing_in_postgres(&sqlx::query_scalar(audit::POSTGRES_TRIGGERS).fetch_all(&mut c).await?),
             });
         }
         c.close().await?;

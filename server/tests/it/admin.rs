@@ -229,6 +229,23 @@ async fn a_login_is_ended_but_not_ones_own_and_not_while_somebody_waits() {
 }
 
 #[tokio::test]
+async fn a_link_for_a_new_password_gives_nobody_another_name() {
+    on_both(async |app| {
+        let (sticker, mut admin, _) = street(&app).await;
+        let wang = holder(&app, &sticker).await;
+        admin.post(&format!("/admin/staff/{wang}"), &[("intent", "again")]).await.is(303);
+        let latest = store::invitation::latest(&mut app.domain.db.read().await.unwrap(), wang).await.unwrap().unwrap();
+        let link = domain::invitation::link(&app.domain, latest.id);
+        let path = link.strip_prefix("http://linli.test").unwrap();
+        app.anonymous().get(path).await.is(200).has("设新密码").has_not("name=\"name\"");
+        app.anonymous().post(path, &[("name", "骗子"), ("password", "一个足够长的密码 2026")]).await.is(303);
+        let person = store::staff::find(&mut app.domain.db.read().await.unwrap(), wang).await.unwrap().unwrap();
+        assert_ne!(person.name, "骗子");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn admin_roles_are_given_and_taken_within_ones_own_units() {
     on_both(async |app| {
         let (sticker, mut admin, id) = street(&app).await;
@@ -253,6 +270,23 @@ async fn admin_roles_are_given_and_taken_within_ones_own_units() {
         app.advance_minutes(1);
         wangs.get("/admin").await.is(403);
         assert_eq!(last_action(&app).await, "grant.take");
+
+        // At a unit where they have nothing to do yet, by its name or code.
+        let at = |at: &'static str| [("intent", "give"), ("role", "supervisor"), ("unit", street.as_str()), ("at", at)];
+        admin.post(&path, &at("没有的社区")).await.is(422).has("没有这样的单位").has("value=\"没有的社区\"");
+        admin.post(&path, &at("云集路社区")).await.is(303);
+        admin.get(&path).await.has("督导 · 云集路社区");
+
+        // Whoever loses the only thing that tied them to a unit is still somebody's.
+        let wu = app.staff("吴磊").await;
+        app.grant(wu, Role::Supervisor, sticker.community).await;
+        let theirs = format!("/admin/staff/{wu}");
+        let mut conn = app.domain.db.read().await.unwrap();
+        let grant = store::staff::grant_lines(&mut conn, wu, app.domain.now()).await.unwrap()[0].id.to_string();
+        drop(conn);
+        admin.post(&theirs, &[("intent", "take"), ("grant", &grant)]).await.is(303);
+        app.advance_minutes(1);
+        admin.get(&theirs).await.is(200).has("吴磊");
     })
     .await;
 }
