@@ -7,7 +7,7 @@ use crate::{
     live::Topic,
     overflow,
     post::{self, Answering},
-    trial,
+    setting, trial,
 };
 use model::{
     At, ClientKey, ContactId, ContactPointId, ConversationId, DeviceId, Event, Language, MessageId, MessageKind, Person, PointCode, PostId, WaitId,
@@ -171,16 +171,19 @@ pub async fn say(domain: &Domain, device: &Device, id: ConversationId, typed: Ty
     let client_key = typed.client_key.with(&body);
     let asked = Asked { device: device.id, contact: device.contact_id, conversation: id, key: client_key, now: domain.now() };
     let way = domain.db.way(asked).await?.ok_or(SendError::NotFound)?;
-    let (calendar, away) = {
-        let mut conn = domain.db.read().await?;
-        if way.is_known > 0
-            && let Some(sent) = store::message::with_key(&mut conn, id, client_key).await?
-        {
-            return Ok(sent);
+    let (calendar, away) = match setting::remembered(domain, way.unit_id) {
+        // As nearly always: nothing more is to be asked.
+        Some(known) if way.is_known == 0 && way.on_duty > 0 => (known.calendar.clone(), None),
+        _ => {
+            let mut conn = domain.db.read().await?;
+            if way.is_known > 0
+                && let Some(sent) = store::message::with_key(&mut conn, id, client_key).await?
+            {
+                return Ok(sent);
+            }
+            let away = if way.on_duty > 0 { None } else { away(domain, &mut conn, &way, id).await? };
+            (calendar::of_unit(domain, &mut conn, way.unit_id).await?, away)
         }
-        let away = if way.on_duty > 0 { None } else { away(domain, &mut conn, &way, id).await? };
-        let calendar = calendar::of_unit(domain, &mut conn, way.unit_id).await?;
-        (calendar, away)
     };
     domain.limits.message(&Keys::hash(typed.device_key))?;
     let mut news = contact_message(domain, id, body, client_key, way.post_id, &calendar, away);

@@ -105,14 +105,16 @@ impl Cache {
 }
 
 /// What holds at a unit.
+/// What is remembered of a unit.
+pub(crate) fn remembered(domain: &Domain, unit: UnitId) -> Option<Arc<Effective>> {
+    domain.settings.known().units.get(&unit).cloned()
+}
+
 pub async fn of(domain: &Domain, conn: &mut Conn, unit: UnitId) -> Result<Arc<Effective>> {
-    let generation = {
-        let known = domain.settings.known();
-        if let Some(found) = known.units.get(&unit) {
-            return Ok(found.clone());
-        }
-        known.generation
-    };
+    if let Some(found) = remembered(domain, unit) {
+        return Ok(found);
+    }
+    let generation = domain.settings.known().generation;
     let effective = Arc::new(load(domain, conn, unit, generation).await?);
     let mut known = domain.settings.known();
     if known.generation == generation {
