@@ -135,6 +135,7 @@ pub fn warning(l: Language, warning: &Warning) -> String {
         Odd::NoEmail => t!(l, import.w_no_email),
         Odd::ChosenTeacher { name } => t!(l, import.w_chosen_teacher, name = name.clone()),
         Odd::NoTeacher => t!(l, import.w_no_teacher),
+        Odd::UnknownTeacher => t!(l, import.w_unknown_teacher),
         Odd::KeepsLogin { last_day } => t!(l, import.w_keeps_login, day = last_day.clone()),
     }
 }

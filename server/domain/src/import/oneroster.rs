@@ -95,11 +95,13 @@ pub fn convert(file: &File, today: Date) -> Package {
     left_out.extend(unreachable.iter().map(|(row, name)| Warning { place: place("users.csv", row), value: name.clone(), odd: Odd::NoEmail }));
     let is_without = |line: &&Row| without_address.contains(enrollments.get(line, "usersourcedid"));
     let led_by_nobody: HashSet<&str> = enrollments.teachers().filter(is_without).map(|line| enrollments.get(line, "classsourcedid")).collect();
+    let taught: HashSet<&str> = enrollments.teachers().map(|line| enrollments.get(line, "classsourcedid")).collect();
     for class in classes.live() {
         let id = classes.get(class, "sourcedid");
         let odd = match leads.get(id) {
             Some(lead) => lead.is_guess.then(|| Odd::ChosenTeacher { name: name(&users, lead.user) }),
-            None => led_by_nobody.contains(id).then_some(Odd::NoTeacher),
+            None if led_by_nobody.contains(id) => Some(Odd::NoTeacher),
+            None => taught.contains(id).then_some(Odd::UnknownTeacher),
         };
         left_out.extend(odd.map(|odd| Warning { place: place("classes.csv", class), value: classes.get(class, "title").to_owned(), odd }));
     }

@@ -555,6 +555,8 @@ fn of_several_teachers_the_one_who_began_last_and_goes_on_leads_the_class() {
     let only = "e1,c1,s1,u4,teacher,true,,\n";
     let only = school(class, "u4,true,teacher,邮,无,\n", None, only);
     assert_eq!(taught(&only), (vec![], vec![("无邮".to_owned(), Odd::NoEmail), ("一班".to_owned(), Odd::NoTeacher)]));
+    let nobody = school(class, TEACHERS, None, "e1,c1,s1,u99,teacher,true,,\n");
+    assert_eq!(taught(&nobody), (vec![], vec![("一班".to_owned(), Odd::UnknownTeacher)]));
 }
 
 #[test]

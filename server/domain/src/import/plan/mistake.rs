@@ -110,6 +110,8 @@ pub enum Odd {
     ChosenTeacher { name: String },
     /// Of a class's teachers nobody could be reached: nobody holds its post.
     NoTeacher,
+    /// None of a class's teachers is among the staff of the package.
+    UnknownTeacher,
     /// Somebody else comes after them, and then they hold nothing: their login does not end by itself. The last day is a date.
     KeepsLogin { last_day: String },
 }
