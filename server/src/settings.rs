@@ -214,9 +214,7 @@ impl Settings {
 
     /// The file of a SQLite database.
     pub fn database_file(&self) -> Option<&Path> {
-        let path = self.database_url.strip_prefix("sqlite:")?;
-        let path = path.strip_prefix("//").unwrap_or(path);
-        Some(Path::new(path.split('?').next().unwrap_or(path)))
+        domain::doctor::sqlite_file(&self.database_url)
     }
 
     /// Where the database lies, unless it was named.

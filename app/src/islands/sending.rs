@@ -46,6 +46,8 @@ struct Sending {
     is_busy: Cell<bool>,
     /// Attempts in a row that failed.
     failed: Cell<u32>,
+    /// The next attempt is planned.
+    is_planned: Cell<bool>,
     /// The network was away since the queue was last empty.
     was_cut: Cell<bool>,
     /// The button last pressed: browsers before 2022 do not say with which one a form is sent.
@@ -80,6 +82,7 @@ pub fn attach(form: HtmlFormElement, log: Log, words: Words, draft: Kept, queue:
         waiting: RefCell::new(waiting),
         is_busy: Cell::new(false),
         failed: Cell::new(0),
+        is_planned: Cell::new(false),
         was_cut: Cell::new(false),
         pressed: RefCell::default(),
     });
@@ -319,12 +322,18 @@ impl Sending {
         true
     }
 
-    /// Not all phones at the same moment.
+    /// Not all phones at the same moment. One attempt is planned at a time, or each that fails in between would plan another for good.
     fn try_again(self: &Rc<Self>) {
+        if self.is_planned.replace(true) {
+            return;
+        }
         let failed = self.failed.replace(self.failed.get() + 1);
         let wait = (SOON << failed.min(4)).min(AGAIN);
         let same = self.clone();
-        after(wait + (js_sys::Math::random() * 1_000.0) as i32, move || same.send());
+        after(wait + (js_sys::Math::random() * 1_000.0) as i32, move || {
+            same.is_planned.set(false);
+            same.send();
+        });
     }
 
     async fn post(&self, entry: &str) -> Outcome {

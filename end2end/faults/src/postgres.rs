@@ -82,25 +82,41 @@ async fn disk_outage(
     lasts: Duration,
     verdict: &mut Verdict,
 ) -> Result<(), String> {
+    let name = &format!("PostgreSQL's disk {name}");
+    let (noticed, acknowledged) = until_over(name, server, writers, lasts, verdict).await?;
+    shim.heal()?;
+    let (healed, mut gave_up) = (Instant::now(), false);
+    // It may still be on its way down.
+    while !scene::is_up(server).await {
+        if healed.elapsed() > PATIENCE {
+            return Err(format!("{name}: /up did not say ok in {} s", PATIENCE.as_secs()));
+        }
+        if !cluster.is_running() {
+            gave_up = true;
+            cluster.start_again()?;
+        }
+        time::sleep(Duration::from_millis(50)).await;
+    }
+    let recovered = healed.elapsed().as_millis();
+    let by_whom = if gave_up { "it gave up and was started again" } else { "it came back by itself" };
+    let lasted = lasts.as_secs();
+    verdict.say(format!("{name} for {lasted} s: /up says so after {noticed} ms; {by_whom}, and /up is ok {recovered} ms later"));
+    writes_again(writers, acknowledged, name, verdict).await;
+    Ok(())
+}
+
+/// Waits for the end of an outage, in which /up says so and nothing is acknowledged. The milliseconds after which /up noticed, and what was
+/// acknowledged by then.
+async fn until_over(name: &str, server: SocketAddr, writers: &Writers, lasts: Duration, verdict: &mut Verdict) -> Result<(u128, u64), String> {
     let began = Instant::now();
     let noticed = scene::until_up(server, false, PATIENCE).await?;
     let acknowledged = writers.acknowledged();
     while began.elapsed() < lasts {
-        verdict.expect(!scene::is_up(server).await, format!("PostgreSQL's disk {name}: /up says ok"));
+        verdict.expect(!scene::is_up(server).await, format!("{name}: /up says ok"));
         time::sleep(Duration::from_millis(200)).await;
     }
-    verdict.expect(writers.acknowledged() == acknowledged, format!("PostgreSQL's disk {name}: a message was acknowledged meanwhile"));
-    shim.heal()?;
-    let gave_up = !cluster.is_running();
-    if gave_up {
-        cluster.start_again()?;
-    }
-    let recovered = scene::until_up(server, true, PATIENCE).await?;
-    let by_whom = if gave_up { "it gave up and was started again" } else { "it came back by itself" };
-    let lasted = lasts.as_secs();
-    verdict.say(format!("PostgreSQL's disk {name} for {lasted} s: /up says so after {noticed} ms; {by_whom}, and /up is ok {recovered} ms later"));
-    writes_again(writers, acknowledged, &format!("PostgreSQL's disk {name}"), verdict).await;
-    Ok(())
+    verdict.expect(writers.acknowledged() == acknowledged, format!("{name}: a message was acknowledged meanwhile"));
+    Ok((noticed, acknowledged))
 }
 
 async fn writes_again(writers: &Writers, acknowledged: u64, name: &str, verdict: &mut Verdict) {
@@ -113,17 +129,11 @@ async fn writes_again(writers: &Writers, acknowledged: u64, name: &str, verdict:
 
 async fn outage(proxy: &Proxy, mode: Mode, name: &str, server: SocketAddr, writers: &Writers, lasts: Duration, verdict: &mut Verdict) -> Result<(), String> {
     proxy.set(mode);
-    let began = Instant::now();
-    let noticed = scene::until_up(server, false, PATIENCE).await?;
-    let acknowledged = writers.acknowledged();
-    while began.elapsed() < lasts {
-        verdict.expect(!scene::is_up(server).await, format!("PostgreSQL {name}: /up says ok"));
-        time::sleep(Duration::from_millis(200)).await;
-    }
-    verdict.expect(writers.acknowledged() == acknowledged, format!("PostgreSQL {name}: a message was acknowledged meanwhile"));
+    let name = &format!("PostgreSQL {name}");
+    let (noticed, acknowledged) = until_over(name, server, writers, lasts, verdict).await?;
     proxy.set(Mode::Pass);
     let recovered = scene::until_up(server, true, PATIENCE).await?;
-    verdict.say(format!("PostgreSQL {name} for {} s: /up says so after {noticed} ms, and ok {recovered} ms after the end", lasts.as_secs()));
-    writes_again(writers, acknowledged, &format!("PostgreSQL {name}"), verdict).await;
+    verdict.say(format!("{name} for {} s: /up says so after {noticed} ms, and ok {recovered} ms after the end", lasts.as_secs()));
+    writes_again(writers, acknowledged, name, verdict).await;
     Ok(())
 }

@@ -74,7 +74,8 @@ fn database(settings: &Settings<'_>, found: &store::Result<Inspection>, l: Langu
     }
 }
 
-fn sqlite_file(url: &str) -> Option<&Path> {
+/// The file that a URL of SQLite names.
+pub fn sqlite_file(url: &str) -> Option<&Path> {
     let path = url.strip_prefix("sqlite:")?;
     let path = path.strip_prefix("//").unwrap_or(path);
     Some(Path::new(path.split('?').next().unwrap_or(path)))

@@ -94,7 +94,7 @@ pub async fn view(domain: &Domain, admin: &Admin, id: StaffId) -> Result<Option<
 /// Who answers for a post without one of its holders: another of them, else whoever routing finds.
 async fn then(c: &mut Conn, term: &Term, now: At) -> Result<Option<(String, String, Option<String>)>> {
     let others = store::holding::of_post(c, term.post_id).await?;
-    let stays = others.into_iter().find(|t| t.staff_id != term.staff_id && t.is_activated && t.from_at <= now && t.until_at.is_none_or(|until| until > now));
+    let stays = others.into_iter().find(|t| t.staff_id != term.staff_id && answers(t, now));
     if let Some(other) = stays {
         return Ok(Some((other.title, other.unit_name, Some(other.staff_name))));
     }
@@ -102,7 +102,7 @@ async fn then(c: &mut Conn, term: &Term, now: At) -> Result<Option<(String, Stri
     // Another post of theirs is empty by then too: whoever answers for that one does.
     while let Some(heir) = routing::heir(c, post, now).await?.filter(|heir| !seen.contains(heir)) {
         let mut holders = store::holding::of_post(c, heir).await?;
-        holders.retain(|t| t.is_activated && t.from_at <= now && t.until_at.is_none_or(|until| until > now));
+        holders.retain(|t| answers(t, now));
         if holders.is_empty() || holders.iter().any(|t| t.staff_id != term.staff_id) {
             return Ok(store::post::line(c, heir, now).await?.map(|l| (l.title, l.unit_name, l.holder)));
         }
@@ -110,6 +110,11 @@ async fn then(c: &mut Conn, term: &Term, now: At) -> Result<Option<(String, Stri
         post = heir;
     }
     Ok(None)
+}
+
+/// Holds it now, and has a login.
+fn answers(term: &Term, now: At) -> bool {
+    term.is_activated && term.from_at <= now && term.until_at.is_none_or(|until| until > now)
 }
 
 /// What somebody holds or will hold.

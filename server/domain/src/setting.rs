@@ -104,12 +104,12 @@ impl Cache {
     }
 }
 
-/// What holds at a unit.
 /// What is remembered of a unit.
 pub(crate) fn remembered(domain: &Domain, unit: UnitId) -> Option<Arc<Effective>> {
     domain.settings.known().units.get(&unit).cloned()
 }
 
+/// What holds at a unit.
 pub async fn of(domain: &Domain, conn: &mut Conn, unit: UnitId) -> Result<Arc<Effective>> {
     if let Some(found) = remembered(domain, unit) {
         return Ok(found);
