@@ -7,7 +7,8 @@ use axum::{
 };
 use futures::{FutureExt, Stream, StreamExt, future::select_all, stream};
 use std::{convert::Infallible, time::Duration};
-use tokio::{sync::watch, time};
+use tokio::{runtime::Handle, sync::watch, time};
+use tokio_util::task::AbortOnDropHandle;
 
 /// What a stream does after reading.
 pub enum Read {
@@ -48,26 +49,29 @@ pub fn stream<S, F, Fut>(app: &App, wakes: Vec<watch::Receiver<u64>>, state: S, 
 where
     S: Send + 'static,
     F: Fn(S) -> Fut + Send + 'static,
-    Fut: Future<Output = (S, Read)> + Send,
+    Fut: Future<Output = (S, Read)> + Send + 'static,
 {
+    // Where requests are answered; whoever waits for events waits elsewhere, among the connections.
+    let answering = Handle::current();
     let first = Event::default().retry(retry(app)).comment("linli");
     let start = Some(Watching { wakes, stopping: app.stopping.clone(), state, is_awake: true });
-    let rest = stream::unfold((start, read), |(watching, read)| async move {
+    let rest = stream::unfold((start, read, answering), |(watching, read, answering)| async move {
         let mut watching = watching?;
         if !watching.is_awake && !watching.woken().await {
             return None;
         }
         watching.wakes.iter_mut().for_each(watch::Receiver::mark_unchanged);
-        // In a box that is there only while it reads: a stream mostly waits, and a reading takes thousands of bytes.
-        let (state, outcome) = time::timeout(PATIENCE, read(watching.state).boxed()).await.ok()?;
+        // What a reading needs is there only while it reads: a stream mostly waits, and a reading takes thousands of bytes.
+        let reading = AbortOnDropHandle::new(answering.spawn(read(watching.state)));
+        let (state, outcome) = time::timeout(PATIENCE, reading).await.ok()?.ok()?;
         let (wakes, events, is_awake) = match outcome {
             Read::Events(events) => (watching.wakes, events, false),
             Read::More(events) => (watching.wakes, events, true),
             Read::Watch(wakes, events) => (wakes, events, true),
-            Read::End => return Some((vec![event("end", "")], (None, read))),
+            Read::End => return Some((vec![event("end", "")], (None, read, answering))),
             Read::Failed => return None,
         };
-        Some((events, (Some(Watching { wakes, stopping: watching.stopping, state, is_awake }), read)))
+        Some((events, (Some(Watching { wakes, stopping: watching.stopping, state, is_awake }), read, answering)))
     });
     let events = stream::once(async { vec![first] }).chain(rest).flat_map(|events| stream::iter(events.into_iter().map(Ok)));
     Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(25)))

@@ -3,10 +3,14 @@
 import AxeBuilder from '@axe-core/playwright';
 import { test as base, expect, type BrowserContext, type BrowserContextOptions, type Page } from '@playwright/test';
 import axe from 'axe-core';
+import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { startLinli, type Linli } from './linli.ts';
 
 export { expect };
+
+/** The text of the QR code in a picture. */
+export const decode = (picture: string) => execFileSync('zbarimg', ['--quiet', '--raw', picture], { encoding: 'utf8' }).trim();
 
 export type Device = 'phone' | 'desktop';
 

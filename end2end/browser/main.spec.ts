@@ -1,6 +1,6 @@
 // The main job from end to end: two residents' phones and one worker, on a phone or a desktop, with JavaScript and without.
 import type { Page } from '@playwright/test';
-import { checkAccessible, checkFits, expect, shot, test } from './fixture.ts';
+import { checkAccessible, checkFits, decode, expect, shot, test } from './fixture.ts';
 
 const words = {
   'zh-CN': { question: '一楼下水道又堵了', note: '物业师傅下午两点到', answer: '今天下午三点来修，您放心', more: '还有一件事', again: '收到，我记下了', other: '又有一部设备', second: '我是另一部手机' },
@@ -29,7 +29,9 @@ test('a resident scans and a named worker answers', async ({ person, linli, loca
     await expect(first).toHaveURL(/\/c\//);
     await expect(first.locator('#log')).toContainText(say.question + mark);
     await expect(first.locator('#promise time')).not.toBeEmpty();
-    await expect(first.locator('.receipt svg[role=img]')).toBeVisible();
+    const qr = test.info().outputPath('claim.png');
+    await first.locator('.receipt .qr').screenshot({ path: qr });
+    expect(decode(qr)).toMatch(/\/claim\/\w+$/);
     await checkFits(first);
     await checkAccessible(first);
     await shot(first, 'conversation');

@@ -3,9 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, signIn, test } from './fixture.ts';
-
-const decode = (picture: string) => execFileSync('zbarimg', ['--quiet', '--raw', picture], { encoding: 'utf8' }).trim();
+import { decode, expect, signIn, test } from './fixture.ts';
 
 test('the printed A4 sheet is one page and leads to its sticker, as the label does', async ({ page, linli }) => {
   await signIn(page, linli, 'admin');

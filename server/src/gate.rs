@@ -7,14 +7,15 @@ use crate::{
 };
 use app::{App, error::AppError, routes::FORM_LIMIT};
 use axum::{
-    body::{Body, Bytes, HttpBody as _},
+    body::{Body, Bytes, HttpBody as _, to_bytes},
     extract::{Request, State},
     http::{HeaderMap, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use std::{
+    future::Future,
     net::IpAddr,
     sync::{
         Arc, Mutex, PoisonError,
@@ -24,9 +25,11 @@ use std::{
 };
 
 use tokio::{
+    runtime::Handle,
     sync::{Semaphore, SemaphorePermit},
     time,
 };
+use tokio_util::task::AbortOnDropHandle;
 
 /// From what is let in last of all to be turned away, to what gives way first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +45,8 @@ pub enum Urgency {
 }
 
 /// How many requests may be answered at the same moment while one more of each urgency is let in. At five thousand messages a
-/// second the last of a thousand waits a fifth of a second.
-const LIMITS: [usize; 4] = [1024, 256, 128, 32];
+/// second the last of two thousand waits less than half a second.
+const LIMITS: [usize; 4] = [2048, 256, 128, 32];
 
 /// What can wait is answered by so few at a time that it leaves the database to the others; the rest of it stands in line.
 const SPARE_AT_ONCE: usize = 2;
@@ -66,6 +69,9 @@ const SAID: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct Gate {
     app: App,
+    /// The threads on which requests are answered. Connections have others ([`crate::listen`]), so that whoever is turned away costs those who were let in
+    /// as little as possible.
+    answering: Handle,
     inside: Arc<AtomicUsize>,
     places: Places,
     /// Of those whose form has not arrived yet, and of streams.
@@ -91,6 +97,7 @@ impl Gate {
         let line = |places| Arc::new(Semaphore::new(places));
         Gate {
             app,
+            answering: Handle::current(),
             inside: Arc::default(),
             places: Places::of_one_address(places::INSIDE),
             arriving: Places::of_one_address(places::ARRIVING),
@@ -114,6 +121,15 @@ impl Gate {
             *turned_away = (0, Some(Instant::now()));
         }
         response
+    }
+
+    fn is_full(&self, urgency: Urgency) -> bool {
+        self.inside.load(Ordering::Relaxed) >= self.limits[urgency as usize]
+    }
+
+    /// Its end, where requests are answered; `None` if it failed there. It ends with whoever waits for it.
+    async fn answered<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+        AbortOnDropHandle::new(self.answering.spawn(work)).await.ok()
     }
 
     fn enter(&self, urgency: Urgency) -> Option<Inside> {
@@ -157,11 +173,15 @@ fn urgency(method: &Method, path: &str, query: &str) -> Option<Urgency> {
 pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     let uri = request.uri();
     let Some(urgency) = urgency(request.method(), uri.path(), uri.query().unwrap_or("")) else { return next.run(request).await };
+    let has_form = !request.body().is_end_stream();
+    // Nothing was typed that would be lost, and nothing more has to be known about who asks.
+    if gate.is_full(urgency) && !has_form && !is_stream(&request) {
+        return gate.refused("busy", Unanswered::of(&request).busy(&gate.app));
+    }
     let address = gate.app.address(&request);
     // This machine itself: a proxy that does not say whom it speaks for.
     let is_too_often = !address.is_loopback() && gate.app.domain.limits.request(address).is_err();
-    // Nothing was typed that would be lost.
-    if is_too_often && (request.body().is_end_stream() || is_upload(&request)) {
+    if is_too_often && (!has_form || is_upload(&request)) {
         return gate.refused("address", in_few_words());
     }
     let mut visitor = Visitor { gate, address, urgency, unanswered: Unanswered::of(&request) };
@@ -170,7 +190,8 @@ pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Res
     }
     // Only staff send files, and who sends one slowly takes nobody's place.
     if is_upload(&request) {
-        return time::timeout(UPLOAD, next.run(request)).await.unwrap_or_else(|_| visitor.unanswered(StatusCode::REQUEST_TIMEOUT, Why::NotArrived));
+        let answer = visitor.gate.answered(time::timeout(UPLOAD, next.run(request))).await;
+        return answer.and_then(Result::ok).unwrap_or_else(|| visitor.unanswered(StatusCode::REQUEST_TIMEOUT, Why::NotArrived));
     }
     let request = match visitor.form(request).await {
         Ok(request) => request,
@@ -214,9 +235,9 @@ impl Visitor {
         let Some(place) = self.gate.held.take(self.address, self.urgency) else { return self.turned_away("address") };
         // Never closed, so there is always a turn.
         let _turn = self.gate.streams.acquire().await;
-        match time::timeout(PATIENCE, next.run(request)).await {
-            Ok(stream) => until_it_ends(stream, place),
-            Err(_) => self.unanswered.busy(&self.gate.app),
+        match self.gate.answered(time::timeout(PATIENCE, next.run(request))).await {
+            Some(Ok(stream)) => until_it_ends(stream, place),
+            _ => self.unanswered.busy(&self.gate.app),
         }
     }
 
@@ -242,17 +263,43 @@ impl Visitor {
     }
 
     async fn answer(&self, request: Request, next: Next) -> Response {
-        let Some(_place) = self.gate.places.take(self.address, self.urgency) else { return self.turned_away("address") };
-        let Some(_inside) = self.gate.enter(self.urgency) else { return self.turned_away("busy") };
-        let _turn = match self.urgency {
+        let Some(place) = self.gate.places.take(self.address, self.urgency) else { return self.turned_away("address") };
+        let Some(inside) = self.gate.enter(self.urgency) else { return self.turned_away("busy") };
+        let line = match self.urgency {
             Urgency::Vital => None,
-            Urgency::First | Urgency::Usual => self.gate.pages.acquire().await.ok(),
-            Urgency::Spare => self.gate.spare.acquire().await.ok(),
+            Urgency::First | Urgency::Usual => Some(self.gate.pages.clone()),
+            Urgency::Spare => Some(self.gate.spare.clone()),
         };
-        match time::timeout(PATIENCE, next.run(request)).await {
-            Ok(response) if is_failure(&response) && self.unanswered.is_message() => self.unanswered(StatusCode::SERVICE_UNAVAILABLE, Why::NotKept),
-            Ok(response) => response,
-            Err(_) => self.unanswered(StatusCode::SERVICE_UNAVAILABLE, Why::NotKept),
+        let is_page = matches!(self.urgency, Urgency::First | Urgency::Usual);
+        let answer = self.gate.answered(async move {
+            let _inside = inside;
+            // Everything else of one address is limited by how much of it is inside at all.
+            let _own_turn = if is_page { place.turn().await } else { None };
+            let _turn = match line {
+                Some(line) => line.acquire_owned().await.ok(),
+                None => None,
+            };
+            time::timeout(PATIENCE, next.run(request).then(whole)).await
+        });
+        match answer.await {
+            Some(Ok(response)) if !(is_failure(&response) && self.unanswered.is_message()) => response,
+            _ => self.unanswered(StatusCode::SERVICE_UNAVAILABLE, Why::NotKept),
+        }
+    }
+}
+
+/// A page with all of its text. Packing is half of the work of making it, and would else be done by whoever sends it. What is made piece by
+/// piece, as files and streams are, stays so.
+async fn whole(response: Response) -> Response {
+    if !has_kind(response.headers(), "text/html") {
+        return response;
+    }
+    let (head, text) = response.into_parts();
+    match to_bytes(text, usize::MAX).await {
+        Ok(text) => Response::from_parts(head, Body::from(text)),
+        Err(e) => {
+            tracing::error!(error = %e, "a page could not be packed");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod assets;
 pub mod busy;
 pub mod commands;
+mod connection;
 pub mod doctor;
 pub mod gate;
 pub mod listen;

@@ -1,28 +1,21 @@
-//! Accepts connections and ends them: a socket of its own or one that systemd holds through a restart, limits for who sends or reads slowly,
+//! Accepts connections and ends them, on threads of their own: a socket of its own or one that systemd holds through a restart, limits for who sends or reads slowly,
 //! and a stop that lets every request end.
 
-use crate::settings::Stop;
-use axum::{Router, body::Body, extract::ConnectInfo};
+use crate::{connection::Connections, settings::Stop};
+use axum::Router;
 use futures::FutureExt;
-use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::{GracefulShutdown, Watcher},
-};
 use listenfd::ListenFd;
 use proxy_header::{ParseConfig, io::ProxiedStream};
-use std::{net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, num::NonZeroUsize, thread, time::Duration};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpSocket, TcpStream},
+    runtime,
+    sync::oneshot,
     task::unconstrained,
     time,
 };
-use tower::ServiceExt;
 use tracing::{info, warn};
 
-/// A request's head has to arrive within this time; a connection without a request ends after it.
-const HEAD: Duration = Duration::from_secs(30);
 /// Who takes nothing of what was sent for so long, in milliseconds, is gone.
 const UNREAD: u32 = 30_000;
 /// A balancer names the visitor within this time.
@@ -32,7 +25,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 /// The socket that systemd hands over, else one of our own. Systemd's stays open while the program is restarted: who connects meanwhile waits.
 pub async fn socket(addr: SocketAddr) -> Result<TcpListener, Stop> {
-    let cannot = |e: std::io::Error| Stop::Setting(format!("addr: {addr} cannot be listened on: {e}"));
+    let cannot = |e: io::Error| Stop::Setting(format!("addr: {addr} cannot be listened on: {e}"));
     match ListenFd::from_env().take_tcp_listener(0).map_err(cannot)? {
         None => bind(addr).map_err(cannot),
         Some(held) => {
@@ -48,7 +41,7 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 /// Connections that wait to be taken: as many as Linux allows unless told otherwise.
 const WAITING: u32 = 4096;
 
-fn bind(addr: SocketAddr) -> std::io::Result<TcpListener> {
+fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
     let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // Or nobody could start again within the minute in which old connections are remembered.
     socket.set_reuseaddr(true)?;
@@ -65,9 +58,28 @@ pub enum Peer {
     Named,
 }
 
-/// Answers until `stopping`, then lets the requests that have begun end.
-pub async fn serve(listener: TcpListener, router: Router, peers: Peer, stopping: impl Future<Output = ()>) {
-    let connections = GracefulShutdown::new();
+/// Takes connections until `stopping`, then lets the requests that have begun end. Connections are looked after on threads that do nothing else: when more
+/// people come than can be answered, those who are let in do not stand in one line with all who are turned away (see [`crate::gate`]). Half as many threads
+/// as there are processors: saying no must not take more.
+pub async fn serve(listener: TcpListener, router: Router, peers: Peer, stopping: impl Future<Output = ()>) -> io::Result<()> {
+    let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let door = runtime::Builder::new_multi_thread().thread_name("door").worker_threads(processors.div_ceil(2)).enable_all().build()?;
+    let listener = listener.into_std()?;
+    let (stop, told) = oneshot::channel::<()>();
+    let taking = door.spawn(async move {
+        let told = async { drop(told.await) };
+        take(TcpListener::from_std(listener)?, router, peers, told).await;
+        Ok(())
+    });
+    stopping.await;
+    let _ = stop.send(());
+    let taken = taking.await.map_err(io::Error::other).flatten();
+    door.shutdown_background();
+    taken
+}
+
+async fn take(listener: TcpListener, router: Router, peers: Peer, stopping: impl Future<Output = ()>) {
+    let connections = Connections::default();
     let mut stopping = std::pin::pin!(stopping);
     loop {
         let accepted = tokio::select! {
@@ -90,46 +102,36 @@ pub async fn serve(listener: TcpListener, router: Router, peers: Peer, stopping:
     drop(listener);
     // A connection is closed at once where nothing has been read yet.
     time::sleep(LAST_WORDS).await;
-    if time::timeout(DRAIN, connections.shutdown()).await.is_err() {
+    if time::timeout(DRAIN, connections.end()).await.is_err() {
         info!("some requests did not end in time");
     }
 }
 
-fn connect(stream: TcpStream, peer: SocketAddr, peers: Peer, router: Router, connections: &GracefulShutdown) {
+fn connect(stream: TcpStream, peer: SocketAddr, peers: Peer, router: Router, connections: &Connections) {
     // Neither is worth refusing anybody for.
     let _ = stream.set_nodelay(true);
     let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, UNREAD);
-    let watcher = connections.watcher();
     match peers {
-        Peer::Itself => answer(stream, peer, router, watcher),
+        Peer::Itself => connections.add(stream, peer, router),
         Peer::Named => {
-            tokio::spawn(async move {
+            let known = connections.clone();
+            connections.expect(async move {
                 // Who says nothing, or something else, is not the balancer.
                 if let Ok(Ok(named)) = time::timeout(NAMED, ProxiedStream::create_from_tokio(stream, ParseConfig::default())).await {
                     // It names nobody when it looks after us itself.
                     let peer = named.proxy_header().proxied_address().map_or(peer, |proxied| proxied.source);
-                    answer(named, peer, router, watcher);
+                    known.add(named, peer, router);
                 }
             });
         }
     }
 }
 
-fn answer(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, peer: SocketAddr, router: Router, watcher: Watcher) {
-    let answer = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().oneshot(request.map(Body::new))
-    });
-    let connection = http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(HEAD).serve_connection(TokioIo::new(stream), answer);
-    // A connection that breaks is the visitor's business.
-    tokio::spawn(watcher.watch(connection));
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use axum::routing::get;
+    use axum::{extract::ConnectInfo, routing::get};
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         sync::oneshot,
@@ -159,6 +161,6 @@ mod tests {
         assert_eq!(said(addr, b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0").await, "127.0.0.1", "the balancer itself, looking whether it is well");
         assert_eq!(said(addr, b"").await, "");
         let _ = stop.send(());
-        serving.await.unwrap();
+        serving.await.unwrap().unwrap();
     }
 }

@@ -1,7 +1,10 @@
 //! `linli`: the one program of an installation.
 
 use clap::Parser;
-use rustix::{fs::Mode, process::umask};
+use rustix::{
+    fs::Mode,
+    process::{nice, umask},
+};
 use server::{
     commands::{self, Codes, NewAdmin},
     doctor, log, serve,
@@ -19,6 +22,10 @@ use flate2 as _;
 /// `EX_TEMPFAIL`, as mail servers know it.
 const LATER: u8 = 75;
 
+/// How much the threads that answer give way to those that look after connections ([`server::listen`]): by so little that a flood of
+/// requests to refuse does not stop them.
+const AFTER_THE_DOOR: i32 = 2;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let settings = match settings::read(cli.settings) {
@@ -32,7 +39,11 @@ fn main() -> ExitCode {
     log::start();
     // What people wrote is for this program's user alone: the database, what SQLite puts beside it, the sample's sign-ins.
     umask(Mode::from_raw_mode(0o077));
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // Whoever is turned away hears it at once, while those who were let in may wait a moment for a processor.
+    let after_the_door = || {
+        let _ = nice(AFTER_THE_DOOR);
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().on_thread_start(after_the_door).build() {
         Ok(runtime) => runtime,
         Err(e) => {
             eprintln!("linli: the program could not start its threads: {e}");

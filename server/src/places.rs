@@ -8,11 +8,15 @@ use std::{
     net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
 };
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Inside or in line.
 pub const INSIDE: usize = 128;
 /// And of those, for what can wait.
 const SPARE: usize = 8;
+/// Pages made at the same moment, of the sixteen in all: enough to keep four processors busy, and whoever comes from elsewhere does not stand behind
+/// all the rest of them.
+const PAGES: usize = 4;
 /// Forms on their way.
 pub const ARRIVING: usize = 128;
 /// Streams held. Thousands of phones share one address of a mobile network.
@@ -26,10 +30,16 @@ pub struct Places {
     taken: Arc<Mutex<HashMap<Origin, Taken>>>,
 }
 
-#[derive(Default)]
 struct Taken {
     all: usize,
     spare: usize,
+    pages: Arc<Semaphore>,
+}
+
+impl Default for Taken {
+    fn default() -> Taken {
+        Taken { all: 0, spare: 0, pages: Arc::new(Semaphore::new(PAGES)) }
+    }
 }
 
 /// Free again when dropped.
@@ -37,6 +47,15 @@ pub struct Place {
     places: Places,
     origin: Origin,
     is_spare: bool,
+    /// `None` for the machine itself.
+    pages: Option<Arc<Semaphore>>,
+}
+
+impl Place {
+    /// A turn among all who want a page from the same address.
+    pub async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        self.pages.clone()?.acquire_owned().await.ok()
+    }
 }
 
 impl Places {
@@ -55,7 +74,8 @@ impl Places {
         }
         taken.all += 1;
         taken.spare += usize::from(is_spare);
-        Some(Place { places: self.clone(), origin, is_spare })
+        let pages = (!address.is_loopback()).then(|| taken.pages.clone());
+        Some(Place { places: self.clone(), origin, is_spare, pages })
     }
 }
 
@@ -75,6 +95,7 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::FutureExt;
 
     fn take(places: &Places, from: &str, count: usize, urgency: Urgency) -> Vec<Place> {
         (0..count).filter_map(|_| places.take(from.parse().unwrap(), urgency)).collect()
@@ -98,6 +119,20 @@ mod tests {
         let _pages = take(&places, "2001:db8:0:1::1", 500, Urgency::Usual);
         assert!(take(&places, "2001:db8:0:2::1", 1, Urgency::Usual).is_empty());
         assert_eq!(take(&places, "2001:db8:1::1", 1, Urgency::Usual).len(), 1);
+    }
+
+    #[tokio::test]
+    async fn pages_for_one_address_are_made_a_few_at_a_time_and_nobody_else_waits_for_them() {
+        let places = Places::of_one_address(INSIDE);
+        let school = take(&places, "203.0.113.9", 20, Urgency::First);
+        let mut turns: Vec<_> = school.iter().filter_map(|place| place.turn().now_or_never()).collect();
+        assert_eq!(turns.len(), PAGES);
+        let elsewhere = take(&places, "203.0.113.10", 1, Urgency::First);
+        assert!(elsewhere[0].turn().now_or_never().flatten().is_some());
+        turns.pop();
+        assert!(school[19].turn().now_or_never().flatten().is_some());
+        let machine = take(&places, "127.0.0.1", 1, Urgency::First);
+        assert!(machine[0].turn().await.is_none(), "it speaks for everybody");
     }
 
     #[test]

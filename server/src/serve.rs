@@ -83,7 +83,7 @@ pub async fn serve(settings: &Settings, sample: bool) -> Result<(), Stop> {
         // Streams end by themselves, then requests are drained, then the last writes are committed.
         let _ = stop.send(true);
     };
-    listen::serve(listener, router(app), settings.peers, told).await;
+    listen::serve(listener, router(app), settings.peers, told).await.map_err(|e| format!("connections cannot be taken: {e}"))?;
     // Also what the last requests counted.
     let last_scans = write_counted(&domain);
     // A mail that is on its way is finished; one that hangs stays in the outbox for the next start. A database may hang too.

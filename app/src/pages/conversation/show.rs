@@ -6,7 +6,7 @@ use crate::{
         card::{away, disc, unit_mark},
         icon::{Icon, icon},
         log::{Log, Side},
-        qr::qr,
+        qr::quick_qr,
     },
     error::AppError,
     form::{Posted, field_error, inside, text_error, wait},
@@ -263,7 +263,7 @@ fn receipt(visit: &Visit, view: &View) -> impl IntoView + use<> {
             <summary>{icon(Icon::Key)}<span>{t!(l, resident.claim_code)}<span class="code">{code.clone()}</span></span><span class="turn">{icon(Icon::Turn)}</span></summary>
             <div class="body">
                 <p>{t!(l, resident.claim_text)}</p>
-                <div class="qr">{qr(&address, EcLevel::M, t!(l, resident.claim_qr))}</div>
+                <div class="qr">{quick_qr(&address, EcLevel::M, t!(l, resident.claim_qr))}</div>
                 <p class="code">{code}</p>
                 <p class="hint">{t!(l, resident.claim_hint)}</p>
             </div>
