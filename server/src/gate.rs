@@ -264,17 +264,17 @@ impl Visitor {
 
     async fn answer(&self, request: Request, next: Next) -> Response {
         let Some(place) = self.gate.places.take(self.address, self.urgency) else { return self.turned_away("address") };
+        let is_page = matches!(self.urgency, Urgency::First | Urgency::Usual);
+        // Whoever waits for others of the same address takes no place that somebody else could have.
+        let own_turn = if is_page { place.turn().await } else { None };
         let Some(inside) = self.gate.enter(self.urgency) else { return self.turned_away("busy") };
         let line = match self.urgency {
             Urgency::Vital => None,
             Urgency::First | Urgency::Usual => Some(self.gate.pages.clone()),
             Urgency::Spare => Some(self.gate.spare.clone()),
         };
-        let is_page = matches!(self.urgency, Urgency::First | Urgency::Usual);
         let answer = self.gate.answered(async move {
-            let _inside = inside;
-            // Everything else of one address is limited by how much of it is inside at all.
-            let _own_turn = if is_page { place.turn().await } else { None };
+            let _held = (place, own_turn, inside);
             let _turn = match line {
                 Some(line) => line.acquire_owned().await.ok(),
                 None => None,

@@ -3,7 +3,7 @@
 use crate::app::{TestApp, on_both};
 use axum::body::{Body, Bytes};
 use domain::limits::REQUESTS_AT_ONCE;
-use futures::stream;
+use futures::{future::join_all, stream};
 use http::{Request, StatusCode};
 use tower::ServiceExt;
 
@@ -126,6 +126,23 @@ async fn one_address_that_never_finishes_its_forms_does_not_stop_anybody_elses()
         let waiting = begun.iter().filter(|form| !form.is_finished()).count();
         assert_eq!(waiting, 128, "the others were turned away at once");
         begun.iter().for_each(|form| form.abort());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn many_from_one_address_wait_for_each_other_and_leave_room_for_everybody_else() {
+    on_both(async |app| {
+        let path = app.sticker().await.path();
+        let visitor = app.in_a_crowd([1, 5, 0, 0]);
+        let scanned = |from: &str| {
+            let (mut visitor, path) = (visitor.clone(), path.clone());
+            visitor.headers.insert("x-forwarded-for".into(), from.into());
+            async move { visitor.get(&path).await.status.as_u16() }
+        };
+        let school = (0..100).map(|_| scanned("203.0.113.9"));
+        let all = join_all(school.chain([scanned("203.0.113.10")])).await;
+        assert!(all.iter().all(|status| *status == 200), "{all:?}");
     })
     .await;
 }
