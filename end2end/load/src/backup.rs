@@ -26,17 +26,25 @@ impl Lane for Writer {
 /// Seconds of writing that are looked at together.
 const SPAN: u64 = 5;
 
-async fn write(town: Town, server: &Server, per_second: f64) -> Result<Vec<Sample>, String> {
+/// Other residents in each span: of one phone only so many messages are taken in a minute.
+async fn write(town: Town, server: &Server, per_second: f64, span: usize) -> Result<Vec<Sample>, String> {
     let stages = Arc::new(vec![Stage { name: String::new(), per_second, seconds: SPAN }]);
-    let people = (0..64).map(|n| Writer(Person::new(town, server.addr, n))).collect();
+    let people = (0..64).map(|n| Writer(Person::new(town, server.addr, span * 64 + n))).collect();
     open::run(time::Instant::now(), stages, people).await
 }
 
 fn row(name: &str, samples: &[Sample]) -> f64 {
     let mut micros: Vec<u32> = samples.iter().filter(|s| s.outcome == Outcome::Done).map(|s| s.micros).collect();
     micros.sort_unstable();
-    let [p50, p99] = [0.5, 0.99].map(|share| open::millis(&micros, share));
-    println!("{name:<16} {:>8} of {:>8} written; p50 {p50:.1} ms, p99 {p99:.1} ms from the moment meant", micros.len(), samples.len());
+    let [p50, p99, longest] = [0.5, 0.99, 1.0].map(|share| open::millis(&micros, share));
+    let [refused, limited, missed] =
+        [Outcome::Refused, Outcome::Limited, Outcome::Missed].map(|outcome| samples.iter().filter(|s| s.outcome == outcome).count());
+    println!(
+        "{name:<16} {:>8} of {:>8} written; p50 {p50:.1} ms, p99 {p99:.1} ms, longest {longest:.0} ms from the moment meant; {refused} refused, {limited} told to wait, \
+         {missed} not begun within a second",
+        micros.len(),
+        samples.len()
+    );
     p99
 }
 
@@ -46,9 +54,9 @@ pub async fn run(town: Town, recipe: &mut Recipe, per_second: f64) -> Result<boo
     recipe.settings.push(("LINLI_TRUST_PROXY", "true".to_owned()));
     let server = recipe.start().await?;
     println!("{}\n\n{per_second:.0} messages a second", machine::line());
-    write(town, &server, per_second).await?;
-    let mut before = write(town, &server, per_second).await?;
-    before.extend(write(town, &server, per_second).await?);
+    write(town, &server, per_second, 0).await?;
+    let mut before = write(town, &server, per_second, 1).await?;
+    before.extend(write(town, &server, per_second, 2).await?);
     let quiet = row("before", &before);
 
     let began = Instant::now();
@@ -60,9 +68,10 @@ pub async fn run(town: Town, recipe: &mut Recipe, per_second: f64) -> Result<boo
         .env("LINLI_DATA_DIR", &recipe.folder)
         .spawn()
         .map_err(|e| e.to_string())?;
-    let mut during = Vec::new();
+    let (mut during, mut span) = (Vec::new(), 2);
     let status = loop {
-        during.extend(write(town, &server, per_second).await?);
+        span += 1;
+        during.extend(write(town, &server, per_second, span).await?);
         if let Some(status) = backup.try_wait().map_err(|e| e.to_string())? {
             break status;
         }
