@@ -10,7 +10,7 @@ import { startLinli, type Linli } from './linli.ts';
 export { expect };
 
 /** The text of the QR code in a picture. */
-export const decode = (picture: string) => execFileSync('zbarimg', ['--quiet', '--raw', picture], { encoding: 'utf8' }).trim();
+export const decode = (picture: string) => execFileSync('zbarimg', ['--quiet', '--raw', picture], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
 
 export type Device = 'phone' | 'desktop';
 

@@ -26,7 +26,7 @@ use std::{
 
 use tokio::{
     runtime::Handle,
-    sync::{Semaphore, SemaphorePermit},
+    sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit},
     time,
 };
 use tokio_util::task::AbortOnDropHandle;
@@ -132,6 +132,11 @@ impl Gate {
         AbortOnDropHandle::new(self.answering.spawn(work)).await.ok()
     }
 
+    /// On those threads too: a connection to the database belongs to the threads that opened it, and those of connections end first.
+    async fn unlimited(&self, request: Request, next: Next) -> Response {
+        self.answered(next.run(request)).await.unwrap_or_else(|| StatusCode::SERVICE_UNAVAILABLE.into_response())
+    }
+
     fn enter(&self, urgency: Urgency) -> Option<Inside> {
         let inside = Inside(self.inside.clone());
         // The guard takes itself back when there is no room.
@@ -172,7 +177,7 @@ fn urgency(method: &Method, path: &str, query: &str) -> Option<Urgency> {
 
 pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     let uri = request.uri();
-    let Some(urgency) = urgency(request.method(), uri.path(), uri.query().unwrap_or("")) else { return next.run(request).await };
+    let Some(urgency) = urgency(request.method(), uri.path(), uri.query().unwrap_or("")) else { return gate.unlimited(request, next).await };
     let has_form = !request.body().is_end_stream();
     // Nothing was typed that would be lost, and nothing more has to be known about who asks.
     if gate.is_full(urgency) && !has_form && !is_stream(&request) {
@@ -190,7 +195,7 @@ pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Res
     }
     // Only staff send files, and who sends one slowly takes nobody's place.
     if is_upload(&request) {
-        let answer = visitor.gate.answered(time::timeout(UPLOAD, next.run(request))).await;
+        let answer = visitor.gate.answered(async move { time::timeout(UPLOAD, next.run(request)).await }).await;
         return answer.and_then(Result::ok).unwrap_or_else(|| visitor.unanswered(StatusCode::REQUEST_TIMEOUT, Why::NotArrived));
     }
     let request = match visitor.form(request).await {
@@ -235,7 +240,7 @@ impl Visitor {
         let Some(place) = self.gate.held.take(self.address, self.urgency) else { return self.turned_away("address") };
         // Never closed, so there is always a turn.
         let _turn = self.gate.streams.acquire().await;
-        match self.gate.answered(time::timeout(PATIENCE, next.run(request))).await {
+        match self.gate.answered(async move { time::timeout(PATIENCE, next.run(request)).await }).await {
             Some(Ok(stream)) => until_it_ends(stream, place),
             _ => self.unanswered.busy(&self.gate.app),
         }
@@ -262,11 +267,20 @@ impl Visitor {
         time::timeout(PATIENCE, self.gate.sign_ins.acquire()).await.map(Result::ok).map_err(|_| self.turned_away("busy"))
     }
 
+    /// A turn among all who want a page from the same address. Whoever waits for it takes no place that somebody else could have.
+    async fn own_turn(&self, place: &Place) -> Result<Option<OwnedSemaphorePermit>, Response> {
+        if !matches!(self.urgency, Urgency::First | Urgency::Usual) {
+            return Ok(None);
+        }
+        time::timeout(PATIENCE, place.turn()).await.map_err(|_| self.turned_away("busy"))
+    }
+
     async fn answer(&self, request: Request, next: Next) -> Response {
         let Some(place) = self.gate.places.take(self.address, self.urgency) else { return self.turned_away("address") };
-        let is_page = matches!(self.urgency, Urgency::First | Urgency::Usual);
-        // Whoever waits for others of the same address takes no place that somebody else could have.
-        let own_turn = if is_page { place.turn().await } else { None };
+        let own_turn = match self.own_turn(&place).await {
+            Ok(turn) => turn,
+            Err(refusal) => return refusal,
+        };
         let Some(inside) = self.gate.enter(self.urgency) else { return self.turned_away("busy") };
         let line = match self.urgency {
             Urgency::Vital => None,
@@ -275,11 +289,14 @@ impl Visitor {
         };
         let answer = self.gate.answered(async move {
             let _held = (place, own_turn, inside);
-            let _turn = match line {
-                Some(line) => line.acquire_owned().await.ok(),
-                None => None,
+            let made = async {
+                let _turn = match line {
+                    Some(line) => line.acquire_owned().await.ok(),
+                    None => None,
+                };
+                next.run(request).then(whole).await
             };
-            time::timeout(PATIENCE, next.run(request).then(whole)).await
+            time::timeout(PATIENCE, made).await
         });
         match answer.await {
             Some(Ok(response)) if !(is_failure(&response) && self.unanswered.is_message()) => response,
@@ -323,7 +340,7 @@ fn is_stream(request: &Request) -> bool {
 
 fn is_upload(request: &Request) -> bool {
     let path = request.uri().path();
-    (path.starts_with("/account/") || path.starts_with("/admin/")) && has_kind(request.headers(), "multipart/form-data")
+    request.method() == Method::POST && (path.starts_with("/account/") || path.starts_with("/admin/")) && has_kind(request.headers(), "multipart/form-data")
 }
 
 /// Signing in, and setting the first password by a link.

@@ -62,20 +62,24 @@ pub enum Peer {
 /// people come than can be answered, those who are let in do not stand in one line with all who are turned away (see [`crate::gate`]). Half as many threads
 /// as there are processors: saying no must not take more.
 pub async fn serve(listener: TcpListener, router: Router, peers: Peer, stopping: impl Future<Output = ()>) -> io::Result<()> {
+    let listener = listener.into_std()?;
     let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let door = runtime::Builder::new_multi_thread().thread_name("door").worker_threads(processors.div_ceil(2)).enable_all().build()?;
-    let listener = listener.into_std()?;
     let (stop, told) = oneshot::channel::<()>();
-    let taking = door.spawn(async move {
+    let mut taking = door.spawn(async move {
         let told = async { drop(told.await) };
         take(TcpListener::from_std(listener)?, router, peers, told).await;
         Ok(())
     });
-    stopping.await;
-    let _ = stop.send(());
-    let taken = taking.await.map_err(io::Error::other).flatten();
+    let taken = tokio::select! {
+        failed = &mut taking => failed,
+        () = stopping => {
+            let _ = stop.send(());
+            taking.await
+        }
+    };
     door.shutdown_background();
-    taken
+    taken.map_err(io::Error::other).flatten()
 }
 
 async fn take(listener: TcpListener, router: Router, peers: Peer, stopping: impl Future<Output = ()>) {

@@ -188,6 +188,10 @@ impl Person {
                 let admin = session(GRIDS);
                 if self.unit.is_none() {
                     let page = open.get_unpacked("/admin/units", &admin).await?;
+                    // Turned away, as the request itself might have been.
+                    if page.status != 200 {
+                        return Ok(page);
+                    }
                     self.unit = first_unit(&String::from_utf8_lossy(&page.body));
                 }
                 let unit = self.unit.clone().ok_or(io::ErrorKind::NotFound)?;

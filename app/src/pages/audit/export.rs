@@ -19,11 +19,13 @@ use domain::{
     audit::{self, Asked, Found},
     row::AuditLine,
 };
-use futures::stream;
+use futures::{FutureExt, stream};
 use i18n::t;
 use model::Language;
 use serde_json::json;
 use std::io;
+use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Format {
@@ -43,7 +45,10 @@ pub async fn take(visit: Visit, AsAuditor(auditor): AsAuditor, Posted(query): Po
     };
     let asked = audit::export(&visit.app.domain, &auditor, &asked, word).await?.ok_or(AppError::NotFound)?;
     let day = visit.now.timestamp().strftime("%Y%m%d");
-    let mut response = Body::from_stream(stream::try_unfold(Some(Reading::begin(visit, auditor, asked, format)), read)).into_response();
+    // Read where requests are answered; the connection only sends what comes of it.
+    let answering = Handle::current();
+    let next = move |reading| AbortOnDropHandle::new(answering.spawn(read(reading))).map(|read| read.map_err(io::Error::other).flatten());
+    let mut response = Body::from_stream(stream::try_unfold(Some(Reading::begin(visit, auditor, asked, format)), next)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     if let Ok(name) = HeaderValue::from_str(&format!("attachment; filename=\"linli-audit-{day}.{word}\"")) {
