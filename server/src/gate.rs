@@ -15,7 +15,6 @@ use axum::{
 };
 use futures::{FutureExt, StreamExt};
 use std::{
-    future::Future,
     net::IpAddr,
     sync::{
         Arc, Mutex, PoisonError,
@@ -127,7 +126,7 @@ impl Gate {
         self.inside.load(Ordering::Relaxed) >= self.limits[urgency as usize]
     }
 
-    /// Its end, where requests are answered; `None` if it failed there. It ends with whoever waits for it.
+    /// What comes of it where requests are answered; `None` if it failed there. It ends when nobody waits for it any more.
     async fn answered<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
         AbortOnDropHandle::new(self.answering.spawn(work)).await.ok()
     }
@@ -305,8 +304,8 @@ impl Visitor {
     }
 }
 
-/// A page with all of its text. Packing is half of the work of making it, and would else be done by whoever sends it. What is made piece by
-/// piece, as files and streams are, stays so.
+/// A page with all of its text, packed: that is work too, and would else be done by whoever sends it. What is made piece by piece, as files and
+/// streams are, stays so.
 async fn whole(response: Response) -> Response {
     if !has_kind(response.headers(), "text/html") {
         return response;

@@ -1,5 +1,5 @@
-//! Accepts connections and ends them, on threads of their own: a socket of its own or one that systemd holds through a restart, limits for who sends or reads slowly,
-//! and a stop that lets every request end.
+//! Accepts connections and ends them, on threads that do nothing else: a socket of its own or one that systemd holds through a restart, limits
+//! for who sends or reads slowly, and a stop that lets every request end.
 
 use crate::{connection::Connections, settings::Stop};
 use axum::Router;
